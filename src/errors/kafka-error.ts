@@ -6,6 +6,7 @@ export interface KafkaErrorDetails {
   /** @defaultValue false */
   readonly retriable?: boolean;
   readonly cause?: unknown;
+  readonly sent?: boolean;
 }
 
 /**
@@ -19,12 +20,15 @@ export class KafkaError extends Error {
   readonly code: ErrorCode;
   /** Whether the same call may succeed later. It is advice: what was being done matters as well. */
   readonly retriable: boolean;
+  /** For a request that failed: whether its bytes may have reached the broker. Absent where nothing is known of it. */
+  declare readonly sent?: boolean;
 
   constructor(message: string, details: KafkaErrorDetails) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = new.target.name;
     this.code = details.code;
     this.retriable = details.retriable ?? false;
+    if (details.sent !== undefined) this.sent = details.sent;
   }
 }
 

@@ -1,0 +1,29 @@
+/**
+ * One SASL conversation, from the client's side: challenge in, response out. Made anew for each connection.
+ *
+ * This is the seam for mechanisms that Kavka does not bring: see {@link SaslAuthenticator}.
+ */
+export interface SaslConversation {
+  /**
+   * What the client says next.
+   *
+   * The first call comes with `undefined`: the client begins. Each further call brings what the broker answered (often empty). May
+   * answer with a promise.
+   *
+   * @param challenge the broker's bytes; they are the connection's, so copy what must outlive the call
+   * @returns the bytes to send; `undefined` once the client has nothing left to say and is content with the broker
+   * @throws to end the connection, best an {@link AuthenticationError}; its message must hold no secret
+   */
+  respond(challenge: Uint8Array | undefined): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+}
+
+/** Which broker a conversation is with. */
+export interface SaslContext {
+  readonly host: string;
+  readonly port: number;
+  /** Whether the connection is encrypted. */
+  readonly encrypted: boolean;
+}
+
+/** Begins a conversation for a new connection. */
+export type SaslAuthenticator = (context: SaslContext) => SaslConversation;

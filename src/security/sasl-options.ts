@@ -1,0 +1,116 @@
+import type { InspectOptions } from 'node:util';
+import { UsageError } from '../errors/kafka-error.ts';
+import { findOptionProblem, func, nonEmptyString, oneOf, type OptionRule } from '../util/option-rules.ts';
+import { plainConversation } from './plain.ts';
+import { inspectAs, inspectSymbol, REDACTED, type Inspect } from './redaction.ts';
+import type { SaslAuthenticator, SaslContext, SaslConversation } from './sasl-conversation.ts';
+import { ScramCredentials, type ScramHash } from './scram.ts';
+
+/** Name and password. Java: `sasl.mechanism` and `sasl.jaas.config`. */
+export interface SaslPasswordOptions {
+  /** How the password is proven; `plain` sends it, so use it over TLS only. Must be one that the broker's listener allows. */
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A mechanism that Kavka does not bring, such as OAUTHBEARER: the conversation is yours. */
+export interface SaslCustomOptions {
+  /** The mechanism's registered name, as the broker knows it: `OAUTHBEARER`. */
+  readonly mechanism: string;
+  /** Begins the conversation on each new connection. */
+  readonly authenticator: SaslAuthenticator;
+}
+
+/** Who we are, to the broker. Passwords appear in no error, event, log or `util.inspect` of the client. */
+export type SaslOptions = SaslPasswordOptions | SaslCustomOptions;
+
+const passwordMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+const scramHashes: Readonly<Record<string, ScramHash>> = { 'scram-sha-256': 'sha256', 'scram-sha-512': 'sha512' };
+
+const withoutNul: OptionRule = {
+  expected: 'a string without the character NUL that is not empty',
+  accepts: (value) => nonEmptyString.accepts(value) && !String(value).includes('\0'),
+};
+const passwordRules = { mechanism: oneOf(passwordMechanisms), username: withoutNul, password: withoutNul };
+const customRules = { mechanism: nonEmptyString, authenticator: func };
+const otherNames = {
+  user: 'here it is username',
+  saslMechanism: 'here it is mechanism',
+  authenticationProvider: 'here it is authenticator',
+};
+
+/** SASL as the network uses it: a mechanism and conversations, the secrets out of reach. */
+export class SaslSettings {
+  /** The name on the wire: `SCRAM-SHA-512`. */
+  readonly mechanism: string;
+  readonly username: string | undefined;
+  readonly #begin: SaslAuthenticator;
+  readonly #secrets: readonly string[];
+
+  constructor(mechanism: string, begin: SaslAuthenticator, username?: string, secrets: readonly string[] = []) {
+    this.mechanism = mechanism;
+    this.username = username;
+    this.#begin = begin;
+    this.#secrets = secrets;
+  }
+
+  /** Begins the conversation on a new connection. */
+  conversation(context: SaslContext): SaslConversation {
+    return this.#begin(context);
+  }
+
+  /** Text of a broker without our secrets: a hostile one could hand them back in its error message. */
+  redact(text: string): string {
+    return this.#secrets.reduce((shown, secret) => shown.replaceAll(secret, REDACTED), text);
+  }
+
+  toJSON(): object {
+    return { mechanism: this.mechanism, username: this.username };
+  }
+
+  [inspectSymbol](_depth: number, options: InspectOptions, inspect: Inspect): string {
+    return inspectAs('SaslSettings', this.toJSON(), options, inspect);
+  }
+}
+
+/**
+ * Checks `sasl` and takes the secrets out of the caller's object.
+ *
+ * @throws UsageError that names what is wrong and shows no value
+ */
+export function resolveSaslOptions(options: SaslOptions | SaslSettings | undefined): SaslSettings | undefined {
+  if (options === undefined || options instanceof SaslSettings) return options;
+  const custom = typeof options === 'object' && options !== null && 'authenticator' in options;
+  const given = withLowerCaseMechanism(options, custom);
+  const problem = findOptionProblem(given, custom ? customRules : passwordRules, 'sasl', otherNames);
+  if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
+  return custom ? resolveCustom(given as SaslCustomOptions) : resolvePassword(given as SaslPasswordOptions);
+}
+
+function resolveCustom(given: SaslCustomOptions): SaslSettings {
+  requireGiven(given.mechanism, 'mechanism');
+  requireGiven(given.authenticator, 'authenticator');
+  return new SaslSettings(given.mechanism, given.authenticator);
+}
+
+function resolvePassword({ mechanism, username, password }: SaslPasswordOptions): SaslSettings {
+  requireGiven(mechanism, 'mechanism');
+  requireGiven(username, 'username');
+  requireGiven(password, 'password');
+  const hash = scramHashes[mechanism];
+  const scram = hash === undefined ? undefined : new ScramCredentials(hash, username, password);
+  const begin: SaslAuthenticator = () => scram?.conversation() ?? plainConversation(username, password);
+  return new SaslSettings(mechanism.toUpperCase(), begin, username, [password]);
+}
+
+/** Kafka's own upper-case names are as good as ours. */
+function withLowerCaseMechanism(options: SaslOptions, custom: boolean): unknown {
+  if (custom || typeof options?.mechanism !== 'string') return options;
+  return { ...options, mechanism: options.mechanism.toLowerCase() };
+}
+
+function requireGiven(value: unknown, name: string): void {
+  if (value !== undefined) return;
+  throw new UsageError(`Cannot use sasl: it lacks ${name}`, { code: 'INVALID_OPTION' });
+}
