@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { eventually } from '../eventually.ts';
+import { cacheDirectory } from './jars.ts';
+import { Keeper } from './keeper.ts';
+import { listenerNames } from './options.ts';
+import type { KafkaDescription } from './options.ts';
+
+const stateFile = path.join(cacheDirectory, 'kafka', 'by-hand.json');
+const logFile = path.join(cacheDirectory, 'kafka', 'by-hand.log');
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    brokers: { type: 'string', default: '1' },
+    version: { type: 'string' },
+    detach: { type: 'boolean', default: false },
+    child: { type: 'boolean', default: false },
+  },
+});
+
+switch (positionals[0]) {
+  case 'start':
+    await (values.detach ? startDetached() : start());
+    break;
+  case 'stop':
+    stop();
+    break;
+  default:
+    console.error('Usage: node test/support/kafka/cli.ts start [--brokers 1|3] [--version 4.3.1] [--detach] | stop');
+    process.exitCode = 2;
+}
+
+async function start(): Promise<void> {
+  const keeper = new Keeper((line) => {
+    console.error(line);
+  });
+  const address = await keeper.listen();
+  const version = values.version === undefined ? {} : { version: values.version };
+  const end = (): void => {
+    if (values.child) rmSync(stateFile, { force: true });
+    void keeper.close().then(() => process.exit(0));
+  };
+  process.once('SIGINT', end).once('SIGTERM', end);
+  const cluster = await keeper.shared({ brokers: Number(values.brokers), ...version });
+  const text = `${table(cluster.description)}\nexport KAVKA_TEST_KAFKA='${JSON.stringify(address)}'\n`;
+  console.log(text);
+  if (values.child) writeFileSync(stateFile, JSON.stringify({ pid: process.pid, text }));
+  else console.log('Ctrl+C ends it');
+  setInterval(() => undefined, 2 ** 30); // stays until it is told to end
+}
+
+function table(description: KafkaDescription): string {
+  const rows = listenerNames.map((name) => `${name.padEnd(14)}${description.listeners[name]?.join(',') ?? '-'}`);
+  const users = Object.entries(description.users ?? {});
+  const names = users.map(([mechanism, user]) => `${mechanism} user ${user.username} password ${user.password}`);
+  return [...rows, ...names].join('\n');
+}
+
+async function startDetached(): Promise<void> {
+  if (existsSync(stateFile)) throw new Error('One runs already: end it with "node test/support/kafka/cli.ts stop"');
+  mkdirSync(path.dirname(stateFile), { recursive: true });
+  const log = openSync(logFile, 'w');
+  const args = process.argv.slice(1).filter((arg) => arg !== '--detach');
+  const child = spawn(process.execPath, [...args, '--child'], { detached: true, stdio: ['ignore', log, log] });
+  child.unref();
+  await eventually(
+    () => {
+      if (child.exitCode !== null) throw new Error(`It ended: ${readFileSync(logFile, 'utf8')}`);
+      return existsSync(stateFile);
+    },
+    'Kafka to run',
+    300_000,
+  );
+  console.log(saved().text);
+}
+
+function stop(): void {
+  process.kill(saved().pid, 'SIGTERM');
+}
+
+function saved(): { pid: number; text: string } {
+  return JSON.parse(readFileSync(stateFile, 'utf8')) as { pid: number; text: string };
+}
