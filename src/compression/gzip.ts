@@ -1,0 +1,21 @@
+import zlib, { type ZlibOptions } from 'node:zlib';
+import { compressing, threadPoolFromBytes, type Codec } from './codec.ts';
+import { chunkSize, compressLater, decompressLater, decompressNow } from './zlib-task.ts';
+
+/** Levels 1 to 9, as zlib has them; 6 if none is given. */
+export const gzip: Codec = {
+  name: 'gzip',
+  compress(body, level) {
+    const options: ZlibOptions = level === undefined ? {} : { level };
+    if (body.length < threadPoolFromBytes) return compressing('gzip', () => zlib.gzipSync(body, options));
+    return compressLater('gzip', (callback) => zlib.gzip(body, options, callback));
+  },
+  decompress(body, maxBytes) {
+    const options: ZlibOptions = {
+      maxOutputLength: Math.max(1, maxBytes),
+      chunkSize: chunkSize(body.length, maxBytes),
+    };
+    if (body.length < threadPoolFromBytes) return decompressNow('gzip', maxBytes, () => zlib.gunzipSync(body, options));
+    return decompressLater('gzip', maxBytes, (callback) => zlib.gunzip(body, options, callback));
+  },
+};

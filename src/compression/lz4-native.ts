@@ -1,0 +1,51 @@
+import { createRequire } from 'node:module';
+import { pureLz4Blocks, type Lz4Blocks } from './lz4-block.ts';
+
+type EncodeBlock = (input: Buffer, output: Buffer) => number;
+type DecodeBlock = (input: Buffer, output: Buffer) => number;
+
+/** The blocks of the package `lz4`; undefined if it is not installed, was built for another Node, or gives wrong results. */
+export function loadNativeLz4Blocks(): Lz4Blocks | undefined {
+  try {
+    const found: unknown = createRequire(import.meta.url)('lz4');
+    if (typeof found !== 'object' || found === null) return undefined;
+    const encode = 'encodeBlock' in found ? found.encodeBlock : undefined;
+    const decode = 'decodeBlock' in found ? found.decodeBlock : undefined;
+    if (typeof encode !== 'function' || typeof decode !== 'function') return undefined;
+    const blocks = nativeLz4Blocks(encode as EncodeBlock, decode as DecodeBlock);
+    return worksAsPure(encode as EncodeBlock, decode as DecodeBlock) ? blocks : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Native functions behind our interface; whatever they do not do goes to the pure ones. */
+export function nativeLz4Blocks(encode: EncodeBlock, decode: DecodeBlock): Lz4Blocks {
+  return {
+    compress(input, start, end, output) {
+      const size = encode(input.subarray(start, end), output);
+      return size > 0 && size < end - start ? size : 0;
+    },
+    decompress(input, start, end, output, maxBytes) {
+      // A native decoder wants its room beforehand: no block becomes more than 255 times as large.
+      const room = Math.min(maxBytes, 255 * (end - start));
+      const canDecode = output.matchStart === output.length && output.hasRoom(room);
+      if (!canDecode) {
+        pureLz4Blocks.decompress(input, start, end, output, maxBytes);
+        return;
+      }
+      output.reserve(output.length + room);
+      const size = decode(input.subarray(start, end), output.bytes.subarray(output.length, output.length + room));
+      if (!(size >= 0 && size <= room)) throw new Error(`the native decoder answered ${size}`);
+      output.length += size;
+    },
+  };
+}
+
+function worksAsPure(encode: EncodeBlock, decode: DecodeBlock): boolean {
+  const sample = Buffer.from('Kafka, Kavka, Kafka, Kavka, Kafka, Kavka and once more: Kafka, Kavka');
+  const encoded = Buffer.alloc(256);
+  const size = encode(sample, encoded);
+  const decoded = Buffer.alloc(sample.length);
+  return size > 0 && decode(encoded.subarray(0, size), decoded) === sample.length && decoded.equals(sample);
+}
