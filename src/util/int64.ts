@@ -1,0 +1,43 @@
+/** The part of the `long` package's Long that is needed to read one. */
+export interface LongLike {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What a caller may give for an int64: offsets, producer ids, timestamps. */
+export type Int64Input = bigint | number | string | LongLike;
+
+/** The int64 that was given, or `undefined` if it is none: out of range, not an integer, a number that has lost digits. */
+export function parseInt64(value: unknown): bigint | undefined {
+  const parsed = toInteger(value);
+  return parsed !== undefined && BigInt.asIntN(64, parsed) === parsed ? parsed : undefined;
+}
+
+/**
+ * The int64 that was given.
+ *
+ * @param what names the value in the error: `offset of "orders" 0`
+ * @throws RangeError if it is not an int64
+ */
+export function toBigInt(value: Int64Input, what: string): bigint {
+  const parsed = parseInt64(value);
+  if (parsed !== undefined) return parsed;
+  const shown = typeof value === 'object' ? 'what was given' : `${typeof value} ${String(value)}`;
+  throw new RangeError(
+    `Cannot use ${what}: ${shown} is not an int64; give a bigint, a safe integer, its text or a Long`,
+  );
+}
+
+function toInteger(value: unknown): bigint | undefined {
+  if (typeof value === 'bigint') return value;
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : undefined;
+  // BigInt() alone would take '' for 0, and hexadecimal.
+  if (typeof value === 'string') return /^-?\d{1,19}$/.test(value) ? BigInt(value) : undefined;
+  return isLong(value) ? (BigInt(value.high | 0) << 32n) | BigInt(value.low >>> 0) : undefined;
+}
+
+function isLong(value: unknown): value is LongLike {
+  if (typeof value !== 'object' || value === null) return false;
+  const { low, high } = value as Partial<LongLike>;
+  return Number.isInteger(low) && Number.isInteger(high);
+}
