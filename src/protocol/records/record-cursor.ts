@@ -69,7 +69,8 @@ export class RecordCursor {
     this.#position = isOwnBuffer ? 0 : batch.recordsStart;
     this.#end = isOwnBuffer ? this.bytes.length : batch.end;
     this.#reader = new VarintReader(this.bytes, 0);
-    this.#appendTimeMs = batch.timestampType === 'logAppend' ? batch.maxTimestamp : undefined;
+    // Old formats keep a time with each message; the conversion has put the wrapper's in its place where that is what counts.
+    this.#appendTimeMs = content === undefined && batch.timestampType === 'logAppend' ? batch.maxTimestamp : undefined;
     this.#baseTimestampMs = content?.baseTimestamp ?? batch.baseTimestamp;
     const isExact = content !== undefined || Number.isSafeInteger(batch.baseTimestamp);
     this.#exactBaseTimestamp = isExact ? undefined : batch.bytes.readBigInt64BE(batch.start + baseTimestampAt);
