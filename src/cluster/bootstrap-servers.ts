@@ -1,5 +1,5 @@
 import { UsageError } from '../errors/kafka-error.ts';
-import type { Endpoint } from '../network/endpoint.ts';
+import { endpointText, type Endpoint } from '../network/endpoint.ts';
 import { quote } from '../util/option-rules.ts';
 
 const DEFAULT_PORT = 9092;
@@ -18,14 +18,9 @@ export function parseBootstrapServers(servers: string | readonly string[]): read
   const seen = new Map<string, Endpoint>();
   for (const entry of named) {
     const endpoint = parseServer(entry);
-    seen.set(formatEndpoint(endpoint), endpoint);
+    seen.set(endpointText(endpoint), endpoint);
   }
   return Object.freeze([...seen.values()]);
-}
-
-/** An endpoint as users write it: IPv6 addresses in brackets. */
-export function formatEndpoint(endpoint: Endpoint): string {
-  return endpoint.host.includes(':') ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`;
 }
 
 function parseServer(entry: string): Endpoint {

@@ -3,15 +3,13 @@ import type { EventPublisher } from '../instrumentation/event-publisher.ts';
 import { ConnectionPool } from '../network/connection-pool.ts';
 import type { Connection } from '../network/connection.ts';
 import type { Clock } from '../util/clock.ts';
+import type { BrokerConnections } from './broker-connections.ts';
 import { Coordinators } from './coordinators.ts';
 import { MetadataRefresh } from './metadata-refresh.ts';
 import { isSameEndpoint, type Broker, type LeaderHint, type MetadataSnapshot } from './metadata-snapshot.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { RequestEngine } from './request-engine.ts';
 import type { CallOptions, ClusterRequest, CoordinatorType } from './request.ts';
-
-/** What the cluster needs of a connection pool. */
-export type BrokerConnections = Pick<ConnectionPool, 'connect' | 'forgetBroker' | 'closeLane' | 'close'>;
 
 /** How {@link Cluster.topics} may look for topics. */
 export interface TopicsOptions extends CallOptions {
@@ -28,9 +26,6 @@ export interface ConnectionOptions {
   /** How many requests may be under way at a time. */
   readonly maxInFlight?: number;
 }
-
-/** The connection that all clients of a `Kafka` share, per broker. */
-export const CONTROL_LANE = 'control';
 
 /**
  * The cluster as clients see it: what is known of it, connections to its brokers, and the engine that brings a request to the
@@ -69,6 +64,7 @@ export class Cluster {
       options,
       request: (request, callOptions) => this.#engine.request(request, callOptions),
       learnBrokers: (brokers) => this.learnLeaders([], brokers),
+      lastFailure: () => this.#refresh.lastFailure,
     });
   }
 
@@ -106,7 +102,7 @@ export class Cluster {
     if (this.#closing === undefined) this.#refresh.refreshSoon();
   }
 
-  /** Calls `listener` after each change of {@link metadata}, until the returned function is called. */
+  /** Calls `listener` after each new snapshot of {@link metadata}, until the returned function is called. */
   onMetadata(listener: (snapshot: MetadataSnapshot, previous: MetadataSnapshot) => void): () => void {
     return this.#refresh.onMetadata(listener);
   }

@@ -1,8 +1,8 @@
 import { UsageError } from '../errors/kafka-error.ts';
 import type { Logger } from '../instrumentation/log-events.ts';
 import type { Endpoint } from '../network/endpoint.ts';
-import type { SaslOptions } from '../security/sasl-options.ts';
-import type { TlsOptions } from '../security/tls-options.ts';
+import { resolveSaslOptions, type SaslOptions, type SaslSettings } from '../security/sasl-options.ts';
+import { resolveTlsOptions, type TlsOptions, type TlsSettings } from '../security/tls-options.ts';
 import type { BackoffPolicy } from '../util/backoff.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
 import {
@@ -137,8 +137,8 @@ export interface ResolvedClientOptions {
   readonly bootstrapServers: readonly Endpoint[];
   readonly clientId: string;
   /** Undefined: not encrypted. */
-  readonly tls: TlsOptions | undefined;
-  readonly sasl: SaslOptions | undefined;
+  readonly tls: TlsSettings | undefined;
+  readonly sasl: SaslSettings | undefined;
   readonly requestTimeoutMs: number;
   readonly retries: number;
   readonly retryBackoffMs: number;
@@ -266,8 +266,8 @@ export function resolveClientOptions(given: ClientOptions): ResolvedClientOption
     logger: undefined,
     ...options,
     bootstrapServers: parseBootstrapServers(options.bootstrapServers),
-    tls: resolveTls(options.tls),
-    sasl: options.sasl,
+    tls: resolveTlsOptions(options.tls),
+    sasl: resolveSaslOptions(options.sasl),
   };
   refuseContradictions(resolved);
   return Object.freeze(hideSecrets(resolved));
@@ -286,11 +286,6 @@ function refuseContradictions(options: ResolvedClientOptions): void {
     if (least > most)
       throw invalid(`Cannot use ${name}Ms ${least}: it must not be above ${name}MaxMs, which is ${most}`);
   }
-}
-
-function resolveTls(tls: boolean | TlsOptions | undefined): TlsOptions | undefined {
-  if (typeof tls === 'boolean') return tls ? {} : undefined;
-  return tls;
 }
 
 function definedOnly(given: ClientOptions | undefined): Partial<DefinedOptions> {

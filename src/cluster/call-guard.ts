@@ -1,0 +1,43 @@
+import type { Clock, TimerHandle } from '../util/clock.ts';
+
+/** What ends a wait before its time. */
+export type CallEnd = { readonly kind: 'aborted'; readonly reason: unknown } | { readonly kind: 'timeout' };
+
+/** Watches a signal and a deadline for one call, and tells at most once that one of them came. */
+export class CallGuard {
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort: () => void;
+  readonly #timer: TimerHandle;
+
+  constructor(clock: Clock, signal: AbortSignal | undefined, timeoutMs: number, onEnd: (end: CallEnd) => void) {
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#onAbort = () => {
+      this.dispose();
+      onEnd({ kind: 'aborted', reason: signal?.reason });
+    };
+    this.#timer = clock.setTimer(() => {
+      this.dispose();
+      onEnd({ kind: 'timeout' });
+    }, timeoutMs);
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  dispose(): void {
+    this.#clock.clearTimer(this.#timer);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+/** Waits, unless the signal ends the wait: then it rejects with the signal's reason. */
+export function pause(clock: Clock, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) return reject(signal.reason as Error);
+    const guard: CallGuard = new CallGuard(clock, signal, delayMs, (end) => {
+      if (end.kind === 'aborted') reject(end.reason as Error);
+      else resolve();
+    });
+    void guard;
+  });
+}
