@@ -20,6 +20,7 @@ export {
 export { Reader } from './wire/reader.ts';
 export { ZERO_UUID } from './wire/uuid.ts';
 export { Writer } from './wire/writer.ts';
+export * from './records/index.ts';
 export {
   brokerErrorByNumber,
   brokerErrorCodes,

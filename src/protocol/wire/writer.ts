@@ -39,38 +39,45 @@ export class Writer {
 
   bool(value: boolean, field: string): void {
     if (typeof value !== 'boolean') throw refuse(field, value, 'a boolean');
-    this.view.setInt8(this.reserve(1), value ? 1 : 0);
+    const at = this.reserve(1);
+    this.view.setInt8(at, value ? 1 : 0);
   }
 
   int8(value: number, field: string): void {
     if ((value << 24) >> 24 !== value) throw refuse(field, value, 'an int8');
-    this.view.setInt8(this.reserve(1), value);
+    const at = this.reserve(1);
+    this.view.setInt8(at, value);
   }
 
   int16(value: number, field: string): void {
     if ((value << 16) >> 16 !== value) throw refuse(field, value, 'an int16');
-    this.view.setInt16(this.reserve(2), value);
+    const at = this.reserve(2);
+    this.view.setInt16(at, value);
   }
 
   uint16(value: number, field: string): void {
     if ((value & 0xffff) !== value) throw refuse(field, value, 'a uint16');
-    this.view.setUint16(this.reserve(2), value);
+    const at = this.reserve(2);
+    this.view.setUint16(at, value);
   }
 
   int32(value: number, field: string): void {
     if ((value | 0) !== value) throw refuse(field, value, 'an int32');
-    this.view.setInt32(this.reserve(4), value);
+    const at = this.reserve(4);
+    this.view.setInt32(at, value);
   }
 
   uint32(value: number, field: string): void {
     if (value >>> 0 !== value) throw refuse(field, value, 'a uint32');
-    this.view.setUint32(this.reserve(4), value);
+    const at = this.reserve(4);
+    this.view.setUint32(at, value);
   }
 
   int64(value: bigint | number, field: string): void {
     if (typeof value === 'bigint') {
       if (BigInt.asIntN(64, value) !== value) throw refuse(field, value, 'an int64');
-      this.view.setBigInt64(this.reserve(8), value);
+      const at = this.reserve(8);
+      this.view.setBigInt64(at, value);
       return;
     }
     if (!Number.isSafeInteger(value)) throw refuse(field, value, 'an int64 (a bigint, or a safe integer)');
@@ -81,7 +88,8 @@ export class Writer {
 
   float64(value: number, field: string): void {
     if (typeof value !== 'number') throw refuse(field, value, 'a number');
-    this.view.setFloat64(this.reserve(8), value);
+    const at = this.reserve(8);
+    this.view.setFloat64(at, value);
   }
 
   /** An unsigned number of up to 32 bits; lengths and counts only, so it is not checked. */
@@ -108,13 +116,15 @@ export class Writer {
   /** @param value `undefined` stands for the empty string */
   string(value: string | null | undefined, nullable: boolean, field: string): void {
     if (value === null && nullable) {
-      this.view.setInt16(this.reserve(2), -1);
+      const at = this.reserve(2);
+      this.view.setInt16(at, -1);
       return;
     }
     const text = value === undefined ? '' : value;
     if (typeof text !== 'string') throw refuse(field, text, 'a string');
     const length = this.textBytes(text, field);
-    this.view.setInt16(this.reserve(2), length);
+    const at = this.reserve(2);
+    this.view.setInt16(at, length);
     this.text(text, length);
   }
 
@@ -134,15 +144,18 @@ export class Writer {
   /** @param value `undefined` stands for no bytes */
   bytes(value: Uint8Array | null | undefined, nullable: boolean, field: string): void {
     if (value === null && nullable) {
-      this.view.setInt32(this.reserve(4), -1);
+      const at = this.reserve(4);
+      this.view.setInt32(at, -1);
       return;
     }
     if (value === undefined) {
-      this.view.setInt32(this.reserve(4), 0);
+      const at = this.reserve(4);
+      this.view.setInt32(at, 0);
       return;
     }
     if (!(value instanceof Uint8Array)) throw refuse(field, value, 'bytes (a Uint8Array)');
-    this.view.setInt32(this.reserve(4), value.length);
+    const at = this.reserve(4);
+    this.view.setInt32(at, value.length);
     this.raw(value);
   }
 
@@ -168,12 +181,14 @@ export class Writer {
    */
   array<T>(value: readonly T[] | null | undefined, nullable: boolean, field: string): readonly T[] {
     if (value === null && nullable) {
-      this.view.setInt32(this.reserve(4), -1);
+      const at = this.reserve(4);
+      this.view.setInt32(at, -1);
       return NONE;
     }
     const elements: readonly T[] | null = value === undefined ? NONE : value;
     if (!isArray(elements)) throw refuse(field, elements, 'an array');
-    this.view.setInt32(this.reserve(4), elements.length);
+    const at = this.reserve(4);
+    this.view.setInt32(at, elements.length);
     return elements;
   }
 
@@ -192,7 +207,8 @@ export class Writer {
   /** Bytes as they are, without a length. */
   raw(value: Uint8Array): void {
     if (value.length < REFERENCE_BYTES || this.openTags > 0) {
-      this.buffer.set(value, this.reserve(value.length));
+      const at = this.reserve(value.length);
+      this.buffer.set(value, at);
       return;
     }
     this.closePiece();
@@ -245,6 +261,7 @@ export class Writer {
     this.start = this.offset;
   }
 
+  // Call it on a line of its own: in `this.view.setInt8(this.reserve(1), value)` the view would be the one from before it grew.
   private reserve(size: number): number {
     const at = this.offset;
     if (at + size > this.buffer.length) {
