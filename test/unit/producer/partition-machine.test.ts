@@ -1,0 +1,413 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { brokerErrorCodes, type BrokerErrorName } from '../../../src/errors/broker-error-codes.ts';
+import {
+  PartitionMachine,
+  type AttemptResult,
+  type PartitionMachineOptions,
+  type SequencedBatch,
+} from '../../../src/producer/partition-machine.ts';
+import { answerOf } from '../../../src/producer/produce-errors.ts';
+import { PartitionLog, type TravellingBatch } from './partition-log.ts';
+
+interface TestBatch extends SequencedBatch {
+  readonly id: number;
+}
+
+function batch(id: number, recordCount = 1, deadlineMs = 1000): TestBatch {
+  return {
+    id,
+    recordCount,
+    deadlineMs,
+    producerId: -1n,
+    producerEpoch: -1,
+    baseSequence: -1,
+    attempts: 0,
+    maybeWritten: false,
+    order: 0,
+    settled: false,
+  };
+}
+
+function machine(options: Partial<PartitionMachineOptions> = {}): PartitionMachine<TestBatch> {
+  const made = new PartitionMachine<TestBatch>({
+    idempotent: true,
+    maxInFlight: 5,
+    retries: 2 ** 31 - 1,
+    backoffMs: (failures) => 10 * failures,
+    ...options,
+  });
+  if (made.needsIdentity) made.adoptIdentity({ producerId: 7n, producerEpoch: 0 });
+  return made;
+}
+
+const result = (name: BrokerErrorName): AttemptResult => answerOf(brokerErrorCodes[name]);
+const lost: AttemptResult = { verdict: 'retry', maybeWritten: true };
+
+/** Adds batches 1 to `count`, of which the first is acknowledged, so that the others may go together. */
+function underWay(
+  count: number,
+  options?: Partial<PartitionMachineOptions>,
+): [PartitionMachine<TestBatch>, TestBatch[]] {
+  const subject = machine(options);
+  const batches = Array.from({ length: count + 1 }, (_, id) => batch(id, 10));
+  for (const each of batches) subject.add(each);
+  const first = subject.take();
+  assert.ok(first);
+  subject.handleResult(first, result('NONE'), 0);
+  for (let sent = 0; sent < count; sent++) subject.take();
+  return [subject, batches.slice(1)];
+}
+
+function takeAll(subject: PartitionMachine<TestBatch>, nowMs: number): TestBatch[] {
+  const taken: TestBatch[] = [];
+  while (subject.canSend(nowMs) && subject.peek() !== undefined) {
+    const next = subject.take();
+    if (next !== undefined) taken.push(next);
+  }
+  return taken;
+}
+
+const ids = (batches: readonly TestBatch[]): number[] => batches.map((each) => each.id);
+
+describe('PartitionMachine', () => {
+  it('PartitionMachine sends nothing before it has an identity, and needs none without idempotence', () => {
+    const options = { idempotent: true, maxInFlight: 5, retries: 1, backoffMs: () => 0 };
+    const subject = new PartitionMachine<TestBatch>(options);
+    subject.add(batch(1));
+    assert.equal(subject.needsIdentity, true);
+    assert.equal(subject.canSend(0), false);
+    subject.adoptIdentity({ producerId: 1n, producerEpoch: 0 });
+    assert.equal(subject.canSend(0), true);
+    const plain = new PartitionMachine<TestBatch>({ ...options, idempotent: false });
+    plain.add(batch(1));
+    assert.equal(plain.canSend(0), true);
+    assert.equal(plain.take()?.baseSequence, -1);
+  });
+
+  it('PartitionMachine numbers records in sequence and lets one batch go until the first is acknowledged, then five', () => {
+    const subject = machine();
+    const batches = Array.from({ length: 8 }, (_, id) => batch(id, id + 1));
+    for (const each of batches) subject.add(each);
+    assert.deepEqual(ids(takeAll(subject, 0)), [0]);
+    assert.equal(subject.handleResult(batches[0] as TestBatch, result('NONE'), 0), 'delivered');
+    assert.deepEqual(ids(takeAll(subject, 0)), [1, 2, 3, 4, 5]);
+    assert.deepEqual(
+      batches.slice(0, 6).map((each) => each.baseSequence),
+      [0, 1, 3, 6, 10, 15],
+    );
+  });
+
+  it('PartitionMachine continues at 0 after the largest sequence number', () => {
+    const subject = machine();
+    const huge = batch(0, 2 ** 31 - 2);
+    const next = batch(1, 5);
+    const last = batch(2, 1);
+    for (const each of [huge, next, last]) subject.add(each);
+    subject.take();
+    subject.handleResult(huge, result('NONE'), 0);
+    takeAll(subject, 0);
+    assert.equal(next.baseSequence, 2 ** 31 - 2);
+    assert.equal(last.baseSequence, 3);
+  });
+
+  it('PartitionMachine waits for all answers after a failure, then sends what came back in order under the same numbers', () => {
+    const [subject, [a, b, c]] = underWay(3);
+    assert.ok(a && b && c);
+    assert.equal(subject.handleResult(a, result('NOT_LEADER_OR_FOLLOWER'), 0), 'retry');
+    assert.equal(subject.canSend(1000), false);
+    assert.equal(subject.handleResult(b, result('OUT_OF_ORDER_SEQUENCE_NUMBER'), 0), 'retry');
+    subject.add(batch(9));
+    assert.equal(subject.handleResult(c, result('OUT_OF_ORDER_SEQUENCE_NUMBER'), 0), 'retry');
+    assert.equal(subject.canSend(9), false, 'the pause after one failure is 10 ms');
+    assert.deepEqual(ids(takeAll(subject, 10)), [1, 2, 3, 9]);
+    assert.deepEqual([a.baseSequence, b.baseSequence, c.baseSequence], [10, 20, 30]);
+    assert.equal(subject.identity.producerEpoch, 0);
+  });
+
+  it('PartitionMachine takes another epoch when the broker misses the batch before the first one', () => {
+    const [subject, [a, b]] = underWay(2);
+    assert.ok(a && b);
+    subject.handleResult(a, result('OUT_OF_ORDER_SEQUENCE_NUMBER'), 0);
+    subject.handleResult(b, result('OUT_OF_ORDER_SEQUENCE_NUMBER'), 0);
+    assert.deepEqual(subject.identity, { producerId: 7n, producerEpoch: 1 });
+    assert.deepEqual(ids(takeAll(subject, 100)), [1], 'the first under an epoch goes alone');
+    assert.equal(a.baseSequence, 0);
+    assert.equal(a.producerEpoch, 1);
+    subject.handleResult(a, result('NONE'), 100);
+    takeAll(subject, 100);
+    assert.equal(b.baseSequence, 10);
+  });
+
+  it('PartitionMachine takes another epoch when the broker does not know the producer id, and retries', () => {
+    for (const name of ['UNKNOWN_PRODUCER_ID', 'INVALID_PRODUCER_EPOCH'] as const) {
+      const [subject, [a]] = underWay(1);
+      assert.ok(a);
+      assert.equal(subject.handleResult(a, result(name), 0), 'retry');
+      assert.equal(subject.identity.producerEpoch, 1);
+    }
+  });
+
+  it('PartitionMachine needs a new identity when its epochs are used up', () => {
+    const subject = machine();
+    subject.adoptIdentity({ producerId: 7n, producerEpoch: 0x7fff });
+    const only = batch(1);
+    subject.add(only);
+    subject.take();
+    subject.handleResult(only, result('UNKNOWN_PRODUCER_ID'), 0);
+    assert.equal(subject.needsIdentity, true);
+    assert.equal(subject.canSend(1000), false);
+    subject.adoptIdentity({ producerId: 8n, producerEpoch: 0 });
+    assert.equal(takeAll(subject, 1000)[0]?.producerId, 8n);
+  });
+
+  it('PartitionMachine takes a duplicate for delivered', () => {
+    const [subject, [a]] = underWay(1);
+    assert.ok(a);
+    assert.equal(subject.handleResult(a, result('DUPLICATE_SEQUENCE_NUMBER'), 0), 'delivered');
+  });
+
+  it('PartitionMachine gives back the numbers of a batch that was refused, if it was the last', () => {
+    const [subject, [a]] = underWay(1);
+    assert.ok(a);
+    assert.equal(subject.handleResult(a, result('MESSAGE_TOO_LARGE'), 0), 'failed');
+    const next = batch(5);
+    subject.add(next);
+    takeAll(subject, 0);
+    assert.equal(next.baseSequence, a.baseSequence);
+    assert.equal(subject.identity.producerEpoch, 0);
+  });
+
+  it('PartitionMachine keeps the numbers of a batch that was given up and may have been written', () => {
+    const [subject, [a]] = underWay(1);
+    assert.ok(a);
+    subject.handleResult(a, lost, 0);
+    assert.deepEqual(ids(subject.takeExpired(5000)), [1]);
+    const next = batch(5, 1, 9000);
+    subject.add(next);
+    takeAll(subject, 5000);
+    assert.equal(next.baseSequence, 20);
+    assert.equal(subject.identity.producerEpoch, 0);
+  });
+
+  it('PartitionMachine gives up what is due wherever it is, and lets the answer of what is in flight come', () => {
+    const [subject, [a, b]] = underWay(2);
+    assert.ok(a && b);
+    subject.add(batch(3, 1, 500));
+    assert.deepEqual(ids(subject.takeExpired(499)), []);
+    assert.deepEqual(ids(subject.takeExpired(1000)), [1, 2, 3]);
+    assert.deepEqual(subject.takeExpired(2000), [], 'each once');
+    assert.equal(subject.inFlightCount, 2);
+    assert.equal(subject.handleResult(a, result('NONE'), 0), 'ignored');
+    assert.equal(subject.handleResult(b, lost, 0), 'ignored');
+    assert.equal(subject.isEmpty, true);
+  });
+
+  it('PartitionMachine fails a batch when its retries are used up', () => {
+    const subject = machine({ retries: 2 });
+    const only = batch(1);
+    subject.add(only);
+    const fates = [0, 1000, 2000].map((nowMs) => {
+      takeAll(subject, nowMs);
+      return subject.handleResult(only, result('NOT_ENOUGH_REPLICAS'), nowMs);
+    });
+    assert.deepEqual(fates, ['retry', 'retry', 'failed']);
+  });
+
+  it('PartitionMachine counts failures in a row for the pause, one per round, and forgets them after a success', () => {
+    const [subject, [a, b]] = underWay(2);
+    assert.ok(a && b);
+    for (const each of [a, b]) subject.handleResult(each, lost, 0);
+    assert.equal(subject.retryAtMs, 10);
+    takeAll(subject, 10);
+    for (const each of [a, b]) subject.handleResult(each, lost, 10);
+    assert.equal(subject.retryAtMs, 30);
+    takeAll(subject, 30);
+    subject.handleResult(a, result('NONE'), 30);
+    subject.handleResult(b, lost, 30);
+    assert.equal(subject.retryAtMs, 40);
+  });
+
+  it('PartitionMachine sends nothing to a new leader before the old one has answered', () => {
+    const [subject, [a]] = underWay(1);
+    assert.ok(a);
+    subject.add(batch(2));
+    assert.equal(subject.canSend(0), true);
+    subject.handleNewLeader();
+    assert.equal(subject.canSend(0), false);
+    subject.handleResult(a, result('NOT_LEADER_OR_FOLLOWER'), 0);
+    subject.handleNewLeader();
+    assert.deepEqual(ids(takeAll(subject, 0)), [1, 2], 'one try at once');
+    for (const each of [a]) subject.handleResult(each, result('NOT_LEADER_OR_FOLLOWER'), 0);
+    subject.handleNewLeader();
+    assert.equal(subject.canSend(0), false, 'leaders that point at each other do not make a storm');
+  });
+
+  it('PartitionMachine starts another epoch for a topic that was created again', () => {
+    const [subject] = underWay(1);
+    subject.add(batch(2));
+    assert.deepEqual(ids(subject.giveUp((each) => each.attempts > 0)), [1]);
+    subject.handleNewTopic();
+    assert.equal(subject.identity.producerEpoch, 0);
+    assert.equal(subject.canSend(0), false);
+  });
+
+  it('PartitionMachine knows its next deadline', () => {
+    const subject = machine();
+    assert.equal(subject.nextDeadlineMs(0), undefined);
+    const only = batch(1, 1, 1000);
+    subject.add(only);
+    assert.equal(subject.nextDeadlineMs(0), 1000);
+    subject.take();
+    subject.handleResult(only, lost, 100);
+    assert.equal(subject.nextDeadlineMs(100), 110);
+    assert.equal(subject.nextDeadlineMs(110), 1000);
+  });
+});
+
+/** What happens next, each with the chance to hit any state. */
+type Step =
+  | { kind: 'add'; records: number }
+  | { kind: 'send' }
+  | { kind: 'answer' }
+  | { kind: 'fail'; error: BrokerErrorName; appended: boolean }
+  | { kind: 'refuse' }
+  | { kind: 'cut'; arrived: number }
+  | { kind: 'wait'; ms: number }
+  | { kind: 'move' };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('add' as const), records: fc.integer({ min: 1, max: 5 }) }) },
+  { weight: 8, arbitrary: fc.constant({ kind: 'send' as const }) },
+  { weight: 8, arbitrary: fc.constant({ kind: 'answer' as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.constant({ kind: 'fail' as const, error: 'NOT_ENOUGH_REPLICAS' as const, appended: false }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.constant({ kind: 'fail' as const, error: 'NOT_LEADER_OR_FOLLOWER' as const, appended: false }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('fail' as const),
+      error: fc.constantFrom<BrokerErrorName>('REQUEST_TIMED_OUT', 'NOT_ENOUGH_REPLICAS_AFTER_APPEND'),
+      appended: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: 'refuse' as const }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('cut' as const), arrived: fc.nat(5) }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 200 }) }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'move' as const }) },
+);
+
+/** Runs a schedule against a partition, then lets everything come to rest, and checks the promises. */
+function run(steps: readonly Step[], maxInFlight: number): void {
+  const subject = machine({ maxInFlight });
+  const log = new PartitionLog();
+  const all: TestBatch[] = [];
+  const outcome = new Map<number, 'delivered' | 'not-written' | 'unknown'>();
+  let wire: { batch: TestBatch; sent: TravellingBatch }[] = [];
+  let nowMs = 0;
+
+  const settle = (each: TestBatch, how: 'delivered' | 'not-written' | 'unknown'): void => {
+    assert.equal(outcome.has(each.id), false, `batch ${each.id} settled twice`);
+    outcome.set(each.id, how);
+  };
+  const finish = (each: TestBatch, attempt: AttemptResult): void => {
+    const fate = subject.handleResult(each, attempt, nowMs);
+    if (fate === 'delivered') settle(each, 'delivered');
+    if (fate === 'failed') settle(each, each.maybeWritten ? 'unknown' : 'not-written');
+  };
+  const send = (): void => {
+    if (!subject.canSend(nowMs) || subject.peek() === undefined) return;
+    const next = subject.take();
+    assert.ok(next);
+    const { id, producerId, producerEpoch, baseSequence, recordCount } = next;
+    wire.push({ batch: next, sent: { id, producerId, producerEpoch, baseSequence, recordCount } });
+  };
+  const answer = (): void => {
+    const arriving = wire.shift();
+    if (arriving !== undefined) finish(arriving.batch, result(log.append(arriving.sent)));
+  };
+  const act = (each: Step): void => {
+    switch (each.kind) {
+      case 'add': {
+        const added = batch(all.length, each.records, nowMs + 1000);
+        all.push(added);
+        subject.add(added);
+        return;
+      }
+      case 'send':
+        send();
+        return;
+      case 'answer':
+        answer();
+        return;
+      case 'fail': {
+        const arriving = wire.shift();
+        if (arriving === undefined) return;
+        const real = each.appended ? log.append(arriving.sent) : 'NONE';
+        finish(arriving.batch, result(real === 'NONE' ? each.error : real));
+        return;
+      }
+      case 'refuse': {
+        const arriving = wire.shift();
+        if (arriving !== undefined) finish(arriving.batch, result('INVALID_RECORD'));
+        return;
+      }
+      case 'cut': {
+        // What had arrived is written, the rest is lost, and nobody answers.
+        const cut = wire;
+        wire = [];
+        for (const { sent } of cut.slice(0, each.arrived)) log.append(sent);
+        for (const { batch: unanswered } of cut) finish(unanswered, lost);
+        return;
+      }
+      case 'wait':
+        nowMs += each.ms;
+        for (const expired of subject.takeExpired(nowMs)) {
+          const inFlight = wire.some((travelling) => travelling.batch === expired);
+          settle(expired, expired.maybeWritten || inFlight ? 'unknown' : 'not-written');
+        }
+        return;
+      case 'move':
+        subject.handleNewLeader();
+        return;
+      default:
+        each satisfies never;
+    }
+  };
+  for (const each of steps) act(each);
+  for (let turn = 0; turn < 500 && !subject.isEmpty; turn++) {
+    send();
+    answer();
+    nowMs += 1;
+  }
+  assert.equal(subject.isEmpty, true, 'comes to rest');
+
+  assert.equal(outcome.size, all.length, 'every batch is settled');
+  assert.equal(new Set(log.ids).size, log.ids.length, `written twice: ${log.ids.join()}`);
+  assert.deepEqual(
+    log.ids,
+    [...log.ids].sort((a, b) => a - b),
+    `out of order: ${log.ids.join()}`,
+  );
+  for (const [id, how] of outcome) {
+    if (how === 'delivered') assert.ok(log.ids.includes(id), `batch ${id} was acknowledged and is lost`);
+    if (how === 'not-written') assert.ok(!log.ids.includes(id), `batch ${id} was reported not written and is`);
+  }
+}
+
+describe('PartitionMachine under random schedules', () => {
+  it('PartitionMachine loses nothing acknowledged, doubles nothing, keeps the order and settles each batch once', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120, size: 'max' }), fc.integer({ min: 1, max: 5 }), (steps, maxInFlight) => {
+        run(steps, maxInFlight);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
