@@ -1,0 +1,49 @@
+/** What the harness asks of each contender. */
+
+/** Where a contender works. */
+export interface Target {
+  readonly bootstrap: string;
+  readonly topic: string;
+  readonly partitions: number;
+}
+
+/** A record before a contender gives it the form that its client takes. */
+export interface PlainRecord {
+  readonly key: string;
+  readonly value: Buffer;
+}
+
+/** A client that produces. Records are named by their place in the pool, so that their form costs nothing in the measured time. */
+export interface OpenProducer {
+  /** Sends all records of one list of the pool; resolves when they are acknowledged. */
+  sendMany(list: number): Promise<unknown>;
+  /** Sends one record; resolves when it is acknowledged. */
+  sendOne(list: number, index: number): Promise<unknown>;
+  close(): Promise<unknown>;
+}
+
+/** Told by a consumer: so many records, with so many bytes of values, have been read. */
+export type OnRead = (records: number, valueBytes: number) => void;
+
+/** A client that consumes. */
+export interface OpenConsumer {
+  close(): Promise<unknown>;
+}
+
+/** The bare loop produces by itself: it makes batches until it is told to stop. */
+export interface BareProducer {
+  run(isOver: () => boolean, onAcknowledged: (records: number) => void): Promise<void>;
+  close(): void;
+}
+
+/** One client, with the options that serve it best. */
+export interface Contender {
+  readonly name: string;
+  /** The options that differ from the client's defaults, for the report. */
+  readonly options: { readonly produce: string; readonly consume: string };
+  /** How many `sendMany` are outstanding at a time. */
+  readonly bulkConcurrency: number;
+  openBareProducer?(target: Target, pool: readonly (readonly PlainRecord[])[]): Promise<BareProducer>;
+  openProducer?(target: Target, pool: readonly (readonly PlainRecord[])[]): Promise<OpenProducer>;
+  openConsumer(target: Target, groupId: string, onRead: OnRead): Promise<OpenConsumer>;
+}
