@@ -103,7 +103,7 @@ export class BrokerConnection implements Connection, TransportReceiver {
   }
 
   send<Req, Res>(api: Api<Req, Res>, version: number, message: Input<Req>, options: RequestOptions = {}): Promise<Res> {
-    const { timeoutMs = this.#settings.requestTimeoutMs, signal, noResponse = false } = options;
+    const { timeoutMs = this.#settings.requestTimeoutMs, signal, noResponse = false, background = false } = options;
     return new Promise<Res>((resolve, reject) => {
       const request: PendingRequest = {
         api: api,
@@ -111,6 +111,7 @@ export class BrokerConnection implements Connection, TransportReceiver {
         message,
         timeoutMs,
         noResponse,
+        background,
         signal,
         resolve: resolve as (response: unknown) => void,
         reject,
@@ -335,16 +336,25 @@ export class BrokerConnection implements Connection, TransportReceiver {
     return this.#inFlight.length > 0 || this.#waiting.length > 0 || this.#writing.size > 0;
   }
 
-  /** Lets the process end if nothing is under way any more. */
+  /** Whether something is under way that the process must stay alive for. */
+  #isAwaited(): boolean {
+    for (const list of [this.#inFlight, this.#waiting, this.#writing]) {
+      for (const { background } of list) if (!background) return true;
+    }
+    return false;
+  }
+
+  /** Lets the process end if nothing is under way any more that it must stay alive for. */
   #rest(): void {
-    if (this.#isBusy() || !this.#open) return;
-    if (this.#retired) return this.#end(undefined);
-    if (this.#keepsAlive) this.#transport.unref();
+    if (!this.#open) return;
+    if (this.#retired && !this.#isBusy()) return this.#end(undefined);
+    if (!this.#keepsAlive || this.#isAwaited()) return;
+    this.#transport.unref();
     this.#keepsAlive = false;
   }
 
   #keepAlive(): void {
-    if (this.#keepsAlive || !this.#isBusy()) return;
+    if (this.#keepsAlive || !this.#isAwaited()) return;
     this.#keepsAlive = true;
     this.#transport.ref();
   }

@@ -22,6 +22,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** The broker does not answer this request (Produce with acks 0): it resolves with undefined once it is written. */
   readonly noResponse?: boolean | undefined;
+  /** The process need not stay alive for the answer: a consumer fetches ahead also while nobody reads. @defaultValue false */
+  readonly background?: boolean | undefined;
 }
 
 /**

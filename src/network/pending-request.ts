@@ -7,6 +7,7 @@ export interface PendingRequest {
   readonly message: unknown;
   readonly timeoutMs: number;
   readonly noResponse: boolean;
+  readonly background: boolean;
   readonly signal: AbortSignal | undefined;
   readonly resolve: (response: unknown) => void;
   readonly reject: (error: unknown) => void;
