@@ -94,6 +94,11 @@ export class BrokerConnection implements Connection, TransportReceiver {
     return this.#retired || this.#settings.clock.nowMs() >= this.#retireAtMs;
   }
 
+  /** Why it is not open any more, where there is a reason. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
   get inFlight(): number {
     return this.#inFlight.length;
   }

@@ -13,7 +13,7 @@ import { resolveHost } from './resolve-host.ts';
 import { Transport, type TransportReceiver } from './transport.ts';
 
 /** What one attempt to reach a broker needs. */
-export interface ConnectRequest {
+export interface ConnectRequest<Established> {
   readonly address: BrokerAddress;
   readonly settings: NetworkSettings;
   /** The bound for TCP, TLS and handshake together, for each resolved address. */
@@ -21,6 +21,11 @@ export interface ConnectRequest {
   readonly apiVersionsVersion: number | undefined;
   /** Ends the attempt. */
   readonly signal: AbortSignal;
+  /**
+   * Takes the socket over, at once: the next frame, or the end, may be in the bytes that have already arrived, and somebody has
+   * to hear of it.
+   */
+  readonly establish: (ready: ReadyTransport) => Established;
 }
 
 /** A socket on which everything that precedes the first request is done. */
@@ -34,9 +39,9 @@ export interface ReadyTransport {
  *
  * Who we are and who the broker is does not depend on the address, so a failure of that kind ends the attempt.
  */
-export async function connectBroker(request: ConnectRequest): Promise<ReadyTransport> {
+export async function connectBroker<Established>(request: ConnectRequest<Established>): Promise<Established> {
   const { address, settings, signal } = request;
-  const addresses = await resolveHost(address.endpoint.host, settings.lookUp);
+  const addresses = await unlessAborted(resolveHost(address.endpoint.host, settings.lookUp), signal);
   const failures: KafkaError[] = [];
   for (const resolved of addresses) {
     signal.throwIfAborted();
@@ -62,18 +67,18 @@ export async function connectBroker(request: ConnectRequest): Promise<ReadyTrans
 }
 
 /** One address: drives a {@link HandshakeMachine} over a {@link Transport}, within a time. */
-class Setup implements TransportReceiver {
-  readonly #request: ConnectRequest;
+class Setup<Established> implements TransportReceiver {
+  readonly #request: ConnectRequest<Established>;
   readonly #resolved: string;
   readonly #machine: HandshakeMachine;
   readonly #transport: Transport;
   readonly #timer: TimerHandle;
-  readonly #done = deferred<ReadyTransport>();
+  readonly #done = deferred<Established>();
   readonly #onAbort = (): void => this.#transport.close(abortReason(this.#request.signal));
   #conversation: SaslConversation | undefined;
   #connected = false;
 
-  constructor(request: ConnectRequest, resolved: string) {
+  constructor(request: ConnectRequest<Established>, resolved: string) {
     const { address, settings, setupTimeoutMs, apiVersionsVersion } = request;
     const { sasl, tls, clock, clientId, maxResponseBytes } = settings;
     this.#request = request;
@@ -91,7 +96,7 @@ class Setup implements TransportReceiver {
     request.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  run(): Promise<ReadyTransport> {
+  run(): Promise<Established> {
     return this.#done.promise;
   }
 
@@ -128,7 +133,7 @@ class Setup implements TransportReceiver {
         return;
       case 'finish':
         this.#stop();
-        return this.#done.resolve({ transport: this.#transport, handshake: effect.result });
+        return this.#done.resolve(this.#request.establish({ transport: this.#transport, handshake: effect.result }));
       case 'fail':
         return this.#transport.close(effect.error);
     }
@@ -208,4 +213,13 @@ function abortReason(signal: AbortSignal): Error {
   return signal.reason instanceof Error
     ? signal.reason
     : new Error('the attempt was given up', { cause: signal.reason });
+}
+
+/** A name server may take its time; whoever gave up does not wait for it. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(abortReason(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }

@@ -1,12 +1,12 @@
 import type { InspectOptions } from 'node:util';
-import { ClosedError, KafkaError, TimeoutError } from '../errors/kafka-error.ts';
+import { ClosedError, KafkaError, NetworkError, TimeoutError } from '../errors/kafka-error.ts';
 import type { ConnectionEvent } from '../instrumentation/events.ts';
 import { inspectAs, inspectSymbol, type Inspect } from '../security/redaction.ts';
 import { resolveSaslOptions } from '../security/sasl-options.ts';
 import { resolveTlsOptions } from '../security/tls-options.ts';
 import { backoffMs } from '../util/backoff.ts';
 import { BrokerConnection } from './broker-connection.ts';
-import { connectBroker } from './connect-broker.ts';
+import { connectBroker, type ReadyTransport } from './connect-broker.ts';
 import type { BrokerAddress, Connection } from './connection.ts';
 import { endpointText, type Endpoint } from './endpoint.ts';
 import type { NetworkOptions, NetworkSettings } from './network-options.ts';
@@ -155,22 +155,23 @@ export class ConnectionPool {
     const setupTimeoutMs = this.#setupTimeoutMs(state.failures);
     try {
       const { apiVersionsVersion } = state;
-      const ready = await connectBroker({ address, settings, setupTimeoutMs, apiVersionsVersion, signal });
-      Object.assign(state, { failures: 0, notBeforeMs: 0, lastError: undefined });
-      state.apiVersionsVersion = ready.handshake.apiVersionsVersion;
-      const onClose = (): void => this.#remove(key, connection);
-      const connection: BrokerConnection = new BrokerConnection({
+      const establish = (ready: ReadyTransport): BrokerConnection => {
+        const onClose = (): void => this.#remove(key, connection);
+        const connection = new BrokerConnection({ address, lane, maxInFlight, settings, onClose, ...ready });
+        this.#add(key, connection, settings.clock.nowMs() - beganMs);
+        state.apiVersionsVersion = ready.handshake.apiVersionsVersion;
+        return connection;
+      };
+      const connection = await connectBroker({
         address,
-        lane,
-        maxInFlight,
         settings,
-        onClose,
-        ...ready,
+        setupTimeoutMs,
+        apiVersionsVersion,
+        signal,
+        establish,
       });
-      this.#sockets.add(connection);
-      this.#connections.set(key, connection);
-      const durationMs = settings.clock.nowMs() - beganMs;
-      settings.events.publish('connection.opened', { ...eventOf(address, lane), durationMs });
+      if (!connection.isOpen) throw lostAtOnce(connection);
+      Object.assign(state, { failures: 0, notBeforeMs: 0, lastError: undefined });
       return connection;
     } catch (error) {
       if (!signal.aborted) this.#noteFailure(state, error, address, lane);
@@ -185,6 +186,12 @@ export class ConnectionPool {
     state.notBeforeMs = clock.nowMs() + backoffMs(policy, state.failures, random());
     state.lastError = error instanceof KafkaError ? error : undefined;
     if (error instanceof Error) events.publish('connection.failed', { ...eventOf(address, lane), error });
+  }
+
+  #add(key: string, connection: BrokerConnection, durationMs: number): void {
+    this.#sockets.add(connection);
+    this.#connections.set(key, connection);
+    this.#settings.events.publish('connection.opened', { ...eventOf(connection, connection.lane), durationMs });
   }
 
   #remove(key: string, connection: BrokerConnection): void {
@@ -274,6 +281,16 @@ export class ConnectionPool {
     }
     await Promise.all(ending);
   }
+}
+
+function lostAtOnce(connection: BrokerConnection): NetworkError {
+  const cause = connection.error;
+  const why = cause === undefined ? 'it was closed' : cause.message;
+  return new NetworkError(`Cannot connect to ${brokerName(connection)}: the connection did not last (${why})`, {
+    code: 'CONNECTION_FAILED',
+    retriable: true,
+    cause,
+  });
 }
 
 function connectionKey({ nodeId, endpoint }: BrokerAddress, lane: string): string {

@@ -1,5 +1,4 @@
 import { KafkaError, NetworkError, ProtocolError, TimeoutError } from '../errors/kafka-error.ts';
-import { tlsError } from '../security/tls-errors.ts';
 import type { BrokerAddress } from './connection.ts';
 import { endpointText } from './endpoint.ts';
 import { PeerClosedError } from './peer-closed-error.ts';
@@ -25,8 +24,6 @@ export function closedError({ doing, cause, sent, next, advice }: LostRequest): 
   if (next && cause instanceof ProtocolError) {
     return new ProtocolError(cause.message, { code: cause.code, cause, sent });
   }
-  const tls = cause === undefined ? undefined : tlsError(cause, doing);
-  if (tls !== undefined) return tls;
   const details = { code: 'CONNECTION_CLOSED', retriable: true, sent, cause } as const;
   return new NetworkError(`${doing}: ${whyClosed(cause)}${advice === undefined ? '' : `; ${advice}`}`, details);
 }

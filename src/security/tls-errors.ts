@@ -51,7 +51,10 @@ export function tlsError(error: Error, doing: string): KafkaError | undefined {
   const code = errorCode(error);
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const why = `the broker's certificate is for another host name; connect by a name that is in it, or set tls.servername (${error.message})`;
-    return new AuthenticationError(`${doing}: ${why}`, { code: 'TLS_HOST_NAME_MISMATCH', cause: error });
+    return new AuthenticationError(`${doing}: ${why}`, {
+      code: 'TLS_HOST_NAME_MISMATCH',
+      cause: withoutCertificate(error),
+    });
   }
   if (untrusted.has(code)) {
     const why = `no trusted authority signed the broker's certificate (${code}); give its authority in tls.ca`;
@@ -62,8 +65,15 @@ export function tlsError(error: Error, doing: string): KafkaError | undefined {
     return new NetworkError(`${doing}: ${why}`, { code: 'NOT_KAFKA', cause: error });
   }
   const known = Object.hasOwn(advice, code) ? advice[code] : undefined;
-  if (known === undefined && !/^(ERR_SSL_|ERR_TLS_|CERT_|EPROTO)/.test(code)) return undefined;
-  return new AuthenticationError(`${doing}: ${known ?? `TLS failed (${code})`}`, { code: 'TLS_FAILED', cause: error });
+  if (known !== undefined) return new AuthenticationError(`${doing}: ${known}`, { code: 'TLS_FAILED', cause: error });
+  if (!/^(ERR_SSL_|ERR_TLS_|CERT_|EPROTO)/.test(code)) return undefined;
+  // What has no line above may be the network's doing as well, so it is worth another try.
+  return new NetworkError(`${doing}: TLS failed (${code})`, { code: 'TLS_FAILED', retriable: true, cause: error });
+}
+
+/** Node attaches the whole certificate, which would fill a page of every log that shows the error. */
+function withoutCertificate(error: Error): Error {
+  return Object.assign(new Error(error.message), { code: errorCode(error) });
 }
 
 function errorCode(error: Error): string {
