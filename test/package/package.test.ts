@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { nodeBinary, nodeVersions } from '../../tools/node-versions.ts';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const tools = join(repository, 'node_modules');
+
+interface Outcome {
+  readonly code: number | string | null | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(program: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+  // Settings that the surrounding npm hands down would change what a user's npm does.
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS|NODE_TEST)/i.test(name));
+  const options = { cwd, env: { ...Object.fromEntries(inherited), ...env }, maxBuffer: 64 * 1024 * 1024 };
+  return new Promise((resolve) => {
+    execFile(program, args, options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : error.code, stdout, stderr });
+    });
+  });
+}
+
+/** Where npm's program lies: it is started by the Node under test, as `npm` itself would start it. */
+function npmProgram(): string {
+  const inherited = process.env['npm_execpath'];
+  if (inherited !== undefined && /npm-cli\.js$/.test(inherited)) return inherited;
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    if (existsSync(join(folder, 'npm'))) return realpathSync(join(folder, 'npm'));
+  }
+  throw new Error('Cannot find npm');
+}
+
+let scratch = '';
+let tarball = '';
+
+async function pack(): Promise<void> {
+  const parent = join(repository, '.cache/package-test');
+  await mkdir(parent, { recursive: true });
+  scratch = await mkdtemp(join(parent, 'run-'));
+  const built = await run(process.execPath, ['tools/build.ts'], repository);
+  assert.equal(built.code, 0, `The build failed:\n${built.stdout}${built.stderr}`);
+  const packed = await run(
+    process.execPath,
+    [npmProgram(), 'pack', '--ignore-scripts', '--json', '--pack-destination', scratch],
+    repository,
+  );
+  assert.equal(packed.code, 0, packed.stderr);
+  const [name] = (await readdir(scratch)).filter((file) => file.endsWith('.tgz'));
+  assert.ok(name !== undefined, 'npm pack wrote no tarball');
+  tarball = join(scratch, name);
+}
+
+/** A user's project, with the tarball installed by the npm that the given Node runs. */
+async function install(version: string): Promise<{ readonly folder: string; readonly outcome: Outcome }> {
+  const folder = join(scratch, `project-${version}`);
+  await mkdir(folder);
+  await copyFile(tarball, join(folder, 'kavka.tgz'));
+  await writeFile(join(folder, 'package.json'), '{ "name": "project", "version": "1.0.0", "private": true }\n');
+  const node = await nodeBinary(version);
+  const env = { PATH: [dirname(node), process.env['PATH'] ?? ''].join(delimiter), npm_config_update_notifier: 'false' };
+  const outcome = await run(node, [npmProgram(), 'install', './kavka.tgz', '--foreground-scripts'], folder, env);
+  return { folder, outcome };
+}
+
+const useIt = `
+  const kafka = new front.Kafka({ clientId: 'package-test', bootstrapServers: ['localhost:9'] });
+  const bytes = protocol.apis.Metadata.encodeRequest({ topics: null }, 1);
+  const topics = protocol.apis.Metadata.decodeRequest(bytes, 1).topics;
+  kafka.close().then(() => console.log(JSON.stringify({ front: Object.keys(front).includes('Kafka'), topics, version: manifest.name })));
+`;
+
+const programs: Readonly<Record<string, string>> = {
+  'import.mjs': `
+    import { createRequire } from 'node:module';
+    import * as front from 'kavka';
+    import * as protocol from 'kavka/protocol';
+    const manifest = createRequire(import.meta.url)('kavka/package.json');
+    ${useIt}`,
+  'require.cjs': `
+    const front = require('kavka');
+    const protocol = require('kavka/protocol');
+    const manifest = require('kavka/package.json');
+    ${useIt}`,
+};
+
+describe('package', () => {
+  before(pack);
+  after(() => rm(scratch, { recursive: true, force: true }));
+
+  it('holds what it promises and nothing else', async () => {
+    const { stdout } = await run('tar', ['-tzf', tarball], scratch);
+    const files = stdout.trim().split('\n');
+    for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'package.json', 'dist/index.js', 'dist/index.d.ts']) {
+      assert.ok(files.includes(`package/${file}`), `${file} is missing`);
+    }
+    const stray = files.filter(
+      (file) => !/^package\/(dist\/|README\.md|LICENSE|CHANGELOG\.md|package\.json)/.test(file),
+    );
+    assert.deepEqual(stray, []);
+  });
+
+  it('passes publint without a suggestion', async () => {
+    const { code, stdout, stderr } = await run(
+      process.execPath,
+      [join(tools, 'publint/src/cli.js'), tarball, '--strict'],
+      scratch,
+    );
+    assert.equal(code, 0, stdout + stderr);
+    assert.doesNotMatch(stdout, /Suggestions|Warnings|Errors/);
+  });
+
+  // Two things are left out, each for a reason (docs/decisions/0001-esm-only.md): TypeScript's old "node10" resolution, which knows no
+  // subpaths and which no supported Node has, and the rule that a require() must not end at an ES module, which every supported Node allows.
+  it('passes attw for every resolution that a supported Node has', async () => {
+    const flags = [
+      '--profile',
+      'node16',
+      '--ignore-rules',
+      'cjs-resolves-to-esm',
+      '--format',
+      'table-flipped',
+      '--no-color',
+    ];
+    const program = join(tools, '@arethetypeswrong/cli/dist/index.js');
+    const { code, stdout, stderr } = await run(process.execPath, [program, tarball, ...flags], scratch);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /kavka\/protocol/);
+  });
+
+  it('has no module with a top-level await, which would break every require', async () => {
+    const offenders: string[] = [];
+    const dist = join(repository, 'dist');
+    for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !entry.name.endsWith('.js')) continue;
+      const text = await readFile(join(entry.parentPath, entry.name), 'utf8');
+      if (/^(const .*= |let .*= |)await /m.test(text)) offenders.push(entry.name);
+    }
+    assert.deepEqual(offenders, []);
+  });
+
+  for (const version of nodeVersions) {
+    describe(`on Node ${version}`, () => {
+      let project: Awaited<ReturnType<typeof install>>;
+      before(async () => {
+        project = await install(version);
+      });
+
+      it('installs without a warning, and compiles nothing', async () => {
+        const { code, stdout, stderr } = project.outcome;
+        assert.equal(code, 0, stderr);
+        assert.equal(stderr, '');
+        assert.doesNotMatch(stdout, /warn|deprecated|gyp/i);
+        const lock = JSON.parse(await readFile(join(project.folder, 'package-lock.json'), 'utf8')) as {
+          packages: Record<string, { hasInstallScript?: boolean }>;
+        };
+        const scripted = Object.entries(lock.packages).filter(([, entry]) => entry.hasInstallScript === true);
+        assert.deepEqual(scripted, []);
+      });
+
+      for (const [name, text] of Object.entries(programs)) {
+        it(`works by ${name}, silently`, async () => {
+          await writeFile(join(project.folder, name), text);
+          const node = await nodeBinary(version);
+          const flags = ['--throw-deprecation', '--trace-warnings', name];
+          const { code, stdout, stderr } = await run(node, flags, project.folder);
+          assert.equal(stderr, '');
+          assert.equal(code, 0);
+          assert.deepEqual(JSON.parse(stdout), { front: true, topics: null, version: 'kavka' });
+        });
+      }
+    });
+  }
+});
