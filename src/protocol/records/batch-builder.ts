@@ -56,6 +56,8 @@ export interface CloseOptions extends ProducerStamp {
   readonly partitionLeaderEpoch?: number;
   /** The time of all records, set by the broker of a topic with `message.timestamp.type=LogAppendTime`. */
   readonly logAppendTimeMs?: number;
+  /** Where it is not that of a record any more, because compaction took that record away. */
+  readonly maxTimestampMs?: number;
   /** Beyond the last record's where records at the end were compacted away. */
   readonly lastOffsetDelta?: number;
   /** KIP-534: stands in the place of the first timestamp. Allowed only while the batch is empty. */
@@ -191,7 +193,10 @@ export class BatchBuilder {
     batch.writeInt16BE(attributesOf(options), attributesAt);
     batch.writeInt32BE(lastOffsetDelta, lastOffsetDeltaAt);
     batch.writeBigInt64BE(BigInt(options.deleteHorizonMs ?? this.#baseTimestamp), baseTimestampAt);
-    batch.writeBigInt64BE(BigInt(options.logAppendTimeMs ?? this.#maxTimestamp), maxTimestampAt);
+    batch.writeBigInt64BE(
+      BigInt(options.logAppendTimeMs ?? options.maxTimestampMs ?? this.#maxTimestamp),
+      maxTimestampAt,
+    );
     batch.writeInt32BE(this.#recordCount, recordCountAt);
     return stamp(batch, options);
   }
