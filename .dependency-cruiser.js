@@ -70,7 +70,7 @@ const layers = [
   },
 ];
 
-// One line per package, so that a new one is a decision (docs/decisions/0003-dependencies.md).
+// One line per package, so that a new one is a decision (docs/decisions/dependencies.md).
 const packages = {
   protocol: ['long', 'crc-32'],
   compression: ['snappyjs', 'zstd-codec', 'lz4'],

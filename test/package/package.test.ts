@@ -116,7 +116,7 @@ describe('package', () => {
     assert.doesNotMatch(stdout, /Suggestions|Warnings|Errors/);
   });
 
-  // Two things are left out, each for a reason (docs/decisions/0001-esm-only.md): TypeScript's old "node10" resolution, which knows no
+  // Two things are left out, each for a reason (docs/decisions/esm-only.md): TypeScript's old "node10" resolution, which knows no
   // subpaths and which no supported Node has, and the rule that a require() must not end at an ES module, which every supported Node allows.
   it('passes attw for every resolution that a supported Node has', async () => {
     const flags = [
