@@ -29,7 +29,7 @@ export function encodeRequestFrame<Req>(
 
 /** A whole response, the broker's side of {@link encodeRequestFrame}. */
 export function encodeResponseFrame<Res>(
-  api: Api<never, Res>,
+  api: Api<unknown, Res>,
   message: Input<Res>,
   version: number,
   correlationId: number,

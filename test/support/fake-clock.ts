@@ -10,7 +10,11 @@ export class FakeClock implements Clock {
   readonly #timers = new Set<FakeTimer>();
   #nowMs = 0;
 
-  constructor(readonly wallStartMs = 1_700_000_000_000) {}
+  readonly wallStartMs: number;
+
+  constructor(wallStartMs = 1_700_000_000_000) {
+    this.wallStartMs = wallStartMs;
+  }
 
   nowMs(): number {
     return this.#nowMs;
