@@ -35,7 +35,7 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal | undef
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason as Error);
     const guard: CallGuard = new CallGuard(clock, signal, delayMs, (end) => {
-      if (end.kind === 'aborted') reject(end.reason as Error);
+      if (end.kind === 'aborted') reject(end.reason);
       else resolve();
     });
     void guard;

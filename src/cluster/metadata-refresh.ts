@@ -171,12 +171,12 @@ export class MetadataRefresh {
       };
       const onEnd = (end: CallEnd): void =>
         settle(() =>
-          reject((end.kind === 'aborted' ? end.reason : this.#late(doing, timeoutMs, decide.late())) as Error),
+          reject((end.kind === 'aborted' ? end.reason : this.#late(doing, timeoutMs, decide.late()))),
         );
       const guard = new CallGuard(this.#options.clock, signal, timeoutMs, onEnd);
       const settlers = {
         resolve: (snapshot: MetadataSnapshot) => settle(() => resolve(snapshot)),
-        reject: (error: unknown) => settle(() => reject(error as Error)),
+        reject: (error: unknown) => settle(() => reject(error)),
       };
       const waiter: Waiter = {
         names,

@@ -1,0 +1,367 @@
+import type { Cluster } from '../cluster/cluster.ts';
+import type { SettledItem } from '../errors/admin-error.ts';
+import { ClosedError } from '../errors/kafka-error.ts';
+import type { TopicPartition } from '../model/topic-partition.ts';
+import { AdminCall } from './admin-call.ts';
+import { describeCluster, type ClusterDescription } from './cluster-description.ts';
+import {
+  describeConfigs,
+  incrementalAlterConfigs,
+  type AlterConfigsOptions,
+  type ConfigChanges,
+  type ConfigDescription,
+  type ConfigResource,
+  type DescribeConfigsOptions,
+} from './configs.ts';
+import {
+  alterGroupOffsets,
+  deleteGroupOffsets,
+  listGroupOffsets,
+  type GroupOffset,
+  type ListGroupOffsetsOptions,
+  type NewGroupOffset,
+} from './group-offsets.ts';
+import {
+  deleteGroups,
+  describeGroups,
+  listGroups,
+  type GroupDescription,
+  type GroupListing,
+  type ListGroupsOptions,
+} from './groups.ts';
+import { answerItems, type AdminOptions, type ItemsAnswer, type Settled } from './items.ts';
+import {
+  deleteRecords,
+  listOffsets,
+  type DeletedRecords,
+  type ListedOffset,
+  type ListOffsetsOptions,
+  type OffsetQuery,
+  type RecordsToDelete,
+} from './partitions.ts';
+import {
+  createPartitions,
+  createTopics,
+  deleteTopics,
+  describeTopics,
+  listTopics,
+  type CreatedTopic,
+  type CreatePartitionsOptions,
+  type CreateTopicsOptions,
+  type DeletedTopic,
+  type DeleteTopicsOptions,
+  type NewPartitions,
+  type NewTopic,
+  type TopicDescription,
+  type TopicListing,
+} from './topics.ts';
+
+/** How topics are listed. */
+export interface ListTopicsOptions extends AdminOptions {
+  /** Whether topics that Kafka keeps for itself are listed, too. @defaultValue false */
+  readonly includeInternal?: boolean | undefined;
+}
+
+/**
+ * Administers a cluster: topics, records, configurations, groups and their offsets.
+ *
+ * A call resolves only when all it was asked for is done. Most take one item or an array. One item resolves with its result or
+ * rejects with its error; an array resolves with the results in the same order, or rejects with an {@link AdminError} whose
+ * `results` has what became of each item, or with `{ settled: true }` resolves with those. What passes by itself (a leader or
+ * coordinator that moves, a broker that restarts) is tried again for up to `timeoutMs`, 60 s if not given.
+ *
+ * Errors of the broker have its own code, such as `TOPIC_ALREADY_EXISTS`, and its own words in the message.
+ */
+export class Admin implements AsyncDisposable {
+  readonly #cluster: Cluster;
+  readonly #lane: string;
+  #closing: Promise<void> | undefined;
+
+  /** Use `kafka.admin()`. */
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+    this.#lane = `admin-${cluster.nextClientNumber()}`;
+  }
+
+  /**
+   * Creates topics, and waits until each of their partitions has a leader.
+   *
+   * @example
+   * ```ts
+   * await admin.createTopics({ topic: 'orders', partitions: 6, replicationFactor: 3 }, { ifNotExists: true });
+   * ```
+   *
+   * @throws {@link BrokerError} `TOPIC_ALREADY_EXISTS` (not with `ifNotExists`), `INVALID_PARTITIONS`, `INVALID_REPLICATION_FACTOR`,
+   * `INVALID_CONFIG`, `POLICY_VIOLATION` …
+   */
+  createTopics(
+    topics: readonly NewTopic[],
+    options: Settled<CreateTopicsOptions>,
+  ): Promise<SettledItem<CreatedTopic>[]>;
+  createTopics(topics: readonly NewTopic[], options?: CreateTopicsOptions): Promise<CreatedTopic[]>;
+  createTopics(topic: NewTopic, options: Settled<CreateTopicsOptions>): Promise<SettledItem<CreatedTopic>>;
+  createTopics(topic: NewTopic, options?: CreateTopicsOptions): Promise<CreatedTopic>;
+  createTopics(
+    given: NewTopic | readonly NewTopic[],
+    options: CreateTopicsOptions = {},
+  ): Promise<ItemsAnswer<CreatedTopic>> {
+    return this.#items(given, options, 'Cannot create topics', (call, items) => createTopics(call, items, options));
+  }
+
+  /**
+   * Deletes topics with all their records, and waits until the cluster names them no more.
+   *
+   * @throws {@link BrokerError} `UNKNOWN_TOPIC_OR_PARTITION` (not with `ifExists`), `TOPIC_DELETION_DISABLED`
+   */
+  deleteTopics(topics: readonly string[], options: Settled<DeleteTopicsOptions>): Promise<SettledItem<DeletedTopic>[]>;
+  deleteTopics(topics: readonly string[], options?: DeleteTopicsOptions): Promise<DeletedTopic[]>;
+  deleteTopics(topic: string, options: Settled<DeleteTopicsOptions>): Promise<SettledItem<DeletedTopic>>;
+  deleteTopics(topic: string, options?: DeleteTopicsOptions): Promise<DeletedTopic>;
+  deleteTopics(
+    given: string | readonly string[],
+    options: DeleteTopicsOptions = {},
+  ): Promise<ItemsAnswer<DeletedTopic>> {
+    return this.#items(given, options, 'Cannot delete topics', (call, items) => deleteTopics(call, items, options));
+  }
+
+  /**
+   * Adds partitions to topics. Records with a key that are sent afterwards may go to another partition than those before.
+   *
+   * @throws {@link BrokerError} `INVALID_PARTITIONS` the topic has as many already, or more
+   */
+  createPartitions(
+    topics: readonly NewPartitions[],
+    options: Settled<CreatePartitionsOptions>,
+  ): Promise<SettledItem<void>[]>;
+  createPartitions(topics: readonly NewPartitions[], options?: CreatePartitionsOptions): Promise<void[]>;
+  createPartitions(topic: NewPartitions, options: Settled<CreatePartitionsOptions>): Promise<SettledItem<void>>;
+  createPartitions(topic: NewPartitions, options?: CreatePartitionsOptions): Promise<void>;
+  createPartitions(
+    given: NewPartitions | readonly NewPartitions[],
+    options: CreatePartitionsOptions = {},
+  ): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, 'Cannot add partitions', (call, items) =>
+      createPartitions(call, items, options),
+    );
+  }
+
+  /** All topics that we are allowed to see, by name. */
+  async listTopics(options: ListTopicsOptions = {}): Promise<TopicListing[]> {
+    return listTopics(this.#begin('Cannot list topics', options), options.includeInternal === true);
+  }
+
+  /**
+   * Describes topics: their ids, and the leader, replicas and in-sync replicas of each partition.
+   *
+   * @throws {@link BrokerError} `UNKNOWN_TOPIC_OR_PARTITION`
+   */
+  describeTopics(topics: readonly string[], options: Settled): Promise<SettledItem<TopicDescription>[]>;
+  describeTopics(topics: readonly string[], options?: AdminOptions): Promise<TopicDescription[]>;
+  describeTopics(topic: string, options: Settled): Promise<SettledItem<TopicDescription>>;
+  describeTopics(topic: string, options?: AdminOptions): Promise<TopicDescription>;
+  describeTopics(
+    given: string | readonly string[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<TopicDescription>> {
+    return this.#items(given, options, 'Cannot describe topics', (call, items) => describeTopics(call, items));
+  }
+
+  /**
+   * Deletes the records of partitions before an offset (KIP-107).
+   *
+   * @throws {@link BrokerError} `OFFSET_OUT_OF_RANGE` the offset is beyond the end, `POLICY_VIOLATION` the topic is compacted only
+   */
+  deleteRecords(partitions: readonly RecordsToDelete[], options: Settled): Promise<SettledItem<DeletedRecords>[]>;
+  deleteRecords(partitions: readonly RecordsToDelete[], options?: AdminOptions): Promise<DeletedRecords[]>;
+  deleteRecords(partition: RecordsToDelete, options: Settled): Promise<SettledItem<DeletedRecords>>;
+  deleteRecords(partition: RecordsToDelete, options?: AdminOptions): Promise<DeletedRecords>;
+  deleteRecords(
+    given: RecordsToDelete | readonly RecordsToDelete[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<DeletedRecords>> {
+    return this.#items(given, options, 'Cannot delete records', (call, items) => deleteRecords(call, items));
+  }
+
+  /**
+   * Looks up offsets: the first, the next to be written, the one at a time or with the highest timestamp.
+   */
+  listOffsets(
+    partitions: readonly OffsetQuery[],
+    options: Settled<ListOffsetsOptions>,
+  ): Promise<SettledItem<ListedOffset>[]>;
+  listOffsets(partitions: readonly OffsetQuery[], options?: ListOffsetsOptions): Promise<ListedOffset[]>;
+  listOffsets(partition: OffsetQuery, options: Settled<ListOffsetsOptions>): Promise<SettledItem<ListedOffset>>;
+  listOffsets(partition: OffsetQuery, options?: ListOffsetsOptions): Promise<ListedOffset>;
+  listOffsets(
+    given: OffsetQuery | readonly OffsetQuery[],
+    options: ListOffsetsOptions = {},
+  ): Promise<ItemsAnswer<ListedOffset>> {
+    return this.#items(given, options, 'Cannot list offsets', (call, items) => listOffsets(call, items, options));
+  }
+
+  /**
+   * Reads the configurations of topics, brokers and groups.
+   *
+   * @throws {@link NetworkError} `BROKER_UNKNOWN` there is no broker of that id
+   * @throws {@link BrokerError} `UNKNOWN_TOPIC_OR_PARTITION`
+   */
+  describeConfigs(
+    resources: readonly ConfigResource[],
+    options: Settled<DescribeConfigsOptions>,
+  ): Promise<SettledItem<ConfigDescription>[]>;
+  describeConfigs(resources: readonly ConfigResource[], options?: DescribeConfigsOptions): Promise<ConfigDescription[]>;
+  describeConfigs(
+    resource: ConfigResource,
+    options: Settled<DescribeConfigsOptions>,
+  ): Promise<SettledItem<ConfigDescription>>;
+  describeConfigs(resource: ConfigResource, options?: DescribeConfigsOptions): Promise<ConfigDescription>;
+  describeConfigs(
+    given: ConfigResource | readonly ConfigResource[],
+    options: DescribeConfigsOptions = {},
+  ): Promise<ItemsAnswer<ConfigDescription>> {
+    return this.#items(given, options, 'Cannot describe configurations', (call, items) =>
+      describeConfigs(call, items, options),
+    );
+  }
+
+  /**
+   * Changes configurations of topics, brokers and groups; those that are not named stay as they are (KIP-339).
+   *
+   * @throws {@link BrokerError} `INVALID_CONFIG`, `POLICY_VIOLATION`, `UNKNOWN_TOPIC_OR_PARTITION`
+   */
+  incrementalAlterConfigs(
+    resources: readonly ConfigChanges[],
+    options: Settled<AlterConfigsOptions>,
+  ): Promise<SettledItem<void>[]>;
+  incrementalAlterConfigs(resources: readonly ConfigChanges[], options?: AlterConfigsOptions): Promise<void[]>;
+  incrementalAlterConfigs(resource: ConfigChanges, options: Settled<AlterConfigsOptions>): Promise<SettledItem<void>>;
+  incrementalAlterConfigs(resource: ConfigChanges, options?: AlterConfigsOptions): Promise<void>;
+  incrementalAlterConfigs(
+    given: ConfigChanges | readonly ConfigChanges[],
+    options: AlterConfigsOptions = {},
+  ): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, 'Cannot alter configurations', (call, items) =>
+      incrementalAlterConfigs(call, items, options),
+    );
+  }
+
+  /** The groups of all brokers, by id. */
+  async listGroups(options: ListGroupsOptions = {}): Promise<GroupListing[]> {
+    return listGroups(this.#begin('Cannot list groups', options), options);
+  }
+
+  /**
+   * Describes groups of consumers, of the classic and the new protocol, with their members and assignments.
+   *
+   * @throws {@link BrokerError} `GROUP_ID_NOT_FOUND`
+   */
+  describeGroups(groupIds: readonly string[], options: Settled): Promise<SettledItem<GroupDescription>[]>;
+  describeGroups(groupIds: readonly string[], options?: AdminOptions): Promise<GroupDescription[]>;
+  describeGroups(groupId: string, options: Settled): Promise<SettledItem<GroupDescription>>;
+  describeGroups(groupId: string, options?: AdminOptions): Promise<GroupDescription>;
+  describeGroups(
+    given: string | readonly string[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<GroupDescription>> {
+    return this.#items(given, options, 'Cannot describe groups', (call, items) => describeGroups(call, items));
+  }
+
+  /**
+   * Deletes groups and their offsets.
+   *
+   * @throws {@link BrokerError} `NON_EMPTY_GROUP` the group has members, `GROUP_ID_NOT_FOUND`
+   */
+  deleteGroups(groupIds: readonly string[], options: Settled): Promise<SettledItem<void>[]>;
+  deleteGroups(groupIds: readonly string[], options?: AdminOptions): Promise<void[]>;
+  deleteGroups(groupId: string, options: Settled): Promise<SettledItem<void>>;
+  deleteGroups(groupId: string, options?: AdminOptions): Promise<void>;
+  deleteGroups(given: string | readonly string[], options: AdminOptions = {}): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, 'Cannot delete groups', (call, items) => deleteGroups(call, items));
+  }
+
+  /**
+   * The offsets that a group has committed. Java: `listConsumerGroupOffsets`.
+   *
+   * A group that does not exist has none.
+   */
+  async listGroupOffsets(groupId: string, options: ListGroupOffsetsOptions = {}): Promise<GroupOffset[]> {
+    return listGroupOffsets(this.#begin('Cannot list the offsets of a group', options), groupId, options);
+  }
+
+  /**
+   * Sets the offsets from which a group goes on. Its consumers must be stopped. Java: `alterConsumerGroupOffsets`.
+   *
+   * @throws {@link BrokerError} `UNKNOWN_MEMBER_ID` the group has members
+   */
+  alterGroupOffsets(
+    groupId: string,
+    offsets: readonly NewGroupOffset[],
+    options: Settled,
+  ): Promise<SettledItem<void>[]>;
+  alterGroupOffsets(groupId: string, offsets: readonly NewGroupOffset[], options?: AdminOptions): Promise<void[]>;
+  alterGroupOffsets(groupId: string, offset: NewGroupOffset, options: Settled): Promise<SettledItem<void>>;
+  alterGroupOffsets(groupId: string, offset: NewGroupOffset, options?: AdminOptions): Promise<void>;
+  alterGroupOffsets(
+    groupId: string,
+    given: NewGroupOffset | readonly NewGroupOffset[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, `Cannot set offsets of group "${groupId}"`, (call, items) =>
+      alterGroupOffsets(call, groupId, items),
+    );
+  }
+
+  /**
+   * Deletes offsets of a group (KIP-496). Java: `deleteConsumerGroupOffsets`.
+   *
+   * @throws {@link BrokerError} `GROUP_SUBSCRIBED_TO_TOPIC` the group has members that read the topic, `GROUP_ID_NOT_FOUND`
+   */
+  deleteGroupOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+    options: Settled,
+  ): Promise<SettledItem<void>[]>;
+  deleteGroupOffsets(groupId: string, partitions: readonly TopicPartition[], options?: AdminOptions): Promise<void[]>;
+  deleteGroupOffsets(groupId: string, partition: TopicPartition, options: Settled): Promise<SettledItem<void>>;
+  deleteGroupOffsets(groupId: string, partition: TopicPartition, options?: AdminOptions): Promise<void>;
+  deleteGroupOffsets(
+    groupId: string,
+    given: TopicPartition | readonly TopicPartition[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, `Cannot delete offsets of group "${groupId}"`, (call, items) =>
+      deleteGroupOffsets(call, groupId, items),
+    );
+  }
+
+  /** The cluster's id, its controller and its brokers. */
+  async describeCluster(options: AdminOptions = {}): Promise<ClusterDescription> {
+    return describeCluster(this.#begin('Cannot describe the cluster', options));
+  }
+
+  /** Closes the connections of this client; calls under way end with an error, later ones reject `CLOSED`. */
+  close(): Promise<void> {
+    this.#closing ??= this.#cluster.closeLane(this.#lane);
+    return this.#closing;
+  }
+
+  /** The same as {@link close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #items<Item, Result>(
+    given: Item | readonly Item[],
+    options: AdminOptions,
+    doing: string,
+    settle: (call: AdminCall, items: readonly Item[]) => Promise<SettledItem<Result>[]>,
+  ): Promise<ItemsAnswer<Result>> {
+    const call = this.#begin(doing, options);
+    return answerItems(given, options, doing, (items) => settle(call, items));
+  }
+
+  #begin(doing: string, options: AdminOptions): AdminCall {
+    if (this.#closing !== undefined) throw new ClosedError('the admin client');
+    return new AdminCall(this.#cluster, this.#lane, doing, options);
+  }
+}

@@ -1,0 +1,368 @@
+import { responseBrokers } from '../cluster/metadata-response.ts';
+import type { Broker, PartitionMetadata } from '../cluster/metadata-snapshot.ts';
+import type { SettledItem } from '../errors/admin-error.ts';
+import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
+import { UsageError } from '../errors/kafka-error.ts';
+import { CreatePartitions } from '../protocol/generated/create-partitions.ts';
+import { CreateTopics, type CreateTopicsRequestCreatableTopic } from '../protocol/generated/create-topics.ts';
+import { DeleteTopics } from '../protocol/generated/delete-topics.ts';
+import { Metadata, type MetadataResponse, type MetadataResponseTopic } from '../protocol/generated/metadata.ts';
+import type { Input } from '../protocol/api.ts';
+import { quote } from '../util/option-rules.ts';
+import type { AdminCall } from './admin-call.ts';
+import {
+  fulfilled,
+  inRounds,
+  orRejected,
+  refused,
+  rejected,
+  unanswered,
+  type AdminOptions,
+  type ItemOutcome,
+} from './items.ts';
+
+/** A topic to create. */
+export interface NewTopic {
+  readonly topic: string;
+  /** @defaultValue the broker's `num.partitions` */
+  readonly partitions?: number | undefined;
+  /** @defaultValue the broker's `default.replication.factor` */
+  readonly replicationFactor?: number | undefined;
+  /** For each partition, in order, the brokers to hold it, the preferred leader first; instead of the two numbers. */
+  readonly assignments?: readonly (readonly number[])[] | undefined;
+  /** Topic configurations by Kafka's names: `{ 'retention.ms': '86400000' }`. */
+  readonly configs?: Readonly<Record<string, string | number | boolean>> | undefined;
+}
+
+/** How topics are created. */
+export interface CreateTopicsOptions extends AdminOptions {
+  /** A topic that exists already is no error; its `created` is false, and it stays as it is. @defaultValue false */
+  readonly ifNotExists?: boolean | undefined;
+  /** Only checks whether the topics could be created. @defaultValue false */
+  readonly validateOnly?: boolean | undefined;
+}
+
+/** A topic that was created, or that was there already with `ifNotExists`. */
+export interface CreatedTopic {
+  readonly topic: string;
+  /** Undefined with `validateOnly`, and from brokers before 2.8. */
+  readonly topicId: string | undefined;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  /** False if the topic existed before, and with `validateOnly`. */
+  readonly created: boolean;
+}
+
+/** How topics are deleted. */
+export interface DeleteTopicsOptions extends AdminOptions {
+  /** A topic that does not exist is no error; its `deleted` is false. @defaultValue false */
+  readonly ifExists?: boolean | undefined;
+}
+
+/** A topic that is gone. */
+export interface DeletedTopic {
+  readonly topic: string;
+  /** False if it did not exist. */
+  readonly deleted: boolean;
+}
+
+/** A topic to add partitions to. */
+export interface NewPartitions {
+  readonly topic: string;
+  /** How many partitions the topic shall have in all. */
+  readonly count: number;
+  /** For each partition added, in order, the brokers to hold it. @defaultValue the cluster chooses */
+  readonly assignments?: readonly (readonly number[])[] | undefined;
+}
+
+/** How partitions are added. */
+export interface CreatePartitionsOptions extends AdminOptions {
+  /** Only checks whether the partitions could be added. @defaultValue false */
+  readonly validateOnly?: boolean | undefined;
+}
+
+/** A topic as {@link Admin.listTopics} names it. */
+export interface TopicListing {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly isInternal: boolean;
+}
+
+/** A topic with its partitions. */
+export interface TopicDescription extends TopicListing {
+  readonly partitions: readonly PartitionMetadata[];
+}
+
+/** Creates topics, and waits until each partition has a leader. */
+export async function createTopics(
+  call: AdminCall,
+  items: readonly NewTopic[],
+  options: CreateTopicsOptions,
+): Promise<SettledItem<CreatedTopic>[]> {
+  items.forEach(checkNewTopic);
+  const results = await inRounds(call, items, (left) => orRejected(left, () => createOnce(call, left, options)));
+  if (options.validateOnly === true) return results;
+  const made = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const described = await untilDescribed(
+    call,
+    made.map(({ topic }) => topic),
+    hasLeaders,
+  );
+  return results.map((result) => {
+    if (result.status === 'rejected') return result;
+    const found = described.get(result.value.topic);
+    return found === undefined ? result : fulfilled(withDescription(result.value, found));
+  });
+}
+
+/** Deletes topics, and waits until the cluster names them no more. */
+export async function deleteTopics(
+  call: AdminCall,
+  names: readonly string[],
+  options: DeleteTopicsOptions,
+): Promise<SettledItem<DeletedTopic>[]> {
+  const results = await inRounds(call, names, (left) => orRejected(left, () => deleteOnce(call, left, options)));
+  const gone = results.flatMap((result) =>
+    result.status === 'fulfilled' && result.value.deleted ? [result.value] : [],
+  );
+  await untilDescribed(
+    call,
+    gone.map(({ topic }) => topic),
+    isGone,
+  );
+  if (gone.some(({ topic }) => call.cluster.metadata.topic(topic) !== undefined)) call.cluster.refreshSoon();
+  return results;
+}
+
+/** Adds partitions to topics. */
+export function createPartitions(
+  call: AdminCall,
+  items: readonly NewPartitions[],
+  options: CreatePartitionsOptions,
+): Promise<SettledItem<void>[]> {
+  return inRounds(call, items, (left) =>
+    orRejected(left, async () => {
+      const response = await call.request({
+        api: CreatePartitions,
+        to: { kind: 'controller' },
+        message: {
+          topics: left.map(({ topic, count, assignments }) => ({
+            name: topic,
+            count,
+            assignments: assignments?.map((brokerIds) => ({ brokerIds })) ?? null,
+          })),
+          timeoutMs: call.brokerTimeoutMs(),
+          validateOnly: options.validateOnly === true,
+        },
+        errorCode: (answer) => controllerCode(answer.results),
+      });
+      return left.map(({ topic }) => {
+        const doing = `Cannot add partitions to topic ${quote(topic)}`;
+        const result = response.results.find(({ name }) => name === topic);
+        if (result === undefined) return rejected(unanswered(doing));
+        return result.errorCode === 0 ? fulfilled(undefined) : refused(result.errorCode, doing, result.errorMessage);
+      });
+    }),
+  );
+}
+
+/** All topics of the cluster that we may see. */
+export async function listTopics(call: AdminCall, includeInternal: boolean): Promise<TopicListing[]> {
+  const response = await describe(call, undefined);
+  const listed = response.topics.filter((topic) => topic.errorCode === 0 && (includeInternal || !topic.isInternal));
+  return listed.map(topicListing).sort((a, b) => (a.topic < b.topic ? -1 : 1));
+}
+
+/** Topics with their partitions. */
+export function describeTopics(call: AdminCall, names: readonly string[]): Promise<SettledItem<TopicDescription>[]> {
+  return inRounds(call, names, (left) =>
+    orRejected(left, async () => {
+      const { topics } = await describe(call, left);
+      return left.map((name): ItemOutcome<TopicDescription> => {
+        const doing = `Cannot describe topic ${quote(name)}`;
+        const topic = topics.find((candidate) => candidate.name === name);
+        if (topic === undefined) return rejected(unanswered(doing));
+        return topic.errorCode === 0 ? fulfilled(topicDescription(topic)) : refused(topic.errorCode, doing);
+      });
+    }),
+  );
+}
+
+/** Metadata for these topics, straight from a broker; for all of them if undefined. */
+export function describe(call: AdminCall, names: readonly string[] | undefined): Promise<MetadataResponse> {
+  const topics = names === undefined ? null : [...new Set(names)].map((name) => ({ name }));
+  return call.request({
+    api: Metadata,
+    to: { kind: 'any' },
+    message: { topics, allowAutoTopicCreation: false },
+    versions: { min: 4 },
+  });
+}
+
+async function createOnce(
+  call: AdminCall,
+  items: readonly NewTopic[],
+  options: CreateTopicsOptions,
+): Promise<ItemOutcome<CreatedTopic>[]> {
+  let tries = 0;
+  const response = await call.request({
+    api: CreateTopics,
+    to: { kind: 'controller' },
+    message: () => {
+      tries += 1;
+      return {
+        topics: items.map(newTopicMessage),
+        timeoutMs: call.brokerTimeoutMs(),
+        validateOnly: options.validateOnly === true,
+      };
+    },
+    errorCode: (answer) => controllerCode(answer.topics),
+  });
+  return items.map((item) => {
+    const doing = `Cannot create topic ${quote(item.topic)}`;
+    const result = response.topics.find(({ name }) => name === item.topic);
+    if (result === undefined) return rejected(unanswered(doing));
+    const exists = result.errorCode === brokerErrorCodes.TOPIC_ALREADY_EXISTS;
+    if (result.errorCode !== 0 && !(exists && options.ifNotExists === true)) {
+      // The answer to an earlier try may have been lost after the topic was made: nobody can tell.
+      const hint = exists && tries > 1 ? '; an earlier try of this call may have created it' : '';
+      return refused(result.errorCode, doing, `${result.errorMessage ?? 'the broker refused'}${hint}`);
+    }
+    return fulfilled({
+      topic: item.topic,
+      topicId: knownId(result.topicId),
+      partitions: result.numPartitions,
+      replicationFactor: result.replicationFactor,
+      created: !exists && options.validateOnly !== true,
+    });
+  });
+}
+
+async function deleteOnce(
+  call: AdminCall,
+  names: readonly string[],
+  options: DeleteTopicsOptions,
+): Promise<ItemOutcome<DeletedTopic>[]> {
+  let tries = 0;
+  const { responses } = await call.request({
+    api: DeleteTopics,
+    to: { kind: 'controller' },
+    message: (version) => {
+      tries += 1;
+      const timeoutMs = call.brokerTimeoutMs();
+      return version >= 6
+        ? { topics: names.map((name) => ({ name })), timeoutMs }
+        : { topicNames: [...names], timeoutMs };
+    },
+    errorCode: (answer) => controllerCode(answer.responses),
+  });
+  return names.map((topic) => {
+    const doing = `Cannot delete topic ${quote(topic)}`;
+    const result = responses.find(({ name }) => name === topic);
+    if (result === undefined) return rejected(unanswered(doing));
+    if (result.errorCode === 0) return fulfilled({ topic, deleted: true });
+    if (result.errorCode === brokerErrorCodes.UNKNOWN_TOPIC_OR_PARTITION) {
+      if (tries > 1) return fulfilled({ topic, deleted: true });
+      if (options.ifExists === true) return fulfilled({ topic, deleted: false });
+    }
+    return refused(result.errorCode, doing, result.errorMessage);
+  });
+}
+
+/** Asks until every topic is as it should be, or the call's time is nearly up: then what was asked for is done all the same. */
+async function untilDescribed(
+  call: AdminCall,
+  names: readonly string[],
+  isDone: (topic: MetadataResponseTopic) => boolean,
+): Promise<Map<string, MetadataResponseTopic>> {
+  const found = new Map<string, MetadataResponseTopic>();
+  let left = names;
+  for (let failures = 1; left.length > 0; failures++) {
+    const { topics } = await describe(call, left);
+    for (const topic of topics) if (topic.name !== null && isDone(topic)) found.set(topic.name, topic);
+    left = left.filter((name) => !found.has(name));
+    if (left.length === 0 || !call.hasTimeFor(failures)) break;
+    await call.backOff(failures);
+  }
+  return found;
+}
+
+function hasLeaders(topic: MetadataResponseTopic): boolean {
+  if (topic.errorCode !== 0 || topic.partitions.length === 0) {
+    // A topic that we may create but not describe will never show its leaders.
+    return topic.errorCode === brokerErrorCodes.TOPIC_AUTHORIZATION_FAILED;
+  }
+  return topic.partitions.every(({ leaderId }) => leaderId >= 0);
+}
+
+function isGone(topic: MetadataResponseTopic): boolean {
+  return topic.errorCode !== 0;
+}
+
+function withDescription(created: CreatedTopic, topic: MetadataResponseTopic): CreatedTopic {
+  if (topic.errorCode !== 0) return created;
+  return {
+    ...created,
+    topicId: created.topicId ?? knownId(topic.topicId),
+    partitions: topic.partitions.length,
+    replicationFactor: topic.partitions[0]?.replicaNodes.length ?? created.replicationFactor,
+  };
+}
+
+type NewTopicMessage = Input<CreateTopicsRequestCreatableTopic>;
+
+function newTopicMessage({ topic, partitions, replicationFactor, assignments, configs }: NewTopic): NewTopicMessage {
+  return {
+    name: topic,
+    numPartitions: assignments === undefined ? (partitions ?? -1) : -1,
+    replicationFactor: assignments === undefined ? (replicationFactor ?? -1) : -1,
+    assignments: assignments?.map((brokerIds, partitionIndex) => ({ partitionIndex, brokerIds })) ?? [],
+    configs: Object.entries(configs ?? {}).map(([name, value]) => ({ name, value: String(value) })),
+  };
+}
+
+function checkNewTopic(item: NewTopic): void {
+  if (typeof item?.topic !== 'string' || item.topic.length === 0) {
+    throw new UsageError('Cannot create a topic without a name; give { topic, partitions, replicationFactor }', {
+      code: 'INVALID_ARGUMENT',
+    });
+  }
+  if (item.assignments === undefined) return;
+  if (item.partitions === undefined && item.replicationFactor === undefined) return;
+  throw new UsageError(
+    `Cannot create topic ${quote(item.topic)}: it has assignments beside partitions or replicationFactor; give one or the other`,
+    { code: 'INVALID_ARGUMENT' },
+  );
+}
+
+/** A controller that is none (any more) says so for every item: then the whole request goes to the new one. */
+function controllerCode(results: readonly { readonly errorCode: number }[]): number {
+  const moved = results.some(({ errorCode }) => errorCode === brokerErrorCodes.NOT_CONTROLLER);
+  return moved ? brokerErrorCodes.NOT_CONTROLLER : 0;
+}
+
+function topicListing(topic: MetadataResponseTopic): TopicListing {
+  return { topic: topic.name ?? '', topicId: topic.topicId, isInternal: topic.isInternal };
+}
+
+function topicDescription(topic: MetadataResponseTopic): TopicDescription {
+  const partitions = topic.partitions.map((partition) => ({
+    partition: partition.partitionIndex,
+    leaderId: partition.leaderId,
+    leaderEpoch: partition.leaderEpoch,
+    replicas: partition.replicaNodes,
+    isr: partition.isrNodes,
+    offlineReplicas: partition.offlineReplicas,
+    errorCode: partition.errorCode,
+  }));
+  return { ...topicListing(topic), partitions: partitions.sort((a, b) => a.partition - b.partition) };
+}
+
+function knownId(topicId: string): string | undefined {
+  return /^A+$/.test(topicId) ? undefined : topicId;
+}
+
+/** The brokers that a Metadata response names. */
+export function brokersOf(response: MetadataResponse): Broker[] {
+  return responseBrokers(response);
+}
