@@ -1,0 +1,38 @@
+import { BatchBuilder, type CloseOptions, type RecordHeader } from '../../../src/protocol/records/index.ts';
+
+/** One record for {@link sampleBatch}. */
+export interface SampleRecord {
+  readonly timestampMs?: number;
+  readonly key?: string | Uint8Array | null;
+  readonly value?: string | Uint8Array | null;
+  readonly headers?: readonly RecordHeader[];
+}
+
+/** How a batch is closed where a test does not care. */
+export const plainClosing: CloseOptions = {
+  compression: 'none',
+  producerId: -1n,
+  producerEpoch: -1,
+  baseSequence: -1,
+  transactional: false,
+};
+
+/** A closed batch of these records. */
+export function sampleBatch(records: readonly SampleRecord[], closing: Partial<CloseOptions> = {}): Buffer {
+  const builder = new BatchBuilder({ initialBytes: 128, maxBytes: 2 ** 24 });
+  for (const { timestampMs = 1_000, key = null, value = null, headers } of records) {
+    builder.append(timestampMs, key, value, headers);
+  }
+  return builder.close({ ...plainClosing, ...closing });
+}
+
+/** A seeded source of numbers from 0 up to 1. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
