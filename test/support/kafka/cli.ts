@@ -21,16 +21,11 @@ const { values, positionals } = parseArgs({
   },
 });
 
-switch (positionals[0]) {
-  case 'start':
-    await (values.detach ? startDetached() : start());
-    break;
-  case 'stop':
-    stop();
-    break;
-  default:
-    console.error('Usage: node test/support/kafka/cli.ts start [--brokers 1|3] [--version 4.3.1] [--detach] | stop');
-    process.exitCode = 2;
+if (positionals[0] === 'start') await (values.detach ? startDetached() : start());
+else if (positionals[0] === 'stop') process.kill(saved().pid, 'SIGTERM');
+else {
+  console.error('Usage: node test/support/kafka/cli.ts start [--brokers 1|3] [--version 4.3.1] [--detach] | stop');
+  process.exitCode = 2;
 }
 
 async function start(): Promise<void> {
@@ -60,27 +55,27 @@ function table(description: KafkaDescription): string {
 }
 
 async function startDetached(): Promise<void> {
-  if (existsSync(stateFile)) throw new Error('One runs already: end it with "node test/support/kafka/cli.ts stop"');
+  if (existsSync(stateFile) && isAlive(saved().pid))
+    throw new Error('One runs already: end it with "node test/support/kafka/cli.ts stop"');
+  rmSync(stateFile, { force: true });
   mkdirSync(path.dirname(stateFile), { recursive: true });
   const log = openSync(logFile, 'w');
   const args = process.argv.slice(1).filter((arg) => arg !== '--detach');
   const child = spawn(process.execPath, [...args, '--child'], { detached: true, stdio: ['ignore', log, log] });
   child.unref();
-  await eventually(
-    () => {
-      if (child.exitCode !== null) throw new Error(`It ended: ${readFileSync(logFile, 'utf8')}`);
-      return existsSync(stateFile);
-    },
-    'Kafka to run',
-    300_000,
-  );
+  await eventually(() => child.exitCode !== null || existsSync(stateFile), 'Kafka to run', 600_000);
+  if (child.exitCode !== null) throw new Error(`Cannot start Kafka:\n${readFileSync(logFile, 'utf8')}`);
   console.log(saved().text);
-}
-
-function stop(): void {
-  process.kill(saved().pid, 'SIGTERM');
 }
 
 function saved(): { pid: number; text: string } {
   return JSON.parse(readFileSync(stateFile, 'utf8')) as { pid: number; text: string };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }

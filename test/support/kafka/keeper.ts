@@ -106,18 +106,14 @@ export class Keeper {
     if (request.do === 'cluster') return await this.#cluster(request);
     const cluster = await this.#clusters.get(request.cluster);
     if (cluster === undefined) throw new Error(`There is no cluster "${request.cluster}"`);
-    switch (request.do) {
-      case 'restore':
-        return await cluster.restore();
-      case 'release':
-        if (!request.cluster.startsWith('own-')) return undefined;
-        this.#clusters.delete(request.cluster);
-        return await cluster.close();
-      case 'tool':
-        return await cluster.tool(request.name, request.args, request.options);
-      default:
-        return await cluster[request.do](request.brokerId);
+    if (request.do === 'restore') return await cluster.restore();
+    if (request.do === 'tool') return await cluster.tool(request.name, request.args, request.options);
+    if (request.do !== 'release') return await cluster[request.do](request.brokerId);
+    if (request.cluster.startsWith('own-')) {
+      this.#clusters.delete(request.cluster);
+      await cluster.close();
     }
+    return undefined;
   }
 
   async #cluster({ options, own }: Extract<KeeperRequest, { do: 'cluster' }>): Promise<ClusterAnswer> {

@@ -1,0 +1,153 @@
+/**
+ * `npm test`: everything that says whether a change is done, in stages.
+ *
+ *     npm test                              all stages
+ *     npm test -- unit lint                 these stages
+ *     npm test -- behaviour --only producer the files of a stage whose path contains a word
+ *     npm test -- --list                    what there is
+ *     npm test -- --set-minimums            writes the numbers of this run as the least that later ones must reach
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Keeper } from '../test/support/kafka/keeper.ts';
+import { closingLine, nothing, sum } from './test/counts.ts';
+import type { Counts } from './test/counts.ts';
+import { runMatrix } from './test/run-matrix.ts';
+import { runStage } from './test/run-stage.ts';
+import { filesOf, root, stages } from './test/stages.ts';
+import type { Stage } from './test/stages.ts';
+
+const minimumsFile = path.join(root, 'test/minimums.json');
+const clustersFile = path.join(root, '.cache/test-clusters.json');
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    list: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    'set-minimums': { type: 'boolean', default: false },
+  },
+});
+
+if (values.list) list();
+else process.exitCode = await main();
+
+function list(): void {
+  for (const stage of stages) {
+    const files = filesOf(stage).length;
+    console.log(`${stage.name.padEnd(14)} ${stage.what} (${stage.checks?.length ?? 0} checks, ${files} files)`);
+  }
+}
+
+async function main(): Promise<number> {
+  const unknown = positionals.filter((name) => stages.every((stage) => stage.name !== name));
+  if (unknown.length > 0) {
+    console.error(`There is no stage ${unknown.join(', ')}; see npm test -- --list`);
+    return 2;
+  }
+  const chosen = stages.filter((stage) => positionals.length === 0 || positionals.includes(stage.name));
+  const keeper = new Keeper((line) => {
+    console.log(`  ${line}`);
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void keeper.close().finally(() => process.exit(130)));
+  try {
+    const counts = await runAll(chosen, keeper);
+    await tellClusters(keeper);
+    report(counts);
+    return counts.failures.length === 0 ? 0 : 1;
+  } finally {
+    if (process.env['KAVKA_KEEP_CONTAINERS'] === undefined) await keeper.close();
+  }
+}
+
+async function runAll(chosen: readonly Stage[], keeper: Keeper): Promise<Counts> {
+  const minimums = JSON.parse(readFileSync(minimumsFile, 'utf8')) as Record<string, number>;
+  const env: NodeJS.ProcessEnv = { ...process.env, NODE_COMPILE_CACHE: path.join(root, '.cache/compile') };
+  const all: Counts[] = [];
+  let kafka: KafkaState | undefined;
+  for (const stage of chosen) {
+    console.log(`\n${stage.name}: ${stage.what}`);
+    const begun = performance.now();
+    if (stage.needsKafka === true && (stage.nodeVersions !== undefined || filesOf(stage, values.only).length > 0)) {
+      kafka ??= await getKafka(keeper);
+      env['KAVKA_TEST_KAFKA'] = kafka.env;
+      if (kafka.failure !== undefined) all.push({ ...nothing, failures: [kafka.failure] });
+      kafka = { ...kafka, failure: undefined };
+    }
+    const how = { env, only: values.only };
+    const counts =
+      stage.nodeVersions === undefined ? await runStage(stage, how) : await runMatrix(stage.nodeVersions, how);
+    const ran = counts.passed + counts.failures.length;
+    if (values['set-minimums']) minimums[stage.name] = ran;
+    const isPartial = values.only !== undefined || (stage.needsKafka === true && kafka?.isThere !== true);
+    all.push(
+      counts,
+      isPartial ? nothing : belowMinimum(stage, ran + skippedChecks(counts, stage), minimums[stage.name]),
+    );
+    console.log(`${stage.name}: ${closingLine(counts)} (${((performance.now() - begun) / 1000).toFixed(1)} s)`);
+    for (const { where } of counts.failures) console.log(`  FAILED ${where}`);
+  }
+  if (values['set-minimums']) writeFileSync(minimumsFile, `${JSON.stringify(minimums, undefined, 2)}\n`);
+  return sum(all);
+}
+
+interface KafkaState {
+  readonly env: string;
+  readonly isThere: boolean;
+  readonly failure: { where: string; what: string } | undefined;
+}
+
+/** The cluster that most tests use is started before them, so that whether there is any Kafka is known. */
+async function getKafka(keeper: Keeper): Promise<KafkaState> {
+  const address = await keeper.listen();
+  try {
+    await keeper.shared({ brokers: 1 });
+    return { env: JSON.stringify(address), isThere: true, failure: undefined };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    console.log(`  ${reason}`);
+    const isCi = process.env['CI'] === 'true';
+    return {
+      env: JSON.stringify({ unavailable: 'no Kafka could be had here' }),
+      isThere: false,
+      failure: isCi ? { where: 'Kafka', what: `CI has to test against a real Kafka\n${reason}` } : undefined,
+    };
+  }
+}
+
+/** A check that cannot run here does not make its stage fall short; it is among the skipped ones. */
+function skippedChecks(counts: Counts, stage: Stage): number {
+  const names = new Set(stage.checks?.map((check) => check.name));
+  return counts.skips.filter((skip) => names.has(skip.where)).length;
+}
+
+function belowMinimum(stage: Stage, ran: number, minimum: number | undefined): Counts {
+  if (minimum === undefined)
+    return { ...nothing, failures: [{ where: stage.name, what: 'has no number in test/minimums.json' }] };
+  if (ran >= minimum) return nothing;
+  const what = `ran ${ran} tests, fewer than the ${minimum} of test/minimums.json: some are no longer found or counted`;
+  return { ...nothing, failures: [{ where: stage.name, what }] };
+}
+
+/** Which Kafka was tested, for whoever checks the run from outside. */
+async function tellClusters(keeper: Keeper): Promise<void> {
+  const clusters = [...(await keeper.running()).entries()].map(([name, { via, version, containers, listeners }]) => ({
+    name,
+    via,
+    version,
+    containers,
+    bootstrapServers: listeners.plaintext ?? [],
+  }));
+  mkdirSync(path.dirname(clustersFile), { recursive: true });
+  writeFileSync(clustersFile, `${JSON.stringify(clusters, undefined, 2)}\n`);
+}
+
+function report(counts: Counts): void {
+  console.log();
+  for (const [reason, places] of Map.groupBy(counts.skips, (skip) => skip.reason))
+    console.log(`Skipped (${reason}): ${places.map((skip) => skip.where).join('; ')}`);
+  for (const { where, what } of counts.failures) console.log(`\nFAILED ${where}\n${what.replaceAll(/^/gm, '    ')}`);
+  console.log(`\n${closingLine(counts)}`);
+}

@@ -1,0 +1,63 @@
+/** One line of reporter.mjs. */
+export interface TestEvent {
+  readonly passed: boolean;
+  readonly name: string;
+  readonly nesting: number;
+  readonly line?: number;
+  readonly isSuite: boolean;
+  readonly skip?: string;
+  readonly todo?: string;
+  readonly failureType?: string;
+  readonly error?: string;
+}
+
+export interface Failure {
+  readonly where: string;
+  readonly what: string;
+}
+
+export interface Skip {
+  readonly where: string;
+  readonly reason: string;
+}
+
+/** What ran, of a file, a check, a stage or the whole run. */
+export interface Counts {
+  readonly passed: number;
+  readonly failures: readonly Failure[];
+  readonly skips: readonly Skip[];
+}
+
+export const nothing: Counts = { passed: 0, failures: [], skips: [] };
+
+export function sum(parts: readonly Counts[]): Counts {
+  return {
+    passed: parts.reduce((total, part) => total + part.passed, 0),
+    failures: parts.flatMap((part) => part.failures),
+    skips: parts.flatMap((part) => part.skips),
+  };
+}
+
+/**
+ * Counts the tests of one file: tests, not the suites around them; a suite counts when it is skipped as a whole or fails
+ * by itself (a hook, its body).
+ */
+export function countEvents(file: string, events: readonly TestEvent[]): Counts {
+  let passed = 0;
+  const failures: Failure[] = [];
+  const skips: Skip[] = [];
+  for (const event of events) {
+    const where = `${file}:${event.line ?? 1} ${event.name}`;
+    if (event.skip !== undefined) skips.push({ where, reason: event.skip });
+    else if (event.todo !== undefined) skips.push({ where, reason: `to do: ${event.todo}` });
+    else if (!event.passed && event.failureType !== 'subtestsFailed')
+      failures.push({ where, what: event.error ?? 'failed without an error' });
+    else if (event.passed && !event.isSuite) passed++;
+  }
+  return { passed, failures, skips };
+}
+
+/** The line that ends the run. */
+export function closingLine(counts: Counts): string {
+  return `${counts.passed} passed, ${counts.failures.length} failed, ${counts.skips.length} skipped`;
+}

@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { countEvents, sum } from './counts.ts';
+import type { Counts, TestEvent } from './counts.ts';
+
+export interface RunFileOptions {
+  /** Where `file` is relative to, and where it runs. */
+  readonly directory: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly timeoutMs: number;
+  /** The Node to run on; default this one. */
+  readonly node?: string;
+  /** Further arguments of Node. */
+  readonly nodeArguments?: readonly string[];
+}
+
+const reporter = path.join(import.meta.dirname, 'reporter.mjs');
+
+/**
+ * Runs one test file in a process of its own.
+ *
+ * Not by `node --test`, which waits without end for a file that left a socket or timer open.
+ */
+export async function runTestFile(file: string, options: RunFileOptions): Promise<Counts> {
+  const scratch = mkdtempSync(path.join(os.tmpdir(), 'kavka-test-'));
+  const eventFile = path.join(scratch, 'events');
+  try {
+    const args = [
+      ...(options.nodeArguments ?? []),
+      `--test-reporter=${reporter}`,
+      `--test-reporter-destination=${eventFile}`,
+      file,
+    ];
+    const { code, output } = await run(options.node ?? process.execPath, args, options);
+    const counts = countEvents(file, readEvents(eventFile));
+    const failure = verdict(counts, code, options.timeoutMs);
+    if (failure === undefined && counts.failures.length === 0) return counts;
+    const said = output === '' ? '' : `\n${output}`;
+    if (failure !== undefined)
+      return sum([counts, { passed: 0, failures: [{ where: file, what: failure + said }], skips: [] }]);
+    // What the file printed belongs to its first failure.
+    const [first, ...rest] = counts.failures;
+    return { ...counts, failures: first === undefined ? [] : [{ ...first, what: first.what + said }, ...rest] };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** What is wrong with the file as a whole. */
+function verdict(counts: Counts, code: number | undefined, timeoutMs: number): string | undefined {
+  if (code === undefined)
+    return `did not end within ${timeoutMs / 1000} s: a test hangs, or something was left open (socket, timer, child process)`;
+  if (counts.failures.length > 0) return undefined;
+  if (code !== 0) return `ended with exit code ${code}, though no test failed`;
+  if (counts.passed + counts.skips.length === 0) return 'ran no test';
+  return undefined;
+}
+
+function readEvents(file: string): TestEvent[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return []; // it ended before the reporter began
+  }
+  const lines = text.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
+  return lines.map((line) => JSON.parse(line) as TestEvent);
+}
+
+export interface CommandOptions {
+  readonly directory: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly timeoutMs: number;
+}
+
+/** Runs a command with nothing on standard input; `code` is undefined if it had to be killed. */
+export function run(
+  command: string,
+  args: readonly string[],
+  { directory, env, timeoutMs }: CommandOptions,
+): Promise<{ code: number | undefined; output: string }> {
+  const child = spawn(command, args, { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    child.kill('SIGKILL');
+  }, timeoutMs);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    // Not `close`: a grandchild that outlives the test would keep the pipes open.
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer);
+      setImmediate(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+        resolve({
+          code: isLate ? undefined : (code ?? (signal === null ? -1 : 128)),
+          output: Buffer.concat(chunks).toString().trimEnd(),
+        });
+      });
+    });
+  });
+}

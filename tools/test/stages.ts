@@ -1,0 +1,144 @@
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import { nodeVersions } from '../node-versions.ts';
+
+/** A command that passes or fails as a whole and counts as one test. */
+export interface Check {
+  readonly name: string;
+  /** The program's file below the repository, run on this Node, and its arguments. */
+  readonly run: readonly [string, ...string[]];
+  /** Why it cannot run here, if so. */
+  readonly unless?: () => string | undefined;
+}
+
+/** A part of `npm test`. */
+export interface Stage {
+  readonly name: string;
+  readonly what: string;
+  readonly checks?: readonly Check[];
+  /** Patterns of test files, each run in a process of its own. */
+  readonly files?: readonly string[];
+  readonly exclude?: readonly string[];
+  /** How many files run at a time. */
+  readonly concurrency?: number;
+  readonly fileTimeoutMs?: number;
+  /** Runs the suites of tools/test/run-matrix.ts on these versions of Node. */
+  readonly nodeVersions?: readonly string[];
+  /** Whether its tests ask for a Kafka. */
+  readonly needsKafka?: boolean;
+}
+
+export const root: string = path.resolve(import.meta.dirname, '../..');
+
+const bin = (name: string): string => `node_modules/${name}`;
+const minutes = 60_000;
+
+/** Maven and Java make the golden bytes again. */
+function withoutJava(): string | undefined {
+  for (const [command, argument] of [
+    ['java', '-version'],
+    ['mvn', '--version'],
+  ] as const) {
+    if (spawnSync(command, [argument]).status !== 0) return `needs ${command} on this machine`;
+  }
+  return undefined;
+}
+
+export const stages: readonly Stage[] = [
+  {
+    name: 'types',
+    what: 'the compiler, over sources, tests, tools and examples',
+    checks: [{ name: 'tsc', run: [bin('typescript/bin/tsc'), '-p', 'tsconfig.json'] }],
+  },
+  {
+    name: 'lint',
+    what: 'eslint and prettier, and that each finds a planted defect',
+    checks: [
+      { name: 'eslint', run: [bin('eslint/bin/eslint.js'), '--max-warnings=0', '.'] },
+      { name: 'prettier', run: [bin('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.'] },
+    ],
+    files: ['test/lint/**/*.test.ts'],
+  },
+  {
+    name: 'layers',
+    what: 'import directions, and that planted wrong imports are found',
+    checks: [{ name: 'import directions', run: ['tools/check-layers.ts'] }],
+    files: ['test/layers/**/*.test.ts'],
+  },
+  {
+    name: 'generated',
+    what: 'generating the protocol again changes nothing',
+    checks: [{ name: 'protocol generator', run: ['tools/protocol-generator/generate.ts', '--check'] }],
+  },
+  {
+    name: 'unit',
+    what: 'each part by itself',
+    files: ['test/unit/**/*.test.ts'],
+    concurrency: 2,
+  },
+  {
+    name: 'vectors',
+    what: "golden bytes from Kafka's Java classes",
+    checks: [
+      { name: 'message vectors', run: ['tools/vectors/make-message-vectors.ts', '--check'], unless: withoutJava },
+      { name: 'record vectors', run: ['tools/vectors/make-record-batch-vectors.ts', '--check'], unless: withoutJava },
+    ],
+    files: ['test/conformance/**/*.test.ts'],
+    concurrency: 2,
+    fileTimeoutMs: 10 * minutes,
+  },
+  {
+    name: 'behaviour',
+    what: 'what users rely on, against a real broker',
+    files: ['test/behaviour/**/*.test.ts'],
+    concurrency: 2,
+    fileTimeoutMs: 10 * minutes,
+    needsKafka: true,
+  },
+  {
+    name: 'integration',
+    what: 'what only a real broker can show: security, other versions, other clients, bad input',
+    files: ['test/integration/**/*.test.ts'],
+    exclude: ['test/integration/three-brokers/**'],
+    concurrency: 2,
+    fileTimeoutMs: 10 * minutes,
+    needsKafka: true,
+  },
+  {
+    name: 'three-brokers',
+    what: 'faults: brokers killed, paused and moved under load',
+    files: ['test/integration/three-brokers/**/*.test.ts'],
+    concurrency: 1,
+    fileTimeoutMs: 10 * minutes,
+    needsKafka: true,
+  },
+  {
+    name: 'docs',
+    what: 'the reference builds without a gap, README and examples run',
+    checks: [{ name: 'typedoc', run: [bin('typedoc/bin/typedoc')] }],
+    files: ['test/docs/**/*.test.ts'],
+    fileTimeoutMs: 10 * minutes,
+    needsKafka: true,
+  },
+  {
+    name: 'package',
+    what: 'the packed tarball: contents, types, import and require',
+    files: ['test/package/**/*.test.ts'],
+    fileTimeoutMs: 10 * minutes,
+  },
+  {
+    name: 'matrix',
+    what: 'the tests, compiled, on the oldest supported Node (npm run test:matrix: on all)',
+    nodeVersions: nodeVersions.slice(0, 1),
+    needsKafka: true,
+  },
+];
+
+/** The test files of a stage, in a fixed order. */
+export function filesOf(stage: Pick<Stage, 'files' | 'exclude'>, only?: string): string[] {
+  const files = globSync(stage.files ?? [], { cwd: root, exclude: stage.exclude ?? [] })
+    .map((file) => file.replaceAll(path.sep, '/'))
+    .sort();
+  return only === undefined ? files : files.filter((file) => file.includes(only));
+}
