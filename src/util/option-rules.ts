@@ -65,7 +65,7 @@ export function findOptionProblem(
   if (!object.accepts(given))
     return {
       code: 'INVALID_OPTION',
-      message: `Cannot use ${quote(given)} as options of ${owner}: it must be an object`,
+      message: `Cannot use ${describeValue(owner, given)} as options of ${owner}: it must be an object`,
     };
   for (const [name, value] of Object.entries(given as object)) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
