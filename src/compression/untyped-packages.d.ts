@@ -7,16 +7,23 @@ declare module 'snappyjs' {
   export = snappyjs;
 }
 
-declare module 'zstd-codec/lib/module.js' {
-  export type Output = (bytes: Uint8Array) => void;
-  export interface StreamBinding {
-    transform(chunk: Uint8Array, output: Output): boolean;
-    end(output: Output): boolean;
-    delete(): void;
+declare module 'zstd-codec/lib/zstd-codec-binding-wasm.js' {
+  namespace start {
+    type Output = (bytes: Uint8Array) => void;
+    interface StreamBinding {
+      transform(chunk: Uint8Array, output: Output): boolean;
+      end(output: Output): boolean;
+      delete(): void;
+    }
+    /** Given to the module with what it may call; it adds the rest before onRuntimeInitialized. */
+    interface Module {
+      onRuntimeInitialized(): void;
+      onAbort(reason: unknown): void;
+      printErr(message: string): void;
+      ZstdCompressStreamBinding?: new () => StreamBinding & { begin(level: number): boolean };
+      ZstdDecompressStreamBinding?: new () => StreamBinding & { begin(): boolean };
+    }
   }
-  export interface Binding {
-    readonly ZstdCompressStreamBinding: new () => StreamBinding & { begin(level: number): boolean };
-    readonly ZstdDecompressStreamBinding: new () => StreamBinding & { begin(): boolean };
-  }
-  export function run(whenReady: (binding: Binding) => void): void;
+  function start(module: start.Module): void;
+  export = start;
 }

@@ -4,7 +4,12 @@ export interface ZstdFrame {
   readonly end: number;
   /** What a decoder must keep at hand while reading it, as its header declares. */
   readonly windowBytes: number;
+  /** Positions that cut the frame into pieces, none of which can become more than 1 MiB; the last is its end. */
+  readonly cuts: readonly number[];
 }
+
+/** No block has more content than 128 KiB. */
+const blocksPerPiece = 8;
 
 const frameMagic = 0xfd2fb528;
 const skippableMagic = 0x184d2a50;
@@ -56,7 +61,8 @@ function readFrame(body: Buffer, start: number): ZstdFrame {
   const windowBytes = isSingleSegment
     ? contentSize(body, contentSizeAt, contentSizeBytes)
     : windowSize(body.readUInt8(start + 5));
-  for (let isLast = false; !isLast;) {
+  const cuts: number[] = [];
+  for (let isLast = false, blocks = 1; !isLast; blocks++) {
     if (body.length - position < 3) throw new Error('the header of a block is cut off');
     const blockHeader = body.readUIntLE(position, 3);
     const type = (blockHeader >>> 1) & 3;
@@ -64,10 +70,12 @@ function readFrame(body: Buffer, start: number): ZstdFrame {
     isLast = (blockHeader & 1) !== 0;
     position += 3 + (type === blockTypeRle ? 1 : blockHeader >>> 3);
     if (position > body.length) throw new Error('a block is cut off');
+    if (blocks % blocksPerPiece === 0) cuts.push(position);
   }
   if (hasChecksum) position += 4;
   if (position > body.length) throw new Error('the checksum of a frame is cut off');
-  return { start, end: position, windowBytes };
+  cuts.push(position);
+  return { start, end: position, windowBytes, cuts };
 }
 
 function windowSize(descriptor: number): number {

@@ -6,8 +6,8 @@ import { readBatchVectors } from '../../../support/records/batch-vectors.ts';
 import { decompressRecords } from '../../../support/records/describe-batches.ts';
 import { fuzzBatches, fuzzMaxBytes } from '../../../support/records/fuzz-batches.ts';
 
-const seed = Number(process.env.SEED ?? 20_260_103);
-const inputs = Number(process.env.FUZZ_INPUTS ?? 20_000);
+const seed = Number(process.env['SEED'] ?? 20_260_103);
+const inputs = Number(process.env['FUZZ_INPUTS'] ?? 20_000);
 const samples = readBatchVectors().map(({ bytes }) => Buffer.from(bytes, 'base64'));
 
 describe('mutated batches', () => {
