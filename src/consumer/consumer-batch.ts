@@ -1,0 +1,51 @@
+import { contextOf, type ConsumerRecord } from './consumer-record.ts';
+import type { PartitionState } from './partition-state.ts';
+
+let stateOfBatch: (batch: ConsumerBatch<unknown, unknown>) => PartitionState;
+
+/** Consecutive records of one partition, in the order of its log. */
+export class ConsumerBatch<K = Buffer | null, V = Buffer | null> implements Iterable<ConsumerRecord<K, V>> {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly ConsumerRecord<K, V>[];
+  /** The end of the partition, as far as replicated, when the records were fetched. */
+  readonly highWatermark: bigint;
+  readonly #state: PartitionState;
+
+  static {
+    stateOfBatch = (batch) => batch.#state;
+  }
+
+  /** @internal */
+  constructor(state: PartitionState, records: readonly ConsumerRecord<K, V>[]) {
+    this.topic = state.topic;
+    this.partition = state.partition;
+    this.records = records;
+    this.highWatermark = state.highWatermark;
+    this.#state = state;
+  }
+
+  /** How many records there are; never 0. */
+  get length(): number {
+    return this.records.length;
+  }
+
+  [Symbol.iterator](): IterableIterator<ConsumerRecord<K, V>> {
+    return this.records.values();
+  }
+}
+
+/** The partition, and with it the assignment, that a batch or a record came from. */
+export function stateOf(item: ConsumerRecord<unknown, unknown> | ConsumerBatch<unknown, unknown>): PartitionState {
+  return item instanceof ConsumerBatch ? stateOfBatch(item) : contextOf(item).state;
+}
+
+/** What `poll` gives: the records, and the same by partition. */
+export type PollResult<K, V> = ConsumerRecord<K, V>[] & { readonly batches: readonly ConsumerBatch<K, V>[] };
+
+export function pollResult<K, V>(batches: readonly ConsumerBatch<K, V>[]): PollResult<K, V> {
+  const only = batches.length === 1 ? batches[0] : undefined;
+  const records = only === undefined ? batches.flatMap((batch) => batch.records) : [...only.records];
+  // Not enumerable: to a loop, to JSON and to an assertion it is an array of records.
+  return Object.defineProperty(records, 'batches', { value: batches }) as PollResult<K, V>;
+}

@@ -1,0 +1,258 @@
+import { RecordHeaders, type RecordHeaderEntry } from '../model/record-headers.ts';
+import { readHeaders, type RecordCursor } from '../protocol/records/index.ts';
+import type { PartitionState } from './partition-state.ts';
+import { jsonSafe } from './json-safe.ts';
+
+/** Who set a record's timestamp: the producer, or the broker when it appended the record. */
+export type TimestampType = 'create' | 'logAppend';
+
+/** Turns bytes into what the user reads; the consumer's serdes, bound. */
+export interface RecordDeserializers {
+  readonly key: (bytes: Buffer | null, record: ConsumerRecord<unknown, unknown>) => unknown;
+  readonly value: (bytes: Buffer | null, record: ConsumerRecord<unknown, unknown>) => unknown;
+}
+
+/** What the records of one batch share, so that each of them carries only its own numbers. */
+export interface BatchContext {
+  readonly state: PartitionState;
+  readonly bytes: Buffer;
+  readonly baseOffset: bigint;
+  readonly leaderEpoch: number;
+  readonly timestampType: TimestampType;
+  readonly deserializers: RecordDeserializers;
+}
+
+/** The values of a record of a producer: what {@link ConsumerRecord.toProducerRecord} makes. */
+export interface ForwardedRecord<K, V> {
+  readonly topic: string;
+  readonly key: K;
+  readonly value: V;
+  readonly headers: RecordHeaders;
+  readonly timestamp?: number;
+}
+
+/** Stands for a value that was not deserialized yet; `undefined` may be what a deserializer answers. */
+const notRead: unique symbol = Symbol('not read');
+
+let contextOfRecord: (record: ConsumerRecord<unknown, unknown>) => BatchContext;
+let deserializeRecord: (record: ConsumerRecord<unknown, unknown>) => Promise<void> | undefined;
+let overrideValue: (record: ConsumerRecord<unknown, unknown>, value: unknown) => void;
+
+/**
+ * A record that was read.
+ *
+ * Its fields are getters over the bytes that were fetched: use {@link ConsumerRecord.toProducerRecord} to forward it, not a
+ * spread. Keys and values that are bytes are views of those bytes, which stay in memory as long as one of them is used; to
+ * keep a record for long, keep what {@link ConsumerRecord.detach} gives.
+ */
+export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
+  readonly #context: BatchContext;
+  readonly #offsetDelta: number;
+  readonly #timestampMs: number;
+  readonly #keyStart: number;
+  readonly #keyLength: number;
+  readonly #valueStart: number;
+  readonly #valueLength: number;
+  readonly #headersStart: number;
+  readonly #headerCount: number;
+  #key: unknown = notRead;
+  #value: unknown = notRead;
+  #headers: RecordHeaders | undefined = undefined;
+
+  static {
+    contextOfRecord = (record) => record.#context;
+    overrideValue = (record, value) => {
+      record.#value = value;
+    };
+    // Runs the deserializers now, for those that may answer with a promise or that a policy watches.
+    deserializeRecord = (record) => {
+      const { deserializers } = record.#context;
+      const key = record.#key === notRead ? deserializers.key(record.keyBytes, record) : record.#key;
+      const value = record.#value === notRead ? deserializers.value(record.valueBytes, record) : record.#value;
+      if (!isPromise(key) && !isPromise(value)) {
+        record.#key = key;
+        record.#value = value;
+        return undefined;
+      }
+      return Promise.all([key, value]).then(([settledKey, settledValue]) => {
+        record.#key = settledKey;
+        record.#value = settledValue;
+      });
+    };
+  }
+
+  /** @internal */
+  constructor(context: BatchContext, place: RecordPlace) {
+    this.#context = context;
+    this.#offsetDelta = place.offsetDelta;
+    this.#timestampMs = place.timestampMs;
+    this.#keyStart = place.keyStart;
+    this.#keyLength = place.keyLength;
+    this.#valueStart = place.valueStart;
+    this.#valueLength = place.valueLength;
+    this.#headersStart = place.headersStart;
+    this.#headerCount = place.headerCount;
+  }
+
+  get topic(): string {
+    return this.#context.state.topic;
+  }
+
+  get partition(): number {
+    return this.#context.state.partition;
+  }
+
+  /** The record's place in its partition. */
+  get offset(): bigint {
+    return this.#context.baseOffset + BigInt(this.#offsetDelta);
+  }
+
+  /** In milliseconds since 1970; -1 if the record has none. */
+  get timestamp(): number {
+    return this.#timestampMs;
+  }
+
+  get timestampType(): TimestampType {
+    return this.#context.timestampType;
+  }
+
+  /** The epoch of the leader that appended the record; -1 where it is not known. */
+  get leaderEpoch(): number {
+    return this.#context.leaderEpoch;
+  }
+
+  /** The key, deserialized at the first read where the deserializer is lazy. */
+  get key(): K {
+    if (this.#key === notRead) this.#key = this.#context.deserializers.key(this.keyBytes, this);
+    return this.#key as K;
+  }
+
+  /** The value, deserialized at the first read where the deserializer is lazy. */
+  get value(): V {
+    if (this.#value === notRead) this.#value = this.#context.deserializers.value(this.valueBytes, this);
+    return this.#value as V;
+  }
+
+  get headers(): RecordHeaders {
+    if (this.#headers === undefined) {
+      const read = this.#headerCount > 0 ? readHeaders(this.#context.bytes, this.#headersStart, this.#headerCount) : [];
+      this.#headers = new RecordHeaders(read.map(({ key, value }): RecordHeaderEntry => [key, value]));
+    }
+    return this.#headers;
+  }
+
+  /** The key as it was sent: a view of the fetched bytes. */
+  get keyBytes(): Buffer | null {
+    return this.#keyLength < 0 ? null : this.#context.bytes.subarray(this.#keyStart, this.#keyStart + this.#keyLength);
+  }
+
+  /** The value as it was sent: a view of the fetched bytes. */
+  get valueBytes(): Buffer | null {
+    return this.#valueLength < 0
+      ? null
+      : this.#context.bytes.subarray(this.#valueStart, this.#valueStart + this.#valueLength);
+  }
+
+  /** The bytes that the key takes; -1 if it is null. */
+  get serializedKeySize(): number {
+    return this.#keyLength;
+  }
+
+  /** The bytes that the value takes; -1 if it is null. */
+  get serializedValueSize(): number {
+    return this.#valueLength;
+  }
+
+  /** A record for `producer.send` with the same key, value, headers and timestamp. */
+  toProducerRecord(target: { readonly topic: string }): ForwardedRecord<K, V> {
+    const { key, value, headers, timestamp } = this;
+    return { topic: target.topic, key, value, headers, ...(timestamp >= 0 ? { timestamp } : {}) };
+  }
+
+  /** The same record with bytes of its own, which keeps nothing else in memory. */
+  detach(): ConsumerRecord<K, V> {
+    const keyBytes = this.keyBytes;
+    const valueBytes = this.valueBytes;
+    const bytes = Buffer.concat([keyBytes ?? nothing, valueBytes ?? nothing]);
+    const place: RecordPlace = {
+      offsetDelta: this.#offsetDelta,
+      timestampMs: this.#timestampMs,
+      keyStart: 0,
+      keyLength: this.#keyLength,
+      valueStart: keyBytes?.length ?? 0,
+      valueLength: this.#valueLength,
+      headersStart: 0,
+      headerCount: 0,
+    };
+    const copy = new ConsumerRecord<K, V>({ ...this.#context, bytes }, place);
+    copy.#headers = new RecordHeaders(
+      [...this.headers].map(([key, value]) => [key, value === null ? null : Buffer.from(value)]),
+    );
+    // What is a view of the fetched bytes is made anew from the copy; everything else stays what it is.
+    if (!(this.#key instanceof Uint8Array)) copy.#key = this.#key;
+    if (!(this.#value instanceof Uint8Array)) copy.#value = this.#value;
+    return copy;
+  }
+
+  /** The record as JSON can hold it: the offset as text, bytes as base64. Never throws. */
+  toJSON(): Record<string, unknown> {
+    return {
+      topic: this.topic,
+      partition: this.partition,
+      offset: this.offset.toString(),
+      timestamp: this.timestamp,
+      timestampType: this.timestampType,
+      key: jsonSafe(() => this.key, this.keyBytes),
+      value: jsonSafe(() => this.value, this.valueBytes),
+      headers: this.headers.toJSON(),
+    };
+  }
+
+  /** What `util.inspect` and `console.log` show. */
+  [Symbol.for('nodejs.util.inspect.custom')](): unknown {
+    const { topic, partition, offset, timestamp, headers } = this;
+    const read = (get: () => unknown, bytes: Buffer | null): unknown => {
+      try {
+        return get();
+      } catch {
+        return bytes;
+      }
+    };
+    const key = read(() => this.key, this.keyBytes);
+    return { topic, partition, offset, timestamp, key, value: read(() => this.value, this.valueBytes), headers };
+  }
+}
+
+/** Where a record stands in its batch; a {@link RecordCursor} is one. */
+export type RecordPlace = Pick<
+  RecordCursor,
+  | 'offsetDelta'
+  | 'timestampMs'
+  | 'keyStart'
+  | 'keyLength'
+  | 'valueStart'
+  | 'valueLength'
+  | 'headersStart'
+  | 'headerCount'
+>;
+
+const nothing = Buffer.alloc(0);
+
+/** What a record shares with its batch. */
+export function contextOf(record: ConsumerRecord<unknown, unknown>): BatchContext {
+  return contextOfRecord(record);
+}
+
+/** Runs the deserializers of a record now; the promise is there only if one of them answered with one. */
+export function deserializeNow(record: ConsumerRecord<unknown, unknown>): Promise<void> | undefined {
+  return deserializeRecord(record);
+}
+
+/** Makes `value` the value of a record whose bytes could not be deserialized. */
+export function replaceValue(record: ConsumerRecord<unknown, unknown>, value: unknown): void {
+  overrideValue(record, value);
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}

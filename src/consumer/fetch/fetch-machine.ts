@@ -1,0 +1,173 @@
+import { backoffMs, type BackoffPolicy } from '../../util/backoff.ts';
+
+/** What of an assigned partition the plan depends on; a partition's state is one. */
+export interface Fetchable {
+  readonly topic: string;
+  readonly partition: number;
+  /** Undefined once the first offset is known. */
+  readonly start: unknown;
+  readonly paused: boolean;
+  readonly bufferedBytes: number;
+  readonly retryAtMs: number;
+  readonly lastServed: number;
+}
+
+/** The limits that a plan keeps. */
+export interface FetchLimits {
+  readonly fetchMaxBytes: number;
+  readonly maxPartitionFetchBytes: number;
+  readonly fetchMaxWaitMs: number;
+  readonly maxBufferedBytes: number;
+  readonly retryBackoff: BackoffPolicy;
+  readonly random: () => number;
+}
+
+/** One fetch that is to be sent now. */
+export interface FetchPlan<P extends Fetchable> {
+  readonly nodeId: number;
+  /** Those that waited longest first: a broker serves them in this order until the answer is full. */
+  readonly partitions: readonly P[];
+  readonly maxBytes: number;
+  readonly maxWaitMs: number;
+}
+
+interface Node {
+  inFlight: boolean;
+  failures: number;
+  /** Before this no fetch is sent: the last one failed, or came back with nothing although nothing made it wait. */
+  retryAtMs: number;
+  /** Before this no fetch is sent unless a partition was drained meanwhile. */
+  pollAtMs: number;
+  emptyAnswers: number;
+}
+
+/** Answers without records in a row, none of which waited for any, until a broker is asked less often. */
+const EMPTY_ANSWERS_ALLOWED = 3;
+
+/**
+ * Decides which partitions to fetch from which broker and when: one fetch at a time per broker, each partition at most one
+ * answer ahead of the user, all of them together within `maxBufferedBytes`.
+ */
+export class FetchMachine {
+  readonly #limits: FetchLimits;
+  readonly #nodes = new Map<number, Node>();
+
+  constructor(limits: FetchLimits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * The fetches to send now; each counts as under way until {@link FetchMachine.handleAnswer} or
+   * {@link FetchMachine.handleFailure} says otherwise.
+   *
+   * @param leaderOf the broker that leads a partition; undefined while there is none
+   */
+  plan<P extends Fetchable>(
+    partitions: Iterable<P>,
+    leaderOf: (partition: P) => number | undefined,
+    nowMs: number,
+  ): FetchPlan<P>[] {
+    const byNode = new Map<number, { readonly ready: P[]; full: number }>();
+    let bufferedBytes = 0;
+    let isReadable = false;
+    for (const partition of partitions) {
+      bufferedBytes += partition.bufferedBytes;
+      if (partition.paused) continue;
+      if (partition.bufferedBytes > 0) isReadable = true;
+      if (partition.start !== undefined || partition.retryAtMs > nowMs) continue;
+      const nodeId = leaderOf(partition);
+      if (nodeId === undefined) continue;
+      let wanted = byNode.get(nodeId);
+      if (wanted === undefined) byNode.set(nodeId, (wanted = { ready: [], full: 0 }));
+      // One answer may wait while the user works on another, so that the next fetch is under way meanwhile.
+      if (partition.bufferedBytes >= this.#limits.maxPartitionFetchBytes) wanted.full++;
+      else wanted.ready.push(partition);
+    }
+    const plans: FetchPlan<P>[] = [];
+    for (const [nodeId, { ready, full }] of byNode) {
+      const node = this.#node(nodeId);
+      if (ready.length === 0 || node.inFlight || node.retryAtMs > nowMs || (full > 0 && node.pollAtMs > nowMs))
+        continue;
+      const room = this.#limits.maxBufferedBytes - bufferedBytes;
+      // What only paused partitions hold must not stop the others for good.
+      if (room <= 0 && (isReadable || this.#isAnyInFlight())) continue;
+      node.inFlight = true;
+      plans.push({
+        nodeId,
+        partitions: ready.sort((a, b) => a.lastServed - b.lastServed),
+        maxBytes: Math.min(this.#limits.fetchMaxBytes, Math.max(room, this.#limits.maxPartitionFetchBytes)),
+        // A partition that is left out because it is full may be drained at any moment: a broker that waits for records of the
+        // others would keep it waiting too, since one connection answers in order.
+        maxWaitMs: full > 0 ? 0 : this.#limits.fetchMaxWaitMs,
+      });
+    }
+    return plans;
+  }
+
+  /**
+   * A fetch was answered.
+   *
+   * @param tookMs how long the broker took, to tell an empty answer after a wait from one without
+   */
+  handleAnswer(plan: FetchPlan<Fetchable>, hadRecords: boolean, tookMs: number, nowMs: number): void {
+    const node = this.#node(plan.nodeId);
+    node.inFlight = false;
+    node.failures = 0;
+    node.pollAtMs = 0;
+    if (hadRecords) {
+      node.emptyAnswers = 0;
+      return;
+    }
+    if (plan.maxWaitMs === 0) node.pollAtMs = nowMs + this.#limits.fetchMaxWaitMs;
+    else if (tookMs >= plan.maxWaitMs / 2) node.emptyAnswers = 0;
+    else if (++node.emptyAnswers > EMPTY_ANSWERS_ALLOWED)
+      node.retryAtMs = nowMs + this.#pauseMs(node.emptyAnswers - EMPTY_ANSWERS_ALLOWED);
+  }
+
+  /** A fetch was not answered, or with an error that concerns all of it. */
+  handleFailure(plan: FetchPlan<Fetchable>, nowMs: number): void {
+    const node = this.#node(plan.nodeId);
+    node.inFlight = false;
+    node.failures++;
+    node.retryAtMs = nowMs + this.#pauseMs(node.failures);
+  }
+
+  /** The user has taken a partition's records: its broker may be asked again without a pause. */
+  handleDrained(nodeId: number): void {
+    this.#node(nodeId).pollAtMs = 0;
+  }
+
+  /** Until when to leave a partition alone that has failed so many times in a row. */
+  partitionRetryAtMs(failures: number, nowMs: number): number {
+    return nowMs + this.#pauseMs(failures);
+  }
+
+  /** When {@link FetchMachine.plan} may have something new, if nothing else happens. */
+  nextDeadlineMs(partitions: Iterable<Fetchable>, nowMs: number): number | undefined {
+    let next = Infinity;
+    for (const { retryAtMs } of partitions) if (retryAtMs > nowMs) next = Math.min(next, retryAtMs);
+    for (const node of this.#nodes.values()) {
+      if (node.inFlight) continue;
+      for (const atMs of [node.retryAtMs, node.pollAtMs]) if (atMs > nowMs) next = Math.min(next, atMs);
+    }
+    return next === Infinity ? undefined : next;
+  }
+
+  #pauseMs(failures: number): number {
+    return backoffMs(this.#limits.retryBackoff, failures, this.#limits.random());
+  }
+
+  #isAnyInFlight(): boolean {
+    for (const node of this.#nodes.values()) if (node.inFlight) return true;
+    return false;
+  }
+
+  #node(nodeId: number): Node {
+    let node = this.#nodes.get(nodeId);
+    if (node === undefined) {
+      node = { inFlight: false, failures: 0, retryAtMs: 0, pollAtMs: 0, emptyAnswers: 0 };
+      this.#nodes.set(nodeId, node);
+    }
+    return node;
+  }
+}

@@ -1,0 +1,193 @@
+import { ProtocolError } from '../../errors/kafka-error.ts';
+import {
+  BatchReader,
+  controlType,
+  RecordCursor,
+  type BatchHeader,
+  type CompressionName,
+} from '../../protocol/records/index.ts';
+import { ConsumerRecord, type BatchContext, type RecordDeserializers } from '../consumer-record.ts';
+import type { PartitionState } from '../partition-state.ts';
+import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts';
+
+/** Turns the compressed records of a batch into plain ones; at once, or later. */
+export type Decompress = (codec: CompressionName, body: Buffer) => Buffer | Promise<Buffer>;
+
+/** How fetched records are to be read. */
+export interface FetchedRecordsOptions {
+  readonly state: PartitionState;
+  readonly records: Buffer;
+  readonly highWatermark: bigint;
+  /** Undefined where transactions do not matter (read_uncommitted). */
+  readonly aborted: readonly AbortedTransaction[] | undefined;
+  readonly checkCrcs: boolean;
+  readonly decompress: Decompress;
+  readonly deserializers: RecordDeserializers;
+}
+
+/**
+ * What one fetch brought for one partition, turned into records as they are asked for.
+ *
+ * Each batch is checked and decompressed when its first record is due, so that nothing is held twice for longer than needed,
+ * and the batches before a corrupt one can be used.
+ */
+export class FetchedRecords {
+  /** What it holds in memory. */
+  readonly bytes: number;
+  readonly highWatermark: bigint;
+  /** Behind the last batch that was begun and, once it is done, behind all its gaps. */
+  nextOffset: bigint;
+  readonly #options: FetchedRecordsOptions;
+  readonly #reader: BatchReader;
+  readonly #aborted: AbortedTransactions | undefined;
+  #cursor: RecordCursor | undefined;
+  #context: BatchContext | undefined;
+  #batchEnd = 0n;
+  /** A batch whose decompression is under way, or done. */
+  #pending: { readonly header: BatchHeader; body: Buffer | undefined; error: unknown } | undefined;
+  #promise: Promise<void> | undefined;
+  #error: Error | undefined;
+
+  constructor(options: FetchedRecordsOptions, fetchOffset: bigint) {
+    this.#options = options;
+    this.bytes = options.records.length;
+    this.highWatermark = options.highWatermark;
+    this.nextOffset = fetchOffset;
+    this.#reader = new BatchReader(options.records, { checkCrcs: options.checkCrcs });
+    this.#aborted = options.aborted === undefined ? undefined : new AbortedTransactions(options.aborted);
+  }
+
+  /**
+   * Adds up to `limit` records to `into`. Answers `more` if the limit was reached, `end` if there is nothing left, or a
+   * promise after which to ask again.
+   *
+   * @throws ProtocolError with code CORRUPT_BATCH
+   */
+  read(into: ConsumerRecord<unknown, unknown>[], limit: number): 'more' | 'end' | Promise<void> {
+    // To go on behind a batch that could not be read would be to lose it.
+    if (this.#error !== undefined) throw this.#error;
+    try {
+      return this.#read(into, limit);
+    } catch (error) {
+      this.#error = toProtocolError(error);
+      throw this.#error;
+    }
+  }
+
+  #read(into: ConsumerRecord<unknown, unknown>[], limit: number): 'more' | 'end' | Promise<void> {
+    for (;;) {
+      const cursor = this.#cursor ?? this.#open();
+      if (cursor === 'end') return 'end';
+      if (cursor instanceof Promise) return cursor;
+      const context = this.#context;
+      if (context === undefined) continue;
+      // Batches come whole: their first records may lie before the offset that was asked for.
+      const skipBefore = this.nextOffset > cursor.baseOffset ? Number(this.nextOffset - cursor.baseOffset) : 0;
+      while (into.length < limit) {
+        if (!cursor.next()) {
+          this.#finishBatch();
+          break;
+        }
+        if (cursor.offsetDelta >= skipBefore) into.push(new ConsumerRecord<unknown, unknown>(context, cursor));
+      }
+      if (this.#cursor !== undefined) {
+        this.nextOffset = cursor.offset + 1n;
+        return 'more';
+      }
+    }
+  }
+
+  #finishBatch(): void {
+    this.#cursor = undefined;
+    this.#context = undefined;
+    if (this.#batchEnd > this.nextOffset) this.nextOffset = this.#batchEnd;
+  }
+
+  /** Finds the next batch with records to hand out. */
+  #open(): RecordCursor | 'end' | Promise<void> {
+    for (;;) {
+      const pending = this.#takePending();
+      if (pending instanceof Promise) return pending;
+      if (pending !== undefined) return this.#begin(pending.header, pending.body);
+      const header = this.#reader.next();
+      if (header === undefined) return 'end';
+      this.#batchEnd = header.baseOffset + BigInt(header.lastOffsetDelta) + 1n;
+      if (this.#batchEnd <= this.nextOffset) continue;
+      if (header.recordCount === 0 || this.#isHidden(header)) {
+        this.#finishBatch();
+        continue;
+      }
+      if (header.compression === 'none') return this.#begin(header, undefined);
+      this.#startDecompression(header);
+    }
+  }
+
+  #begin(header: BatchHeader, body: Buffer | undefined): RecordCursor {
+    const cursor = new RecordCursor(header, body);
+    this.#cursor = cursor;
+    this.#context = {
+      state: this.#options.state,
+      bytes: cursor.bytes,
+      baseOffset: cursor.baseOffset,
+      leaderEpoch: header.partitionLeaderEpoch,
+      timestampType: header.timestampType,
+      deserializers: this.#options.deserializers,
+    };
+    return cursor;
+  }
+
+  /** Control records are never handed out, records of aborted transactions only where the user wants uncommitted ones. */
+  #isHidden(header: BatchHeader): boolean {
+    const lastOffset = this.#batchEnd - 1n;
+    if (header.isControl) {
+      if (this.#aborted !== undefined && isAbortMarker(header))
+        this.#aborted.handleAbortMarker(header.producerId, lastOffset);
+      return true;
+    }
+    return header.isTransactional && this.#aborted?.isAborted(header.producerId, lastOffset) === true;
+  }
+
+  #startDecompression(header: BatchHeader): void {
+    const body = header.bytes.subarray(header.recordsStart, header.end);
+    const pending: { header: BatchHeader; body: Buffer | undefined; error: unknown } = {
+      header,
+      body: undefined,
+      error: undefined,
+    };
+    this.#pending = pending;
+    const result = this.#options.decompress(header.compression, body);
+    if (!(result instanceof Promise)) {
+      pending.body = result;
+      return;
+    }
+    this.#promise = result.then(
+      (decompressed) => {
+        pending.body = decompressed;
+      },
+      (error: unknown) => {
+        pending.error = error;
+      },
+    );
+  }
+
+  #takePending(): { readonly header: BatchHeader; readonly body: Buffer } | Promise<void> | undefined {
+    const pending = this.#pending;
+    if (pending === undefined) return undefined;
+    if (pending.body === undefined && pending.error === undefined && this.#promise !== undefined) return this.#promise;
+    this.#pending = undefined;
+    this.#promise = undefined;
+    if (pending.body === undefined) throw pending.error;
+    return { header: pending.header, body: pending.body };
+  }
+}
+
+function isAbortMarker(header: BatchHeader): boolean {
+  const cursor = new RecordCursor(header);
+  if (!cursor.next() || cursor.keyLength < 0) return false;
+  return controlType(cursor.bytes.subarray(cursor.keyStart, cursor.keyStart + cursor.keyLength)) === 'abort';
+}
+
+function toProtocolError(error: unknown): Error {
+  if (error instanceof Error) return error;
+  return new ProtocolError('Cannot decompress a record batch', { code: 'COMPRESSION_FAILED', cause: error });
+}

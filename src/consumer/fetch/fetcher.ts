@@ -1,0 +1,330 @@
+import type { Cluster } from '../../cluster/cluster.ts';
+import { UNKNOWN_TOPIC_ID } from '../../cluster/metadata-snapshot.ts';
+import { codecFor } from '../../compression/index.ts';
+import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
+import { brokerError } from '../../errors/broker-error.ts';
+import { KafkaError, ProtocolError } from '../../errors/kafka-error.ts';
+import { chooseVersion } from '../../network/version-rules.ts';
+import { topicPartitionKey } from '../../model/topic-partition.ts';
+import {
+  Fetch,
+  type FetchRequest,
+  type FetchResponse,
+  type FetchResponsePartitionData,
+} from '../../protocol/generated/fetch.ts';
+import type { Input } from '../../protocol/api.ts';
+import type { CompressionName } from '../../protocol/records/index.ts';
+import type { TimerHandle } from '../../util/clock.ts';
+import type { RecordDeserializers } from '../consumer-record.ts';
+import { isPassingFailure } from '../offset-client.ts';
+import type { ResolvedConsumerOptions } from '../options.ts';
+import type { PartitionState } from '../partition-state.ts';
+import { offsetBehind } from './batch-span.ts';
+import { FetchMachine, type FetchPlan } from './fetch-machine.ts';
+import { FetchedRecords, type FetchedRecordsOptions } from './fetched-records.ts';
+
+/** What the fetcher needs of its consumer. */
+export interface FetcherParts {
+  readonly cluster: Cluster;
+  readonly lane: string;
+  readonly options: ResolvedConsumerOptions;
+  readonly deserializers: RecordDeserializers;
+  /** The partitions that are assigned now. */
+  readonly partitions: () => Iterable<PartitionState>;
+  /** There are records, or a partition has something to say. */
+  readonly onChange: () => void;
+  /** The offset that was asked for lies outside of the partition's log. */
+  readonly onOutOfRange: (state: PartitionState, error: Error) => void;
+  /** Reading cannot go on. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** What was asked of a partition, to know its answer by. */
+interface Asked {
+  readonly state: PartitionState;
+  readonly offset: bigint;
+  readonly round: number;
+}
+
+/** Errors of a partition that say: its leader is elsewhere, or our picture of the cluster is old. */
+const staleMetadata: ReadonlySet<number> = new Set([
+  brokerErrorCodes.NOT_LEADER_OR_FOLLOWER,
+  brokerErrorCodes.LEADER_NOT_AVAILABLE,
+  brokerErrorCodes.REPLICA_NOT_AVAILABLE,
+  brokerErrorCodes.FENCED_LEADER_EPOCH,
+  brokerErrorCodes.UNKNOWN_LEADER_EPOCH,
+  brokerErrorCodes.UNKNOWN_TOPIC_OR_PARTITION,
+  brokerErrorCodes.UNKNOWN_TOPIC_ID,
+  brokerErrorCodes.INCONSISTENT_TOPIC_ID,
+  brokerErrorCodes.KAFKA_STORAGE_ERROR,
+]);
+
+/** A decompressed batch may take this much, whatever the options say: Kafka's own limits allow batches of many MiB. */
+const MIN_DECOMPRESSED_LIMIT = 64 * 1024 * 1024;
+
+/** Sends the fetches that {@link FetchMachine} plans, and hands what comes back to the partitions. */
+export class Fetcher {
+  readonly #parts: FetcherParts;
+  readonly #machine: FetchMachine;
+  readonly #decompress: (codec: CompressionName, body: Buffer) => Buffer | Promise<Buffer>;
+  #timer: TimerHandle | undefined;
+  #answers = 0;
+  #isClosed = false;
+
+  constructor(parts: FetcherParts) {
+    this.#parts = parts;
+    const { options, cluster } = parts;
+    const retryBackoff = { initialMs: cluster.options.retryBackoffMs, maxMs: cluster.options.retryBackoffMaxMs };
+    this.#machine = new FetchMachine({ ...options, retryBackoff, random: cluster.random });
+    const limit = Math.max(MIN_DECOMPRESSED_LIMIT, options.maxBufferedBytes);
+    this.#decompress = (name, body) => {
+      const codec = codecFor(name);
+      if (codec instanceof Promise) return codec.then((loaded) => loaded.decompress(body, limit));
+      return codec.decompress(body, limit);
+    };
+  }
+
+  /** Sends what is due. Call it whenever something has changed; it does nothing if nothing is due. */
+  pump(): void {
+    if (this.#isClosed) return;
+    const { clock } = this.#parts.cluster;
+    const plans = this.#machine.plan(this.#parts.partitions(), (state) => this.#leaderOf(state), clock.nowMs());
+    for (const plan of plans) void this.#fetch(plan);
+    this.#arm();
+  }
+
+  /** A partition's records were taken: there is room for more of it. */
+  drained(state: PartitionState): void {
+    const nodeId = this.#leaderOf(state);
+    if (nodeId !== undefined) this.#machine.handleDrained(nodeId);
+    this.pump();
+  }
+
+  /** The batch at the partition's position is corrupt: it is fetched again, after a pause. */
+  handleCorruption(state: PartitionState): void {
+    state.refetch();
+    state.failures++;
+    state.retryAtMs = this.#machine.partitionRetryAtMs(state.failures, this.#parts.cluster.clock.nowMs());
+    this.pump();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    if (this.#timer !== undefined) this.#parts.cluster.clock.clearTimer(this.#timer);
+  }
+
+  #leaderOf(state: PartitionState): number | undefined {
+    const leader = this.#parts.cluster.metadata.leader(state.topic, state.partition);
+    if (leader === undefined) this.#parts.cluster.refreshSoon();
+    return leader?.nodeId;
+  }
+
+  #arm(): void {
+    const { clock } = this.#parts.cluster;
+    if (this.#timer !== undefined) clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+    const nowMs = clock.nowMs();
+    const deadlineMs = this.#machine.nextDeadlineMs(this.#parts.partitions(), nowMs);
+    if (deadlineMs === undefined) return;
+    this.#timer = clock.setTimer(() => this.pump(), deadlineMs - nowMs);
+    this.#timer.unref();
+  }
+
+  async #fetch(plan: FetchPlan<PartitionState>): Promise<void> {
+    const { cluster, lane } = this.#parts;
+    const asked = new Map<string, Asked>();
+    try {
+      const connection = await cluster.connection(plan.nodeId, lane);
+      if (this.#isClosed) return;
+      const topicIdsKnown = plan.partitions.every(({ topic }) => this.#topicId(topic) !== undefined);
+      const version = chooseVersion(Fetch, connection.versions, { topicIdsKnown });
+      const startMs = cluster.clock.nowMs();
+      const message = this.#message(plan, version, asked);
+      const timeoutMs = cluster.options.requestTimeoutMs + plan.maxWaitMs;
+      const response = await connection.send(Fetch, version, message, { timeoutMs, background: true });
+      if (this.#isClosed) return;
+      this.#handleResponse(plan, response, asked, cluster.clock.nowMs() - startMs);
+    } catch (error) {
+      if (this.#isClosed) return;
+      this.#handleFailure(plan, error instanceof Error ? error : new Error(String(error)));
+    }
+    this.pump();
+    this.#parts.onChange();
+  }
+
+  #message(plan: FetchPlan<PartitionState>, version: number, asked: Map<string, Asked>): Input<FetchRequest> {
+    const { cluster, options } = this.#parts;
+    const topics = new Map<
+      string,
+      NonNullable<NonNullable<Input<FetchRequest>['topics']>[number]['partitions']>[number][]
+    >();
+    for (const state of plan.partitions) {
+      const { topic, partition, fetchOffset } = state;
+      const name = version >= 13 ? (this.#topicId(topic) ?? UNKNOWN_TOPIC_ID) : topic;
+      let partitions = topics.get(name);
+      if (partitions === undefined) topics.set(name, (partitions = []));
+      asked.set(topicPartitionKey(name, partition), { state, offset: fetchOffset, round: state.fetchRound });
+      partitions.push({
+        partition,
+        currentLeaderEpoch: cluster.metadata.partition(topic, partition)?.leaderEpoch ?? -1,
+        fetchOffset,
+        partitionMaxBytes: options.maxPartitionFetchBytes,
+      });
+    }
+    return {
+      maxWaitMs: plan.maxWaitMs,
+      minBytes: options.fetchMinBytes,
+      maxBytes: plan.maxBytes,
+      isolationLevel: options.isolationLevel === 'read_committed' ? 1 : 0,
+      // A fetch outside of any session: the whole list of partitions each time (KIP-227).
+      sessionId: 0,
+      sessionEpoch: -1,
+      topics: [...topics].map(([name, partitions]) =>
+        version >= 13 ? { topicId: name, partitions } : { topic: name, partitions },
+      ),
+    };
+  }
+
+  #topicId(topic: string): string | undefined {
+    const id = this.#parts.cluster.metadata.topic(topic)?.topicId;
+    return id === UNKNOWN_TOPIC_ID ? undefined : id;
+  }
+
+  #handleResponse(
+    plan: FetchPlan<PartitionState>,
+    response: FetchResponse,
+    asked: Map<string, Asked>,
+    tookMs: number,
+  ): void {
+    const { cluster } = this.#parts;
+    if (response.errorCode !== brokerErrorCodes.NONE) {
+      throw brokerError(response.errorCode, `Cannot fetch from broker ${plan.nodeId}`);
+    }
+    this.#learnLeaders(response, asked);
+    let bytes = 0;
+    let partitions = 0;
+    for (const topic of response.responses) {
+      for (const data of topic.partitions) {
+        // A partition that was not asked for, or comes twice, is nobody's.
+        const key = topicPartitionKey(topic.topic === '' ? topic.topicId : topic.topic, data.partitionIndex);
+        const question = asked.get(key);
+        if (question === undefined) continue;
+        asked.delete(key);
+        // Walkthrough: 1. a fetch is under way; 2. the user seeks, or the partition is given up; 3. the answer arrives. Without
+        // this check, step 3 would put records of the old position behind the new one.
+        if (question.state.fetchRound !== question.round || question.state.term.ended) continue;
+        const taken = this.#handlePartition(question, data, plan.nodeId);
+        bytes += taken;
+        if (taken > 0) partitions++;
+      }
+    }
+    for (const { state, round } of asked.values()) {
+      if (state.fetchRound === round) this.#failPartition(state);
+    }
+    this.#machine.handleAnswer(plan, bytes > 0, tookMs, cluster.clock.nowMs());
+    if (bytes > 0 && cluster.events.has('consumer.fetched')) {
+      cluster.events.publish('consumer.fetched', { nodeId: plan.nodeId, bytes, partitions, durationMs: tookMs });
+    }
+  }
+
+  /** Answers how many bytes of records were taken. */
+  #handlePartition({ state, offset }: Asked, data: FetchResponsePartitionData, nodeId: number): number {
+    if (data.errorCode !== brokerErrorCodes.NONE) {
+      this.#handlePartitionError(state, data, nodeId);
+      return 0;
+    }
+    state.highWatermark = data.highWatermark;
+    state.lastStableOffset = data.lastStableOffset;
+    const { records } = data;
+    if (records === null || records.length === 0) {
+      state.failures = 0;
+      return 0;
+    }
+    const nextOffset = offsetBehind(records);
+    // Not even one batch fits into what was left of the answer: this partition is among the first to be asked for next.
+    if (nextOffset === undefined) return 0;
+    state.failures = 0;
+    if (nextOffset <= offset) {
+      const error = new ProtocolError(
+        `Cannot use what broker ${nodeId} sent of ${state.topic}-${state.partition}: it ends before offset ${offset}, which was asked for`,
+      );
+      this.#parts.cluster.events.publish('consumer.fetch.failed', { nodeId, error });
+      this.#failPartition(state);
+      return 0;
+    }
+    const fetched = new FetchedRecords(this.#recordsOptions(state, data, records), offset);
+    state.buffered.push(fetched);
+    state.bufferedBytes += fetched.bytes;
+    state.fetchOffset = nextOffset;
+    state.lastServed = ++this.#answers;
+    return records.length;
+  }
+
+  #recordsOptions(state: PartitionState, data: FetchResponsePartitionData, records: Buffer): FetchedRecordsOptions {
+    const { options, deserializers } = this.#parts;
+    return {
+      state,
+      records,
+      highWatermark: data.highWatermark,
+      aborted: options.isolationLevel === 'read_committed' ? (data.abortedTransactions ?? []) : undefined,
+      checkCrcs: options.checkCrcs,
+      decompress: this.#decompress,
+      deserializers,
+    };
+  }
+
+  #handlePartitionError(state: PartitionState, data: FetchResponsePartitionData, nodeId: number): void {
+    const { errorCode } = data;
+    const error = brokerError(
+      errorCode,
+      `Cannot fetch ${state.topic}-${state.partition} at offset ${state.fetchOffset} from broker ${nodeId}`,
+    );
+    if (errorCode === brokerErrorCodes.OFFSET_OUT_OF_RANGE) {
+      // What is buffered lies before the gap and is good: the position is looked up only once it is used up.
+      this.#failPartition(state);
+      if (state.buffered.length === 0 && !state.hasReady) this.#parts.onOutOfRange(state, error);
+      return;
+    }
+    if (!error.retriable && !staleMetadata.has(errorCode) && error.code !== 'UNKNOWN_SERVER_ERROR') {
+      this.#parts.onFatal(error);
+      return;
+    }
+    this.#parts.cluster.events.publish('consumer.fetch.failed', { nodeId, error });
+    if (staleMetadata.has(errorCode)) this.#parts.cluster.refreshSoon();
+    this.#failPartition(state);
+    // The answer named the new leader: no need to wait, unless that one is wrong as well.
+    if (data.currentLeader.leaderId >= 0 && state.failures === 1) state.retryAtMs = 0;
+  }
+
+  #failPartition(state: PartitionState): void {
+    state.failures++;
+    state.retryAtMs = this.#machine.partitionRetryAtMs(state.failures, this.#parts.cluster.clock.nowMs());
+  }
+
+  /** KIP-951: an answer that says "not the leader" may say who is. */
+  #learnLeaders(response: FetchResponse, asked: ReadonlyMap<string, Asked>): void {
+    const leaders = response.responses.flatMap((topic) =>
+      topic.partitions.flatMap(({ partitionIndex, currentLeader }) => {
+        const question = asked.get(topicPartitionKey(topic.topic === '' ? topic.topicId : topic.topic, partitionIndex));
+        if (question === undefined || currentLeader.leaderId < 0) return [];
+        return [
+          {
+            topic: question.state.topic,
+            partition: partitionIndex,
+            leaderId: currentLeader.leaderId,
+            leaderEpoch: currentLeader.leaderEpoch,
+          },
+        ];
+      }),
+    );
+    if (leaders.length > 0) this.#parts.cluster.learnLeaders(leaders, response.nodeEndpoints);
+  }
+
+  #handleFailure(plan: FetchPlan<PartitionState>, error: Error): void {
+    const { cluster } = this.#parts;
+    this.#machine.handleFailure(plan, cluster.clock.nowMs());
+    if (error instanceof KafkaError && !isPassingFailure(error)) this.#parts.onFatal(error);
+    else cluster.events.publish('consumer.fetch.failed', { nodeId: plan.nodeId, error });
+    cluster.refreshSoon();
+  }
+}

@@ -1,0 +1,316 @@
+import { UsageError } from '../errors/kafka-error.ts';
+import { bytes, type Deserializer } from '../model/serdes.ts';
+import {
+  boolean,
+  findOptionProblem,
+  func,
+  anyOf,
+  integer,
+  nonEmptyString,
+  object,
+  oneOf,
+  type OptionRule,
+} from '../util/option-rules.ts';
+import type { ConsumerRecord } from './consumer-record.ts';
+
+/** What to read where a group has no offset yet, or the offset does not exist any more. */
+export type AutoOffsetReset = 'earliest' | 'latest' | 'none';
+
+/** Whether records of open and aborted transactions are handed out. */
+export type IsolationLevel = 'read_uncommitted' | 'read_committed';
+
+/** What {@link DeserializationErrorPolicy} may answer: end the read, leave the record out, try again, or use this value. */
+export type DeserializationDecision<V> = 'fail' | 'skip' | 'retry' | { readonly value: V };
+
+/** A record that could not be deserialized: the error, and the record with its raw bytes. */
+export interface DeserializationFailure {
+  readonly error: unknown;
+  /** Its `keyBytes` and `valueBytes` are what was sent. */
+  readonly record: ConsumerRecord<unknown, unknown>;
+}
+
+/** What to do with a record that a deserializer refuses. */
+export type DeserializationErrorPolicy<V> =
+  | 'fail'
+  | 'skip'
+  | ((failure: DeserializationFailure) => DeserializationDecision<V> | Promise<DeserializationDecision<V>>);
+
+/** Options of a consumer; all of them have defaults. */
+export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
+  /**
+   * The group whose offsets are used, and whose members share the partitions. Java: `group.id`.
+   *
+   * @defaultValue none: `assign` works, `subscribe` and `commit` do not
+   */
+  readonly groupId?: string | undefined;
+  /**
+   * An identity that lasts: a member that comes back with it within the session timeout gets its partitions back without a
+   * rebalance (KIP-345). Java: `group.instance.id`.
+   *
+   * @defaultValue none
+   */
+  readonly groupInstanceId?: string | undefined;
+  /**
+   * Where to begin where the group has no offset, or the offset lies outside of the log. Java: `auto.offset.reset`.
+   *
+   * @defaultValue 'latest'
+   */
+  readonly autoOffsetReset?: AutoOffsetReset | undefined;
+  /**
+   * Whether processed offsets are committed by themselves: at intervals, before partitions are given up, and at close. What is
+   * in hand is never committed by it. Java: `enable.auto.commit`.
+   *
+   * @defaultValue true
+   */
+  readonly autoCommit?: boolean | undefined;
+  /**
+   * How often, in milliseconds. Java: `auto.commit.interval.ms`.
+   *
+   * @defaultValue 5000
+   */
+  readonly autoCommitIntervalMs?: number | undefined;
+  /**
+   * How long the coordinator waits for a heartbeat before it gives the partitions to others, in milliseconds.
+   * Java: `session.timeout.ms`.
+   *
+   * @defaultValue 45000
+   */
+  readonly sessionTimeoutMs?: number | undefined;
+  /**
+   * How often to send heartbeats, in milliseconds; at most a third of the session timeout is wise.
+   * Java: `heartbeat.interval.ms`.
+   *
+   * @defaultValue 3000
+   */
+  readonly heartbeatIntervalMs?: number | undefined;
+  /**
+   * How long the application may take between two reads before the member leaves its group, in milliseconds.
+   * Java: `max.poll.interval.ms`.
+   *
+   * @defaultValue 300000
+   */
+  readonly maxPollIntervalMs?: number | undefined;
+  /**
+   * How many records `poll` gives at most, and a batch of `batches()` has at most. Java: `max.poll.records`.
+   *
+   * @defaultValue 500
+   */
+  readonly maxPollRecords?: number | undefined;
+  /**
+   * A broker answers once it has this many bytes, or after `fetchMaxWaitMs`. Java: `fetch.min.bytes`.
+   *
+   * @defaultValue 1
+   */
+  readonly fetchMinBytes?: number | undefined;
+  /**
+   * How long a broker may wait for `fetchMinBytes`, in milliseconds. Java: `fetch.max.wait.ms`.
+   *
+   * @defaultValue 500
+   */
+  readonly fetchMaxWaitMs?: number | undefined;
+  /**
+   * How many bytes one answer of a broker may have; a first batch that is larger comes whole. Java: `fetch.max.bytes`.
+   *
+   * @defaultValue 52428800
+   */
+  readonly fetchMaxBytes?: number | undefined;
+  /**
+   * How many bytes of one partition an answer may have; a first batch that is larger comes whole.
+   * Java: `max.partition.fetch.bytes`.
+   *
+   * @defaultValue 1048576
+   */
+  readonly maxPartitionFetchBytes?: number | undefined;
+  /**
+   * How many fetched bytes may wait to be processed, over all brokers; one answer per broker may come on top.
+   *
+   * @defaultValue 67108864
+   */
+  readonly maxBufferedBytes?: number | undefined;
+  /**
+   * `read_committed` hands out nothing of open or aborted transactions. Java: `isolation.level`.
+   *
+   * @defaultValue 'read_uncommitted'
+   */
+  readonly isolationLevel?: IsolationLevel | undefined;
+  /**
+   * Whether the checksum of every batch is compared. Java: `check.crcs`.
+   *
+   * @defaultValue true
+   */
+  readonly checkCrcs?: boolean | undefined;
+  /**
+   * Whether a topic that does not exist may be created by the brokers, if they are set to. Java: `allow.auto.create.topics`.
+   *
+   * @defaultValue true
+   */
+  readonly allowAutoCreateTopics?: boolean | undefined;
+  /**
+   * What to do with a record that a deserializer refuses. With anything but `fail`, records are deserialized before they are
+   * handed out, also where the deserializer is lazy.
+   *
+   * @defaultValue 'fail'
+   */
+  readonly onDeserializationError?: DeserializationErrorPolicy<V> | undefined;
+  /**
+   * How keys are read.
+   *
+   * @defaultValue bytes
+   */
+  readonly key?: Deserializer<K> | undefined;
+  /**
+   * How values are read.
+   *
+   * @defaultValue bytes
+   */
+  readonly value?: Deserializer<V> | undefined;
+}
+
+/** {@link ConsumerOptions} after checking, with every default filled in. Frozen. */
+export interface ResolvedConsumerOptions {
+  readonly groupId: string | undefined;
+  readonly groupInstanceId: string | undefined;
+  readonly autoOffsetReset: AutoOffsetReset;
+  readonly autoCommit: boolean;
+  readonly autoCommitIntervalMs: number;
+  readonly sessionTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly maxPollIntervalMs: number;
+  readonly maxPollRecords: number;
+  readonly fetchMinBytes: number;
+  readonly fetchMaxWaitMs: number;
+  readonly fetchMaxBytes: number;
+  readonly maxPartitionFetchBytes: number;
+  readonly maxBufferedBytes: number;
+  readonly isolationLevel: IsolationLevel;
+  readonly checkCrcs: boolean;
+  readonly allowAutoCreateTopics: boolean;
+  readonly onDeserializationError: DeserializationErrorPolicy<unknown>;
+  readonly key: Deserializer<unknown>;
+  readonly value: Deserializer<unknown>;
+}
+
+const defaults: ResolvedConsumerOptions = {
+  groupId: undefined,
+  groupInstanceId: undefined,
+  autoOffsetReset: 'latest',
+  autoCommit: true,
+  autoCommitIntervalMs: 5000,
+  sessionTimeoutMs: 45_000,
+  heartbeatIntervalMs: 3000,
+  maxPollIntervalMs: 300_000,
+  maxPollRecords: 500,
+  fetchMinBytes: 1,
+  fetchMaxWaitMs: 500,
+  fetchMaxBytes: 50 * 1024 * 1024,
+  maxPartitionFetchBytes: 1024 * 1024,
+  maxBufferedBytes: 64 * 1024 * 1024,
+  isolationLevel: 'read_uncommitted',
+  checkCrcs: true,
+  allowAutoCreateTopics: true,
+  onDeserializationError: 'fail',
+  key: bytes,
+  value: bytes,
+};
+
+const INT32_MAX = 0x7fff_ffff;
+const deserializer: OptionRule = {
+  expected: 'an object with a function deserialize',
+  accepts: (value) => object.accepts(value) && func.accepts((value as { deserialize?: unknown }).deserialize),
+};
+
+const rules: Readonly<Record<keyof ConsumerOptions, OptionRule>> = {
+  groupId: nonEmptyString,
+  groupInstanceId: nonEmptyString,
+  autoOffsetReset: oneOf(['earliest', 'latest', 'none']),
+  autoCommit: boolean,
+  autoCommitIntervalMs: integer(1, INT32_MAX),
+  sessionTimeoutMs: integer(1, INT32_MAX),
+  heartbeatIntervalMs: integer(1, INT32_MAX),
+  maxPollIntervalMs: integer(1, INT32_MAX),
+  maxPollRecords: integer(1, INT32_MAX),
+  fetchMinBytes: integer(0, INT32_MAX),
+  fetchMaxWaitMs: integer(0, INT32_MAX),
+  fetchMaxBytes: integer(1, INT32_MAX),
+  maxPartitionFetchBytes: integer(1, INT32_MAX),
+  maxBufferedBytes: integer(1, Number.MAX_SAFE_INTEGER),
+  isolationLevel: oneOf(['read_uncommitted', 'read_committed']),
+  checkCrcs: boolean,
+  allowAutoCreateTopics: boolean,
+  onDeserializationError: anyOf(oneOf(['fail', 'skip']), func),
+  key: deserializer,
+  value: deserializer,
+};
+
+/** What other clients call these options (Java, KafkaJS, librdkafka), and what this release does not have yet. */
+const otherNames: Readonly<Record<string, string>> = {
+  fromBeginning: "use autoOffsetReset: 'earliest'",
+  'group.id': 'use groupId',
+  'group.instance.id': 'use groupInstanceId',
+  'auto.offset.reset': 'use autoOffsetReset',
+  'enable.auto.commit': 'use autoCommit',
+  enableAutoCommit: 'use autoCommit',
+  'auto.commit.interval.ms': 'use autoCommitIntervalMs',
+  autoCommitInterval: 'use autoCommitIntervalMs',
+  sessionTimeout: 'use sessionTimeoutMs',
+  'session.timeout.ms': 'use sessionTimeoutMs',
+  heartbeatInterval: 'use heartbeatIntervalMs',
+  'heartbeat.interval.ms': 'use heartbeatIntervalMs',
+  rebalanceTimeout: 'use maxPollIntervalMs',
+  'max.poll.interval.ms': 'use maxPollIntervalMs',
+  'max.poll.records': 'use maxPollRecords',
+  minBytes: 'use fetchMinBytes',
+  'fetch.min.bytes': 'use fetchMinBytes',
+  maxWaitTimeInMs: 'use fetchMaxWaitMs',
+  'fetch.max.wait.ms': 'use fetchMaxWaitMs',
+  'fetch.wait.max.ms': 'use fetchMaxWaitMs',
+  maxBytes: 'use fetchMaxBytes',
+  'fetch.max.bytes': 'use fetchMaxBytes',
+  maxBytesPerPartition: 'use maxPartitionFetchBytes',
+  'max.partition.fetch.bytes': 'use maxPartitionFetchBytes',
+  readUncommitted: 'use isolationLevel',
+  'isolation.level': 'use isolationLevel',
+  'check.crcs': 'use checkCrcs',
+  allowAutoTopicCreation: 'use allowAutoCreateTopics',
+  'allow.auto.create.topics': 'use allowAutoCreateTopics',
+  'key.deserializer': 'use key',
+  'value.deserializer': 'use value',
+  keyDeserializer: 'use key',
+  valueDeserializer: 'use value',
+  deserializers: 'use key and value',
+  'client.rack': 'use clientRack of the Kafka client',
+  rackId: 'use clientRack of the Kafka client',
+  groupProtocol: 'this release speaks the classic protocol only',
+  partitionAssignors: 'this release assigns by range only',
+  partitionAssigners: 'this release assigns by range only',
+  'partition.assignment.strategy': 'this release assigns by range only',
+};
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @throws UsageError UNKNOWN_OPTION or INVALID_OPTION that names the option
+ */
+export function resolveConsumerOptions<K, V>(given: ConsumerOptions<K, V> = {}): ResolvedConsumerOptions {
+  const problem = findOptionProblem(given, rules, 'the consumer', otherNames);
+  if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
+  const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const resolved: ResolvedConsumerOptions = { ...defaults, ...(defined as Partial<ResolvedConsumerOptions>) };
+  refuseContradictions(resolved);
+  return Object.freeze(resolved);
+}
+
+function refuseContradictions(options: ResolvedConsumerOptions): void {
+  // The session would end between two heartbeats, for every member, all the time.
+  if (options.heartbeatIntervalMs >= options.sessionTimeoutMs) {
+    throw new UsageError(
+      `Cannot use heartbeatIntervalMs ${options.heartbeatIntervalMs}: it must be below sessionTimeoutMs, which is ${options.sessionTimeoutMs}`,
+      { code: 'INVALID_OPTION' },
+    );
+  }
+  if (options.groupInstanceId !== undefined && options.groupId === undefined) {
+    throw new UsageError('Cannot use groupInstanceId without groupId: it names a member of a group', {
+      code: 'INVALID_OPTION',
+    });
+  }
+}

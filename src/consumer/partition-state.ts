@@ -1,0 +1,176 @@
+import { contextOf, type ConsumerRecord } from './consumer-record.ts';
+import type { FetchedRecords } from './fetch/fetched-records.ts';
+
+/** The time that a group's generation lasts for this member; records and batches carry it, and it tells them when it is over. */
+export interface AssignmentTerm {
+  /** The generation of the group, or -1 for partitions that were assigned by hand. */
+  readonly generationId: number;
+  readonly memberId: string;
+  ended: boolean;
+}
+
+/** How the first offset to read is found while it is not known. */
+export type StartingPoint =
+  | { readonly kind: 'committed' }
+  /** -2 is the beginning, -1 the end, as ListOffsets has them. */
+  | { readonly kind: 'timestamp'; readonly timestamp: bigint }
+  /** There is none to be found: the user has to seek. */
+  | { readonly kind: 'seek' };
+
+/** An offset, or the record before it: most offsets are never asked for, so they are not computed. */
+type Place = bigint | ConsumerRecord<unknown, unknown> | undefined;
+
+/**
+ * One assigned partition for as long as it is assigned: what is next to hand out, what is processed, what is next to fetch.
+ *
+ * The user's position and the fetch position are two: fetching runs ahead of handing out.
+ */
+export class PartitionState {
+  readonly topic: string;
+  readonly partition: number;
+  readonly term: AssignmentTerm;
+  paused = false;
+  /** Whether the partition has left the assignment; of partitions assigned by hand, some may go and others stay. */
+  dropped = false;
+  /** How to find the first offset; undefined once it is known. */
+  start: StartingPoint | undefined;
+
+  /** The next offset to ask a broker for. */
+  fetchOffset = -1n;
+  /** Rises when what is under way for the old position must be thrown away when it arrives. */
+  fetchRound = 0;
+  /** Failures since the last good answer, and until when to leave the partition alone. */
+  failures = 0;
+  retryAtMs = 0;
+  /** How often the batch at the current position was corrupt. */
+  corruptions = 0;
+  /** When records came last, as a count of answers: those that waited longest are asked for first. */
+  lastServed = 0;
+  bufferedBytes = 0;
+  readonly buffered: FetchedRecords[] = [];
+  highWatermark = -1n;
+  lastStableOffset = -1n;
+  /** The offset that the group has, as far as this consumer knows. */
+  committed: bigint | undefined;
+
+  /** Records that are next to be handed out, from `readyIndex` on. */
+  ready: ConsumerRecord<unknown, unknown>[] = [];
+  readyIndex = 0;
+  /** What the read ends with once `ready` is handed out. */
+  failure: Error | undefined;
+
+  #position: Place;
+  #inHand = false;
+  /** The position before what is in hand was handed out. */
+  #settled: Place;
+
+  constructor(topic: string, partition: number, term: AssignmentTerm, start: StartingPoint | bigint) {
+    this.topic = topic;
+    this.partition = partition;
+    this.term = term;
+    if (typeof start === 'bigint') this.startAt(start);
+    else this.start = start;
+  }
+
+  /** The next offset to hand out; undefined while it is not known. */
+  get position(): bigint | undefined {
+    return offsetAfter(this.#position);
+  }
+
+  /** Behind the unbroken run of processed offsets: what may be committed. */
+  get processed(): bigint | undefined {
+    return offsetAfter(this.#inHand ? this.#settled : this.#position);
+  }
+
+  /** The leader epoch of the last record before {@link PartitionState.position}, or -1. */
+  get positionEpoch(): number {
+    return epochOf(this.#position);
+  }
+
+  /** The leader epoch of the last record before {@link PartitionState.processed}, or -1. */
+  get processedEpoch(): number {
+    return epochOf(this.#inHand ? this.#settled : this.#position);
+  }
+
+  /** Whether the user has records that are not known to be processed. */
+  get hasInHand(): boolean {
+    return this.#inHand;
+  }
+
+  get hasReady(): boolean {
+    return this.readyIndex < this.ready.length;
+  }
+
+  /** Moves the position behind a record that is given to the user now. */
+  handOut(record: ConsumerRecord<unknown, unknown>): void {
+    if (!this.#inHand) {
+      this.#settled = this.#position;
+      this.#inHand = true;
+    }
+    this.#position = record;
+  }
+
+  /** Moves the position over offsets that have nothing to hand out: gaps, control records, aborted and skipped ones. */
+  skipTo(offset: bigint): void {
+    if (offset > (this.position ?? -1n)) this.#position = offset;
+  }
+
+  /** What is in hand is processed. */
+  settle(): void {
+    this.#inHand = false;
+  }
+
+  /** What is in hand was not processed and is to be handed out again. */
+  rewind(): void {
+    if (!this.#inHand) return;
+    const offset = offsetAfter(this.#settled);
+    if (offset !== undefined) this.startAt(offset);
+  }
+
+  /** Reads on from `offset`, wherever it was before. */
+  startAt(offset: bigint): void {
+    this.#dropFetched();
+    this.start = undefined;
+    this.#position = offset;
+    this.#inHand = false;
+    this.fetchOffset = offset;
+  }
+
+  /** Reads on from a place that has to be looked up first. */
+  startFrom(start: StartingPoint): void {
+    this.#dropFetched();
+    this.start = start;
+    this.#position = undefined;
+    this.#inHand = false;
+  }
+
+  /** What was fetched from here on is of no use: it is fetched again. */
+  refetch(): void {
+    const offset = this.position;
+    this.#dropFetched();
+    if (offset !== undefined) this.fetchOffset = offset;
+  }
+
+  /** The partition is not read any more. */
+  drop(): void {
+    this.dropped = true;
+    this.#dropFetched();
+  }
+
+  #dropFetched(): void {
+    this.fetchRound++;
+    this.failure = undefined;
+    this.ready = [];
+    this.readyIndex = 0;
+    this.buffered.length = 0;
+    this.bufferedBytes = 0;
+  }
+}
+
+function offsetAfter(place: Place): bigint | undefined {
+  return typeof place === 'object' ? place.offset + 1n : place;
+}
+
+function epochOf(place: Place): number {
+  return typeof place === 'object' ? contextOf(place).leaderEpoch : -1;
+}

@@ -1,0 +1,242 @@
+import { ClosedError, UsageError } from '../errors/kafka-error.ts';
+import type { Clock } from '../util/clock.ts';
+import { deferred } from '../util/deferred.ts';
+import type { ConsumerRecord } from './consumer-record.ts';
+import type { GroupMember } from './group/group-member.ts';
+import type { PartitionState } from './partition-state.ts';
+import type { RecordSource } from './record-source.ts';
+
+// Taken at import, as the clock's timers are: a test's fake timers must not stop a read.
+const { setImmediate } = globalThis;
+
+/** What the reader waits for. */
+export interface TakeOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly deadlineMs?: number | undefined;
+  /** Which partitions it takes records of. @defaultValue all */
+  readonly wants?: ((state: PartitionState) => boolean) | undefined;
+  /** Whether it has what it came for without any records; asked before each wait. */
+  readonly isDone?: (() => boolean | Promise<boolean>) | undefined;
+  /** The reader has records of this same read already: they stay in hand, and nothing may happen to the assignment. */
+  readonly more?: boolean | undefined;
+}
+
+/** Why no partition was given: the time was over, the reader should end, or it has what it came for. */
+export type NoRecords = 'timeout' | 'stopped' | 'done';
+
+/** What a read needs of its consumer. */
+export interface ReadingParts {
+  readonly clock: Clock;
+  readonly source: Pick<RecordSource, 'next'>;
+  readonly member: () => GroupMember | undefined;
+  /** Something to do at the beginning of a read, before anything is handed out: joining, fetching. */
+  readonly onRead: () => void;
+}
+
+/** How long the reader may keep the event loop from sockets and timers. */
+const YIELD_AFTER_MS = 10;
+/** So many records are handed out between two looks at the clock. */
+const RECORDS_PER_CLOCK_LOOK = 16;
+/** A timer that is only there to keep the process alive while a reader waits. */
+const KEEP_ALIVE_MS = 0x7fff_ffff;
+
+/**
+ * The one reader of a consumer: who may read, what is in its hands, and the wait for the next records, in which rebalances
+ * happen.
+ */
+export class Reading {
+  readonly #parts: ReadingParts;
+  /** The partitions of which something may be in hand. */
+  readonly #handed = new Set<PartitionState>();
+  #isBusy = false;
+  /** A loop ended with something in hand: it is neither processed nor not, until somebody says so. */
+  #isUndecided = false;
+  #isClosed = false;
+  #fatal: Error | undefined;
+  #wake: (() => void) | undefined;
+  #hasNews = false;
+  #lastYieldMs = 0;
+  #waiting: Promise<unknown> | undefined;
+
+  /** Whether the reader must not go on with what is ready before it has looked up: set by whatever changes under it. */
+  attention = false;
+  /** How often the reader has asked for something. */
+  asks = 0;
+
+  constructor(parts: ReadingParts) {
+    this.#parts = parts;
+  }
+
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  /** The partitions of which records are in the user's hands. */
+  get inHand(): PartitionState[] {
+    return [...this.#handed].filter((state) => state.hasInHand && !state.dropped);
+  }
+
+  /** @throws UsageError CONSUMER_BUSY, ClosedError */
+  begin(): void {
+    if (this.#isClosed) throw new ClosedError('the consumer');
+    if (this.#isBusy) {
+      throw new UsageError(
+        'Cannot read: another read of this consumer is under way; a consumer has one reader at a time',
+        {
+          code: 'CONSUMER_BUSY',
+        },
+      );
+    }
+    this.#isBusy = true;
+    if (this.#isUndecided) for (const state of this.#handed) if (!state.dropped) state.rewind();
+    this.#isUndecided = false;
+    this.#settle();
+  }
+
+  /** @param undecided whether what is in hand is left open: a loop cannot tell whether its body was done with it */
+  end(undecided: boolean): void {
+    this.#isBusy = false;
+    this.#isUndecided = undecided && this.inHand.length > 0;
+  }
+
+  /** The caller's word: what is in hand is processed. */
+  settleInHand(): void {
+    this.#isUndecided = false;
+    for (const state of this.#handed) state.settle();
+  }
+
+  /** What is in hand is handed out again. */
+  rewind(): void {
+    for (const state of this.#handed) if (!state.dropped) state.rewind();
+    this.#isUndecided = false;
+    this.#handed.clear();
+    this.interrupt();
+  }
+
+  /** Something that the reader waits for may be there. */
+  notify(): void {
+    this.#hasNews = true;
+    this.#wake?.();
+  }
+
+  /** Something has changed under the reader: it looks up before it hands out anything more. */
+  interrupt(): void {
+    this.attention = true;
+    this.notify();
+  }
+
+  /** Every read from now on ends with this error. */
+  fail(error: Error): void {
+    this.#fatal ??= error;
+    this.interrupt();
+  }
+
+  /** A waiting read ends; one whose body is at work ends when it asks again. Resolves when no listener runs in a read. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.interrupt();
+    await this.#waiting;
+  }
+
+  /** Called for each record on the short way; true if the reader has to take the long one. */
+  mustLookUp(signal: AbortSignal | undefined): boolean {
+    if (this.attention || signal?.aborted === true) return true;
+    return ++this.asks % RECORDS_PER_CLOCK_LOOK === 0 && this.#isDueToYield();
+  }
+
+  /** A partition with records ready, whose records the caller hands out now; or why there is none. */
+  async take(options: TakeOptions): Promise<PartitionState | NoRecords> {
+    this.asks++;
+    if (options.more !== true) this.#settle();
+    const member = this.#parts.member();
+    member?.readerCame();
+    const waiting = this.#take(options, member);
+    this.#waiting = waiting.catch(() => undefined);
+    try {
+      const taken = await waiting;
+      if (typeof taken !== 'string') this.#handed.add(taken);
+      return taken;
+    } finally {
+      member?.readerLeft();
+      this.#waiting = undefined;
+    }
+  }
+
+  /** Hands out up to `limit` records that are ready. */
+  handOut(state: PartitionState, limit: number): ConsumerRecord<unknown, unknown>[] {
+    const { ready, readyIndex } = state;
+    const records = readyIndex === 0 && ready.length <= limit ? ready : ready.slice(readyIndex, readyIndex + limit);
+    state.readyIndex += records.length;
+    const last = records.at(-1);
+    if (last !== undefined) state.handOut(last);
+    this.#handed.add(state);
+    return records;
+  }
+
+  async #take(options: TakeOptions, member: GroupMember | undefined): Promise<PartitionState | NoRecords> {
+    const { source, clock } = this.#parts;
+    const { signal, deadlineMs = Infinity, wants = everyPartition } = options;
+    if (this.#isDueToYield()) await this.#yield();
+    this.#parts.onRead();
+    for (;;) {
+      this.#hasNews = false;
+      this.attention = false;
+      if (this.#isClosed || signal?.aborted === true) return 'stopped';
+      if (this.#fatal !== undefined) throw this.#fatal;
+      if (member?.needsReader === true) {
+        if (options.more === true) return 'done';
+        await member.runReaderTasks();
+        this.#parts.onRead();
+        continue;
+      }
+      const found = source.next(wants);
+      if (found instanceof Promise) {
+        await found;
+        continue;
+      }
+      if (found !== undefined) return found;
+      if (options.isDone !== undefined && (await options.isDone())) return 'done';
+      if (this.#hasNews) continue;
+      if (clock.nowMs() >= deadlineMs) return 'timeout';
+      await this.#wait(deadlineMs, signal);
+    }
+  }
+
+  async #wait(deadlineMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.#parts;
+    const wake = deferred<undefined>();
+    const onWake = (): void => wake.resolve(undefined);
+    this.#wake = onWake;
+    // Not un-ref'd: a script that waits for records is not done.
+    const timer = clock.setTimer(onWake, Math.min(deadlineMs - clock.nowMs(), KEEP_ALIVE_MS));
+    signal?.addEventListener('abort', onWake, { once: true });
+    await wake.promise;
+    clock.clearTimer(timer);
+    signal?.removeEventListener('abort', onWake);
+    this.#wake = undefined;
+    this.#lastYieldMs = clock.nowMs();
+  }
+
+  /** The reader asks for more: what it had in hand is processed. */
+  #settle(): void {
+    for (const state of this.#handed) state.settle();
+    this.#handed.clear();
+  }
+
+  #isDueToYield(): boolean {
+    return this.#parts.clock.nowMs() - this.#lastYieldMs > YIELD_AFTER_MS;
+  }
+
+  /**
+   * Lets the event loop turn. Promises alone never do: a loop over records that are ready would keep heartbeats, and the answers
+   * of brokers, waiting until the last of them.
+   */
+  async #yield(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#lastYieldMs = this.#parts.clock.nowMs();
+  }
+}
+
+function everyPartition(): boolean {
+  return true;
+}

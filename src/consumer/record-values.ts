@@ -1,0 +1,140 @@
+import { KafkaError } from '../errors/kafka-error.ts';
+import { bytes, type Deserializer, type SerdeContext } from '../model/serdes.ts';
+import type { RecordHeaders } from '../model/record-headers.ts';
+import { deserializeNow, replaceValue, type ConsumerRecord, type RecordDeserializers } from './consumer-record.ts';
+import type { DeserializationDecision, DeserializationErrorPolicy, ResolvedConsumerOptions } from './options.ts';
+
+/** What a deserializer is told; the headers are read only if it asks for them. */
+class RecordContext implements SerdeContext {
+  readonly topic: string;
+  readonly field: 'key' | 'value';
+  readonly #record: ConsumerRecord<unknown, unknown>;
+
+  constructor(record: ConsumerRecord<unknown, unknown>, field: 'key' | 'value') {
+    this.topic = record.topic;
+    this.field = field;
+    this.#record = record;
+  }
+
+  get headers(): RecordHeaders {
+    return this.#record.headers;
+  }
+}
+
+/** The functions that records of a consumer use to read their keys and values. */
+export function recordDeserializers(options: ResolvedConsumerOptions): RecordDeserializers {
+  return { key: reader(options.key, 'key'), value: reader(options.value, 'value') };
+}
+
+/** Whether records have to be deserialized before they are handed out. */
+export function isEager(options: ResolvedConsumerOptions): boolean {
+  return options.onDeserializationError !== 'fail' || options.key.lazy !== true || options.value.lazy !== true;
+}
+
+function reader(
+  deserializer: Deserializer<unknown>,
+  field: 'key' | 'value',
+): (data: Buffer | null, record: ConsumerRecord<unknown, unknown>) => unknown {
+  if (deserializer === bytes) return (data) => data;
+  return (data, record) => {
+    let result: unknown;
+    try {
+      result = deserializer.deserialize(data, new RecordContext(record, field));
+    } catch (cause) {
+      throw deserializationError(record, field, cause);
+    }
+    if (!isPromiseLike(result)) return result;
+    return Promise.resolve(result).catch((cause: unknown) => {
+      throw deserializationError(record, field, cause);
+    });
+  };
+}
+
+function deserializationError(record: ConsumerRecord<unknown, unknown>, field: string, cause: unknown): KafkaError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new KafkaError(
+    `Cannot deserialize the ${field} of ${record.topic}-${record.partition} at offset ${record.offset}: ${reason}; seek past it, or set onDeserializationError`,
+    { code: 'DESERIALIZATION_FAILED', cause },
+  );
+}
+
+/** What became of records that were deserialized: those to hand out, and the error at which they end, if any. */
+export interface PreparedRecords {
+  readonly records: ConsumerRecord<unknown, unknown>[];
+  readonly failure: Error | undefined;
+}
+
+/** Deserializes records before they are handed out, in order, and does with a bad one what the policy says. */
+export function prepareRecords(
+  records: readonly ConsumerRecord<unknown, unknown>[],
+  policy: DeserializationErrorPolicy<unknown>,
+): PreparedRecords | Promise<PreparedRecords> {
+  const prepared: ConsumerRecord<unknown, unknown>[] = [];
+  for (const [index, record] of records.entries()) {
+    try {
+      const pending = deserializeNow(record);
+      // From the first one that is not done at once, all go the slow way.
+      if (pending !== undefined) return prepareLater(records, index, prepared, policy, pending);
+      prepared.push(record);
+    } catch (error) {
+      if (policy === 'skip') continue;
+      if (policy === 'fail') return { records: prepared, failure: toError(error) };
+      return prepareLater(records, index, prepared, policy, Promise.reject(toError(error)));
+    }
+  }
+  return { records: prepared, failure: undefined };
+}
+
+async function prepareLater(
+  records: readonly ConsumerRecord<unknown, unknown>[],
+  from: number,
+  prepared: ConsumerRecord<unknown, unknown>[],
+  policy: DeserializationErrorPolicy<unknown>,
+  first: Promise<void>,
+): Promise<PreparedRecords> {
+  // All are begun at once, so that look-ups over the network run side by side; they are taken in order.
+  const rest = records.slice(from);
+  const pending = rest.map((record, index) => (index === 0 ? first : begin(record)));
+  for (const promise of pending) promise.catch(() => undefined);
+  for (const [index, record] of rest.entries()) {
+    let attempt = pending[index] ?? Promise.resolve();
+    for (;;) {
+      try {
+        await attempt;
+        prepared.push(record);
+        break;
+      } catch (error) {
+        const decision = await decide(policy, record, error);
+        if (decision === 'fail') return { records: prepared, failure: toError(error) };
+        if (decision === 'skip') break;
+        if (decision !== 'retry') {
+          replaceValue(record, decision.value);
+          prepared.push(record);
+          break;
+        }
+        attempt = begin(record);
+      }
+    }
+  }
+  return { records: prepared, failure: undefined };
+}
+
+async function begin(record: ConsumerRecord<unknown, unknown>): Promise<void> {
+  await deserializeNow(record);
+}
+
+async function decide(
+  policy: DeserializationErrorPolicy<unknown>,
+  record: ConsumerRecord<unknown, unknown>,
+  error: unknown,
+): Promise<DeserializationDecision<unknown>> {
+  return typeof policy === 'function' ? policy({ error, record }) : policy;
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}

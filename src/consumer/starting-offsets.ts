@@ -1,0 +1,134 @@
+import type { Cluster } from '../cluster/cluster.ts';
+import { KafkaError } from '../errors/kafka-error.ts';
+import { topicPartitionKey } from '../model/topic-partition.ts';
+import { backoffMs } from '../util/backoff.ts';
+import { delay } from '../util/delay.ts';
+import { quote } from '../util/option-rules.ts';
+import { BEGINNING, END, isPassingFailure, type OffsetClient } from './offset-client.ts';
+import type { ResolvedConsumerOptions } from './options.ts';
+import type { PartitionState } from './partition-state.ts';
+
+/** What finding first offsets needs of the consumer. */
+export interface StartingOffsetsParts {
+  readonly cluster: Cluster;
+  readonly offsets: OffsetClient;
+  readonly options: ResolvedConsumerOptions;
+  readonly partitions: () => readonly PartitionState[];
+  /** Some partition can be fetched now, or has something to say. */
+  readonly onFound: () => void;
+  readonly onFatal: (error: Error) => void;
+}
+
+/** Finds out where to begin to read, for every partition that does not know: the group's offset, or by `autoOffsetReset`. */
+export class StartingOffsets {
+  readonly #parts: StartingOffsetsParts;
+  readonly #closing = new AbortController();
+  #isRunning = false;
+
+  constructor(parts: StartingOffsetsParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins the search if some partition needs it and none is under way. */
+  find(): void {
+    if (!this.#isRunning && this.#open().length > 0) void this.#run();
+  }
+
+  /** The group has no offset for the partition, or the log does not have it. */
+  reset(state: PartitionState, why: KafkaError): void {
+    const { autoOffsetReset } = this.#parts.options;
+    if (autoOffsetReset === 'none') {
+      state.startFrom({ kind: 'seek' });
+      state.failure = why;
+      return;
+    }
+    state.startFrom({ kind: 'timestamp', timestamp: autoOffsetReset === 'earliest' ? BEGINNING : END });
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
+
+  #open(): PartitionState[] {
+    return this.#parts
+      .partitions()
+      .filter(({ start, term }) => start !== undefined && start.kind !== 'seek' && !term.ended);
+  }
+
+  async #run(): Promise<void> {
+    const { cluster, onFound, onFatal } = this.#parts;
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = cluster.options;
+    this.#isRunning = true;
+    for (let failures = 0; ;) {
+      const open = this.#open();
+      if (open.length === 0 || this.#closing.signal.aborted) break;
+      let failed: boolean;
+      try {
+        await this.#readCommitted(open);
+        failed = !(await this.#listTimestamps(open));
+      } catch (error) {
+        if (this.#closing.signal.aborted) break;
+        if (!isPassingFailure(error)) {
+          onFatal(error instanceof Error ? error : new Error(String(error)));
+          break;
+        }
+        failed = true;
+      }
+      onFound();
+      if (!failed) failures = 0;
+      else
+        await delay(cluster.clock, backoffMs({ initialMs, maxMs }, ++failures, cluster.random()), this.#closing.signal);
+    }
+    this.#isRunning = false;
+  }
+
+  async #readCommitted(open: readonly PartitionState[]): Promise<void> {
+    const asked = open.flatMap((state) => (state.start?.kind === 'committed' ? [{ state, start: state.start }] : []));
+    if (asked.length === 0) return;
+    const answers = await this.#parts.offsets.committed(
+      asked.map(({ state }) => state),
+      { signal: this.#closing.signal },
+    );
+    for (const [index, { state, start }] of asked.entries()) {
+      // The user may have sought, or the group taken the partition away, while the coordinator answered.
+      if (state.start !== start || state.term.ended) continue;
+      const offset = answers[index]?.offset;
+      if (offset === undefined) this.reset(state, this.#noOffset(state));
+      else {
+        state.startAt(offset);
+        state.committed = offset;
+      }
+    }
+  }
+
+  /** False if some leader did not answer. */
+  async #listTimestamps(open: readonly PartitionState[]): Promise<boolean> {
+    const asked = open.flatMap((state) => (state.start?.kind === 'timestamp' ? [{ state, start: state.start }] : []));
+    if (asked.length === 0) return true;
+    const round = await this.#parts.offsets.listOnce(
+      asked.map(({ state: { topic, partition }, start: { timestamp } }) => ({ topic, partition, timestamp })),
+    );
+    const found = new Map(
+      round.found.map((answer) => [topicPartitionKey(answer.topic, answer.partition), answer.offset]),
+    );
+    for (const { state, start } of asked) {
+      const offset = found.get(topicPartitionKey(state.topic, state.partition));
+      if (offset === undefined || state.start !== start || state.term.ended) continue;
+      // No record is as young as the timestamp: those that come next are.
+      if (offset < 0n) state.startFrom({ kind: 'timestamp', timestamp: END });
+      else state.startAt(offset);
+    }
+    const final = round.failed.find(({ passing }) => !passing);
+    if (final !== undefined) throw final.error;
+    return round.failed.length === 0;
+  }
+
+  #noOffset({ topic, partition }: PartitionState): KafkaError {
+    const group = this.#parts.options.groupId;
+    const state = group === undefined ? 'the consumer has no group' : `group ${quote(group)} has no offset for it`;
+    return new KafkaError(
+      `Cannot read ${topic}-${partition}: ${state}, and autoOffsetReset is "none"; commit an offset first, or seek`,
+      { code: 'NO_OFFSET' },
+    );
+  }
+}
