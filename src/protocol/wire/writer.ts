@@ -95,14 +95,7 @@ export class Writer {
   /** An unsigned number of up to 32 bits; lengths and counts only, so it is not checked. */
   uvarint(value: number): void {
     this.ensure(5);
-    let at = this.offset;
-    let rest = value;
-    while (rest > 0x7f) {
-      this.buffer[at++] = (rest & 0x7f) | 0x80;
-      rest >>>= 7;
-    }
-    this.buffer[at++] = rest;
-    this.offset = at;
+    this.offset = this.putUvarint(value, this.offset);
   }
 
   /** @param value Kafka's base64 text */
@@ -225,18 +218,13 @@ export class Writer {
 
   closeTag(mark: number): void {
     this.openTags--;
-    const at = this.start + mark;
-    const size = this.offset - at - 1;
+    const size = this.offset - this.start - mark - 1;
     const prefix = uvarintBytes(size);
-    if (prefix > 1) {
-      this.reserve(prefix - 1);
-      const moved = this.start + mark;
-      this.buffer.copyWithin(moved + prefix, moved + 1, moved + 1 + size);
-    }
-    const end = this.offset;
-    this.offset = this.start + mark;
-    this.uvarint(size);
-    this.offset = end;
+    if (prefix > 1) this.reserve(prefix - 1);
+    // Only now is it known where the field lies: the buffer may have grown.
+    const at = this.start + mark;
+    if (prefix > 1) this.buffer.copyWithin(at + prefix, at + 1, at + 1 + size);
+    this.putUvarint(size, at);
   }
 
   /** What has been written, in order, large bytes by reference. The writer is empty afterwards. */
@@ -269,6 +257,18 @@ export class Writer {
       return this.reserve(size);
     }
     this.offset = at + size;
+    return at;
+  }
+
+  // There must be room for it. Gives back where it ends.
+  private putUvarint(value: number, start: number): number {
+    let at = start;
+    let rest = value;
+    while (rest > 0x7f) {
+      this.buffer[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.buffer[at++] = rest;
     return at;
   }
 
