@@ -1,3 +1,4 @@
+import type { CallOptions } from '../cluster/request.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { SettledItem } from '../errors/admin-error.ts';
 import { ClosedError } from '../errors/kafka-error.ts';
@@ -57,7 +58,7 @@ import {
 } from './topics.ts';
 
 /** How topics are listed. */
-export interface ListTopicsOptions extends AdminOptions {
+export interface ListTopicsOptions extends CallOptions {
   /** Whether topics that Kafka keeps for itself are listed, too. @defaultValue false */
   readonly includeInternal?: boolean | undefined;
 }
@@ -335,7 +336,7 @@ export class Admin implements AsyncDisposable {
   }
 
   /** The cluster's id, its controller and its brokers. */
-  async describeCluster(options: AdminOptions = {}): Promise<ClusterDescription> {
+  async describeCluster(options: CallOptions = {}): Promise<ClusterDescription> {
     return describeCluster(this.#begin('Cannot describe the cluster', options));
   }
 
@@ -360,7 +361,7 @@ export class Admin implements AsyncDisposable {
     return answerItems(given, options, doing, (items) => settle(call, items));
   }
 
-  #begin(doing: string, options: AdminOptions): AdminCall {
+  #begin(doing: string, options: CallOptions): AdminCall {
     if (this.#closing !== undefined) throw new ClosedError('the admin client');
     return new AdminCall(this.#cluster, this.#lane, doing, options);
   }

@@ -1,3 +1,4 @@
+import type { CallOptions } from '../cluster/request.ts';
 import type { SettledItem } from '../errors/admin-error.ts';
 import { brokerError } from '../errors/broker-error.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
@@ -9,19 +10,10 @@ import { OffsetFetch, type OffsetFetchResponse } from '../protocol/generated/off
 import { parseInt64, type Int64Input } from '../util/int64.ts';
 import { quote } from '../util/option-rules.ts';
 import type { AdminCall } from './admin-call.ts';
-import {
-  fulfilled,
-  inRounds,
-  orRejected,
-  refused,
-  rejected,
-  unanswered,
-  type AdminOptions,
-  type ItemOutcome,
-} from './items.ts';
+import { fulfilled, inRounds, orRejected, refused, rejected, unanswered, type ItemOutcome } from './items.ts';
 
 /** Which offsets of a group are listed. */
-export interface ListGroupOffsetsOptions extends AdminOptions {
+export interface ListGroupOffsetsOptions extends CallOptions {
   /** Only these partitions. @defaultValue every partition that the group has an offset for */
   readonly partitions?: readonly TopicPartition[] | undefined;
   /** Waits for open transactions that would change the offsets (KIP-447). @defaultValue false */

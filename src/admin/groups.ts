@@ -1,3 +1,4 @@
+import type { CallOptions } from '../cluster/request.ts';
 import type { SettledItem } from '../errors/admin-error.ts';
 import { brokerError } from '../errors/broker-error.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
@@ -17,20 +18,10 @@ import type { DataSchema } from '../protocol/api.ts';
 import { Reader } from '../protocol/wire/reader.ts';
 import { quote } from '../util/option-rules.ts';
 import type { AdminCall } from './admin-call.ts';
-import {
-  fulfilled,
-  inGroups,
-  inRounds,
-  orRejected,
-  refused,
-  rejected,
-  unanswered,
-  type AdminOptions,
-  type ItemOutcome,
-} from './items.ts';
+import { fulfilled, inGroups, inRounds, orRejected, refused, rejected, unanswered, type ItemOutcome } from './items.ts';
 
 /** Which groups are listed. */
-export interface ListGroupsOptions extends AdminOptions {
+export interface ListGroupsOptions extends CallOptions {
   /** Only groups in these states: `Stable`, `Empty`, `PreparingRebalance` … (KIP-518, brokers from 2.6). @defaultValue all */
   readonly states?: readonly string[] | undefined;
   /** Only groups of these types: `classic`, `consumer`, `share`, `streams` (KIP-848, brokers from 3.8). @defaultValue all */

@@ -32,12 +32,12 @@ export class CallGuard {
 
 /** Waits, unless the signal ends the wait: then it rejects with the signal's reason. */
 export function pause(clock: Clock, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) return reject(signal.reason as Error);
-    const guard: CallGuard = new CallGuard(clock, signal, delayMs, (end) => {
+  return new Promise((resolve, onReject) => {
+    const reject: (reason: unknown) => void = onReject;
+    if (signal?.aborted === true) return reject(signal.reason);
+    void new CallGuard(clock, signal, delayMs, (end) => {
       if (end.kind === 'aborted') reject(end.reason);
       else resolve();
     });
-    void guard;
   });
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../util/clock.ts';
 import type { BrokerConnections } from './broker-connections.ts';
 import { Coordinators } from './coordinators.ts';
 import { MetadataRefresh } from './metadata-refresh.ts';
-import { isSameEndpoint, type Broker, type LeaderHint, type MetadataSnapshot } from './metadata-snapshot.ts';
+import type { Broker, LeaderHint, MetadataSnapshot } from './metadata-snapshot.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { RequestEngine } from './request-engine.ts';
 import type { CallOptions, ClusterRequest, CoordinatorType } from './request.ts';
@@ -51,7 +51,6 @@ export class Cluster {
     this.random = options.random;
     this.#pool = pool ?? new ConnectionPool({ ...options, events });
     this.#refresh = new MetadataRefresh(options, events, this.#pool);
-    this.#refresh.onMetadata((snapshot, previous) => this.#forgetMovedBrokers(snapshot, previous));
     this.#engine = new RequestEngine({
       options,
       events,
@@ -182,13 +181,6 @@ export class Cluster {
     this.#coordinators.close();
     this.#engine.close();
     await this.#pool.close();
-  }
-
-  #forgetMovedBrokers(snapshot: MetadataSnapshot, previous: MetadataSnapshot): void {
-    for (const [nodeId, broker] of snapshot.brokers) {
-      const before = previous.brokers.get(nodeId);
-      if (before !== undefined && !isSameEndpoint(before, broker)) this.#pool.forgetBroker(nodeId);
-    }
   }
 
   #refuseWhenClosed(): void {

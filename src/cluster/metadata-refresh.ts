@@ -160,9 +160,10 @@ export class MetadataRefresh {
       late(): string;
     },
   ): Promise<MetadataSnapshot> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve, onReject) => {
+      const reject: (reason: unknown) => void = onReject;
       if (this.#closing.signal.aborted) return reject(new ClosedError('the client'));
-      if (signal?.aborted === true) return reject(signal.reason as Error);
+      if (signal?.aborted === true) return reject(signal.reason);
       const settle = (act: () => void): void => {
         guard.dispose();
         this.#waiters.delete(waiter);
@@ -170,9 +171,7 @@ export class MetadataRefresh {
         act();
       };
       const onEnd = (end: CallEnd): void =>
-        settle(() =>
-          reject((end.kind === 'aborted' ? end.reason : this.#late(doing, timeoutMs, decide.late()))),
-        );
+        settle(() => reject(end.kind === 'aborted' ? end.reason : this.#late(doing, timeoutMs, decide.late())));
       const guard = new CallGuard(this.#options.clock, signal, timeoutMs, onEnd);
       const settlers = {
         resolve: (snapshot: MetadataSnapshot) => settle(() => resolve(snapshot)),

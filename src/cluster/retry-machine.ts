@@ -1,5 +1,5 @@
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
-import type { KafkaError} from '../errors/kafka-error.ts';
+import type { KafkaError } from '../errors/kafka-error.ts';
 import { AuthenticationError, NetworkError, TimeoutError } from '../errors/kafka-error.ts';
 import { backoffMs, type BackoffPolicy } from '../util/backoff.ts';
 import type { ClusterRequest, Destination } from './request.ts';
