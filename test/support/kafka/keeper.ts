@@ -13,7 +13,8 @@ export type KeeperRequest =
       readonly cluster: string;
       readonly brokerId: number;
     }
-  | { readonly do: 'restore' | 'release'; readonly cluster: string }
+  | { readonly do: 'restore'; readonly cluster: string }
+  | { readonly do: 'release'; readonly cluster: string }
   | {
       readonly do: 'tool';
       readonly cluster: string;

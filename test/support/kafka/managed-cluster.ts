@@ -41,6 +41,10 @@ export class ManagedCluster implements KafkaCluster {
   /** Launches all brokers and waits until each counts all of them. */
   async startAll(): Promise<void> {
     await Promise.all(this.#parts.hosts.map((host) => host.launch()));
+    await this.waitForAll();
+  }
+
+  async waitForAll(): Promise<void> {
     await this.#waitFor(this.#parts.hosts, this.#parts.hosts);
   }
 

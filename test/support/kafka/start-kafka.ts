@@ -25,7 +25,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
     if (insisted !== undefined && insisted !== via) continue;
     const begun = performance.now();
     try {
-      const cluster = await ways[via](options, say);
+      const cluster = await withOtherPorts(() => ways[via](options, say));
       say(`Kafka ${describe(options)} runs in ${placeOf(via)} after ${seconds(begun)} s`);
       return cluster;
     } catch (error) {
@@ -37,6 +37,17 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   throw new NoKafkaError(
     `Cannot get a Kafka: install Docker, or Java 17 and Maven, or set KAFKA_BOOTSTRAP=host:port\n  ${reasons.join('\n  ')}`,
   );
+}
+
+/** Between choosing a port and listening on it another program may have taken it. */
+async function withOtherPorts(start: () => Promise<KafkaCluster>): Promise<KafkaCluster> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (tries === 3 || !/already (allocated|in use)/i.test(String(error))) throw error;
+    }
+  }
 }
 
 function describe(options: KafkaOptions): string {
