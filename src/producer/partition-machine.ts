@@ -71,6 +71,7 @@ export class PartitionMachine<Batch extends SequencedBatch> {
   #inFlight: Batch[] = [];
   #returned: Batch[] = [];
   #identity: ProducerIdentity = nobody;
+  #spentProducerId: bigint | undefined;
   #nextSequence = 0;
   #acknowledged = false;
   #needsNewEpoch = false;
@@ -104,6 +105,16 @@ export class PartitionMachine<Batch extends SequencedBatch> {
   /** Whether {@link adoptIdentity} must be called before anything can be sent: at first, and when the epochs are used up. */
   get needsIdentity(): boolean {
     return this.#options.idempotent && this.#identity === nobody;
+  }
+
+  /** The producer id whose epochs are used up: the next identity must have another. */
+  get spentProducerId(): bigint | undefined {
+    return this.#spentProducerId;
+  }
+
+  /** Whether an attempt to send the batch is under way. */
+  isInFlight(batch: Batch): boolean {
+    return this.#inFlight.includes(batch);
   }
 
   /** A batch is complete and joins the end. */
@@ -269,7 +280,9 @@ export class PartitionMachine<Batch extends SequencedBatch> {
     if (!this.#needsNewEpoch) return;
     this.#needsNewEpoch = false;
     const { producerId, producerEpoch } = this.#identity;
-    this.#identity = producerEpoch < maxEpoch ? { producerId, producerEpoch: producerEpoch + 1 } : nobody;
+    const isSpent = producerEpoch >= maxEpoch;
+    if (isSpent) this.#spentProducerId = producerId;
+    this.#identity = isSpent ? nobody : { producerId, producerEpoch: producerEpoch + 1 };
     this.#startSequences();
   }
 

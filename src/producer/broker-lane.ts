@@ -1,0 +1,64 @@
+import type { Connection } from '../network/connection.ts';
+import type { PartitionQueue } from './partition-queue.ts';
+
+/** A session may end while requests are under way: another connection is taken before that. */
+const sessionShare = 0.85;
+
+/** What goes to one broker: its partitions with something to send, its connection, and how many requests it has not answered. */
+export class BrokerLane {
+  readonly nodeId: number;
+  /** Partitions that may have something to send; each asks for its turn in this order. */
+  readonly listed: PartitionQueue[] = [];
+  inFlight = 0;
+  isConnecting = false;
+  /** Attempts to connect that failed in a row. */
+  failures = 0;
+  /** No attempt to connect before this. */
+  retryAtMs = 0;
+  lastError: Error | undefined;
+  #connection: Connection | undefined;
+  #retireAtMs = Infinity;
+
+  constructor(nodeId: number) {
+    this.nodeId = nodeId;
+  }
+
+  /** The connection to use now, if there is one. */
+  connection(nowMs: number): Connection | undefined {
+    if (this.#connection?.isOpen !== true) this.#connection = undefined;
+    if (nowMs < this.#retireAtMs) return this.#connection;
+    // Two connections at once could change the order: the next one begins when this one has nothing under way.
+    if (this.inFlight === 0) this.#connection = undefined;
+    return undefined;
+  }
+
+  /** Whether another connection may be made now. */
+  mayConnect(nowMs: number): boolean {
+    return !this.isConnecting && this.inFlight === 0 && this.#connection === undefined && nowMs >= this.retryAtMs;
+  }
+
+  use(connection: Connection, nowMs: number): void {
+    this.#connection = connection;
+    this.failures = 0;
+    const endsAtMs = connection.sessionEndsAtMs;
+    this.#retireAtMs = endsAtMs === undefined ? Infinity : nowMs + (endsAtMs - nowMs) * sessionShare;
+  }
+
+  list(queue: PartitionQueue): void {
+    if (queue.isListed) return;
+    queue.isListed = true;
+    this.listed.push(queue);
+  }
+
+  /** The partition at this place has nothing to send, or is led by another broker now. */
+  unlist(at: number): void {
+    const [queue] = this.listed.splice(at, 1);
+    if (queue !== undefined) queue.isListed = false;
+  }
+
+  /** The first one goes to the end: nobody is always served last. */
+  rotate(): void {
+    const first = this.listed.shift();
+    if (first !== undefined) this.listed.push(first);
+  }
+}

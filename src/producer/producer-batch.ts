@@ -1,0 +1,180 @@
+import type { SendError } from '../errors/send-error.ts';
+import type { EventPublisher } from '../instrumentation/event-publisher.ts';
+import type { BatchBuilder } from '../protocol/records/index.ts';
+import type { SendSpan } from './flush-tracker.ts';
+import type { SequencedBatch } from './partition-machine.ts';
+import { RecordMetadata, type DeliveredBatch } from './record-metadata.ts';
+import { SendCall, type BatchRun } from './send-call.ts';
+
+/**
+ * Told how a record ended: with its metadata, or with the error.
+ *
+ * @param error undefined if the record was acknowledged
+ */
+export type OnDelivery = (error: SendError | undefined, metadata: RecordMetadata | undefined) => void;
+
+/** Resolves the promise of one `send`; the promise stands beside it, and tells it from an {@link OnDelivery}. */
+export type ResolveSend = (metadata: RecordMetadata | Promise<never>) => void;
+
+/**
+ * Who learns how a record ended: a promise by its resolver, an array by its {@link SendCall}, a callback, or nobody.
+ */
+export type SendTarget = ResolveSend | OnDelivery | SendCall | undefined;
+
+/** Numbers kept for each record that was sent alone: offset within the batch, timestamp, size of key, size of value. */
+const numbersPerRecord = 4;
+
+/**
+ * The records of one batch, and who waits for them. Nothing here is made per record: what the promises need at the end stands
+ * in arrays.
+ */
+export class ProducerBatch implements SequencedBatch {
+  readonly span: SendSpan;
+  readonly createdMs: number;
+  readonly deadlineMs: number;
+  readonly #events: EventPublisher;
+  /** Undefined once the batch is compressed: then its bytes have memory of their own. */
+  builder: BatchBuilder | undefined;
+  /** The batch as it goes over the wire. */
+  bytes: Buffer | undefined;
+  /** What the codec made of the records. */
+  compressed: Buffer | undefined;
+  /** The epoch and the sequence number that stand in `bytes`. */
+  bytesEpoch = -1;
+  bytesSequence = -1;
+  isCompressing = false;
+  /** What of the buffer memory is taken for it. */
+  heldBytes = 0;
+  lastError: Error | undefined;
+
+  recordCount = 0;
+  producerId = -1n;
+  producerEpoch = -1;
+  baseSequence = -1;
+  attempts = 0;
+  maybeWritten = false;
+  order = 0;
+  settled = false;
+
+  readonly #targets: (ResolveSend | OnDelivery | undefined)[] = [];
+  readonly #promises: (Promise<RecordMetadata> | undefined)[] = [];
+  readonly #numbers: number[] = [];
+  readonly #runs: BatchRun[] = [];
+  #lastRun: BatchRun | undefined;
+
+  constructor(builder: BatchBuilder, span: SendSpan, createdMs: number, deadlineMs: number, events: EventPublisher) {
+    this.builder = builder;
+    this.span = span;
+    this.createdMs = createdMs;
+    this.deadlineMs = deadlineMs;
+    this.#events = events;
+  }
+
+  /** The record that the builder has just taken belongs to `target`. */
+  expect(
+    target: SendTarget,
+    promise: Promise<RecordMetadata> | undefined,
+    index: number,
+    timestampMs: number,
+    keyBytes: number,
+    valueBytes: number,
+  ): void {
+    const delta = this.recordCount++;
+    if (target instanceof SendCall) {
+      let run = this.#lastRun;
+      if (run?.call !== target || run.firstDelta + run.count !== delta) {
+        run = this.#lastRun = target.beginRun(delta);
+        this.#runs.push(run);
+      }
+      target.place(index, run, timestampMs, keyBytes, valueBytes);
+      return;
+    }
+    this.#targets.push(target);
+    this.#promises.push(promise);
+    this.#numbers.push(delta, timestampMs, keyBytes, valueBytes);
+  }
+
+  /** Tells everybody: acknowledged. */
+  deliver(delivered: DeliveredBatch, logAppendTimeMs: number): void {
+    this.settled = true;
+    for (const run of this.#runs) run.call.deliverRun(run, delivered, logAppendTimeMs);
+    const targets = this.#targets;
+    const numbers = this.#numbers;
+    for (let at = 0; at < targets.length; at++) {
+      const target = targets[at];
+      if (target === undefined) continue;
+      const number = at * numbersPerRecord;
+      const timestamp = logAppendTimeMs >= 0 ? logAppendTimeMs : (numbers[number + 1] ?? 0);
+      const metadata = new RecordMetadata(
+        delivered,
+        numbers[number] ?? 0,
+        timestamp,
+        numbers[number + 2] ?? 0,
+        numbers[number + 3] ?? 0,
+      );
+      if (this.#promises[at] !== undefined) (target as ResolveSend)(metadata);
+      else callBack(target as OnDelivery, undefined, metadata, this.#events);
+    }
+    if (targets.length > 0) this.span.end(targets.length);
+    this.#forget();
+  }
+
+  /** Tells everybody: given up. */
+  fail(errorOf: (offsetDelta: number) => SendError): void {
+    this.settled = true;
+    for (const run of this.#runs) run.call.failRun(run, errorOf);
+    for (const [at, target] of this.#targets.entries()) {
+      const error = errorOf(this.#numbers[at * numbersPerRecord] ?? 0);
+      failTarget(target, this.#promises[at], 0, error, this.span, this.#events);
+    }
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#targets.length = 0;
+    this.#promises.length = 0;
+    this.#numbers.length = 0;
+    this.#runs.length = 0;
+    this.#lastRun = undefined;
+  }
+}
+
+/** Tells the one who waits for a record that it failed. */
+export function failTarget(
+  target: SendTarget,
+  promise: Promise<RecordMetadata> | undefined,
+  index: number,
+  error: SendError,
+  span: SendSpan,
+  events: EventPublisher,
+): void {
+  if (target instanceof SendCall) return target.fail(index, error);
+  if (promise !== undefined) {
+    // A send that nobody awaits must not end the process; who awaits it gets the error all the same.
+    promise.catch(() => undefined);
+    const rejected = Promise.reject<never>(error);
+    rejected.catch(() => undefined);
+    (target as ResolveSend)(rejected);
+    return span.fail(error);
+  }
+  if (target !== undefined) {
+    callBack(target as OnDelivery, error, undefined, events);
+    return span.end(1);
+  }
+  events.publish('producer.error', { error });
+  span.fail(error);
+}
+
+/** What a callback throws must not keep the others from learning what became of their records. */
+function callBack(
+  onDelivery: OnDelivery,
+  error: SendError | undefined,
+  metadata: RecordMetadata | undefined,
+  events: EventPublisher,
+): void {
+  try {
+    onDelivery(error, metadata);
+  } catch (thrown) {
+    events.publish('listener.failed', { event: 'onDelivery', error: thrown });
+  }
+}

@@ -1,0 +1,141 @@
+import { SendManyError, type SendError, type SendResult } from '../errors/send-error.ts';
+import { RecordMetadata, type DeliveredBatch } from './record-metadata.ts';
+import type { SendSpan } from './flush-tracker.ts';
+
+/** The records of one `send` of an array that went into one batch, one after the other. */
+export class BatchRun {
+  readonly call: SendCall;
+  /** Its place among the runs of its call. */
+  readonly number: number;
+  /** The offset of its first record within the batch. */
+  readonly firstDelta: number;
+  count = 0;
+  delivered: DeliveredBatch | undefined;
+  /** The broker's time, where the topic takes that; -1 otherwise. */
+  logAppendTimeMs = -1;
+  errorOf: ((offsetDelta: number) => SendError) | undefined;
+  /** While the results are made: the offset, within the batch, of the record that comes next. */
+  nextDelta: number;
+
+  constructor(call: SendCall, number: number, firstDelta: number) {
+    this.call = call;
+    this.number = number;
+    this.firstDelta = firstDelta;
+    this.nextDelta = firstDelta;
+  }
+}
+
+const failedAlone = -1;
+
+/**
+ * One `send` of an array: a promise for all of it, and per record no more than three numbers until all are settled.
+ */
+export class SendCall {
+  readonly promise: Promise<RecordMetadata[]>;
+  readonly span: SendSpan;
+  readonly #total: number;
+  readonly #timestampMs: number;
+  readonly #runs: BatchRun[] = [];
+  readonly #runOf: Int32Array;
+  readonly #sizes: Int32Array;
+  #timestamps: Float64Array | undefined;
+  #errors: Map<number, SendError> | undefined;
+  #unsettled: number;
+  #resolve: (metadata: RecordMetadata[]) => void = () => undefined;
+  #reject: (error: SendManyError<RecordMetadata>) => void = () => undefined;
+
+  /** @param timestampMs the time of all records that bring none of their own */
+  constructor(total: number, timestampMs: number, span: SendSpan) {
+    this.#total = total;
+    this.#unsettled = total;
+    this.#timestampMs = timestampMs;
+    this.span = span;
+    this.#runOf = new Int32Array(total);
+    this.#sizes = new Int32Array(total * 2);
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** A run that begins; the records that follow are put into it by {@link place}. */
+  beginRun(firstDelta: number): BatchRun {
+    const run = new BatchRun(this, this.#runs.length, firstDelta);
+    this.#runs.push(run);
+    return run;
+  }
+
+  /** The record at `index` was put at the end of `run`. */
+  place(index: number, run: BatchRun, timestampMs: number, keyBytes: number, valueBytes: number): void {
+    run.count++;
+    this.#runOf[index] = run.number;
+    this.#sizes[index * 2] = keyBytes;
+    this.#sizes[index * 2 + 1] = valueBytes;
+    if (timestampMs !== this.#timestampMs || this.#timestamps !== undefined) this.#keepTimestamp(index, timestampMs);
+  }
+
+  /** The record at `index` failed before it came into a batch. */
+  fail(index: number, error: SendError): void {
+    this.#runOf[index] = failedAlone;
+    this.#errors ??= new Map();
+    this.#errors.set(index, error);
+    this.span.fail(error);
+    this.#settle(1);
+  }
+
+  /** The batch of a run was acknowledged. */
+  deliverRun(run: BatchRun, batch: DeliveredBatch, logAppendTimeMs: number): void {
+    run.delivered = batch;
+    run.logAppendTimeMs = logAppendTimeMs;
+    this.span.end(run.count);
+    this.#settle(run.count);
+  }
+
+  /** The batch of a run was given up. */
+  failRun(run: BatchRun, errorOf: (offsetDelta: number) => SendError): void {
+    run.errorOf = errorOf;
+    this.#errors ??= new Map();
+    for (let at = 0; at < run.count; at++) this.span.fail(errorOf(run.firstDelta + at));
+    this.#settle(run.count);
+  }
+
+  #settle(records: number): void {
+    this.#unsettled -= records;
+    if (this.#unsettled > 0) return;
+    if (this.#errors === undefined) return this.#resolve(this.#metadata());
+    // A send that nobody awaits must not end the process; who awaits it gets the error all the same.
+    this.promise.catch(() => undefined);
+    this.#reject(new SendManyError(this.#results(this.#errors)));
+  }
+
+  #metadata(): RecordMetadata[] {
+    const metadata = new Array<RecordMetadata>(this.#total);
+    for (let index = 0; index < this.#total; index++) {
+      const run = this.#runs[this.#runOf[index] ?? 0];
+      if (run?.delivered !== undefined) metadata[index] = this.#metadataOf(index, run, run.delivered);
+    }
+    return metadata;
+  }
+
+  #metadataOf(index: number, run: BatchRun, batch: DeliveredBatch): RecordMetadata {
+    const own = this.#timestamps === undefined ? this.#timestampMs : (this.#timestamps[index] ?? 0);
+    const timestamp = run.logAppendTimeMs >= 0 ? run.logAppendTimeMs : own;
+    const sizes = this.#sizes;
+    return new RecordMetadata(batch, run.nextDelta++, timestamp, sizes[index * 2] ?? 0, sizes[index * 2 + 1] ?? 0);
+  }
+
+  #results(errors: ReadonlyMap<number, SendError>): SendResult<RecordMetadata>[] {
+    return Array.from({ length: this.#total }, (_, index): SendResult<RecordMetadata> => {
+      const run = this.#runs[this.#runOf[index] ?? 0];
+      const reason = errors.get(index) ?? run?.errorOf?.(run.nextDelta++);
+      if (reason !== undefined) return { status: 'rejected', reason };
+      if (run?.delivered === undefined) throw new Error('A send of many has settled before all of its records');
+      return { status: 'fulfilled', value: this.#metadataOf(index, run, run.delivered) };
+    });
+  }
+
+  #keepTimestamp(index: number, timestampMs: number): void {
+    this.#timestamps ??= new Float64Array(this.#total).fill(this.#timestampMs);
+    this.#timestamps[index] = timestampMs;
+  }
+}

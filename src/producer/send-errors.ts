@@ -1,0 +1,61 @@
+import { KafkaError } from '../errors/kafka-error.ts';
+import { SendError, type SendOutcome } from '../errors/send-error.ts';
+import type { ErrorCode } from '../errors/error-codes.ts';
+import { quote } from '../util/option-rules.ts';
+import type { SequencedBatch } from './partition-machine.ts';
+
+/** `Cannot send to partition 3 of topic "orders"` */
+export function doingSend(topic: string, partition?: number): string {
+  const where = partition === undefined ? '' : `partition ${partition} of `;
+  return `Cannot send to ${where}topic ${quote(topic)}`;
+}
+
+/** A record that never came into a batch. */
+export function notSent(topic: string, code: ErrorCode, why: string, cause?: unknown, retriable = false): SendError {
+  return new SendError(`${doingSend(topic)}: ${why}`, { code, outcome: 'not-sent', topic, cause, retriable });
+}
+
+/** The same for an error of something that the send needed. */
+export function notSentBecause(topic: string, cause: unknown): SendError {
+  const code = cause instanceof KafkaError ? cause.code : 'SEND_FAILED';
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return notSent(topic, code, why, cause, cause instanceof KafkaError && cause.retriable);
+}
+
+/** What is known of a batch that is given up while it is not in flight, or with the last answer that it got. */
+export function outcomeOf(batch: SequencedBatch): SendOutcome {
+  if (batch.maybeWritten) return 'unknown';
+  return batch.attempts === 0 ? 'not-sent' : 'refused';
+}
+
+/** The records of a batch were given up with `cause`. */
+export function batchFailed(topic: string, partition: number, outcome: SendOutcome, cause: KafkaError): SendError {
+  const doing = doingSend(topic, partition);
+  const message = cause.message.startsWith(doing) ? cause.message : `${doing}: ${cause.message}`;
+  return new SendError(message, { code: cause.code, outcome, topic, partition, cause, retriable: cause.retriable });
+}
+
+/** The deadline of a batch has passed. */
+export function batchExpired(
+  topic: string,
+  partition: number,
+  outcome: SendOutcome,
+  batch: SequencedBatch & { readonly lastError: Error | undefined },
+  deliveryTimeoutMs: number,
+  laneError: Error | undefined,
+): SendError {
+  const cause = batch.lastError ?? laneError;
+  const times = batch.attempts === 1 ? 'once' : `${batch.attempts} times`;
+  const sent = batch.attempts === 0 ? 'it could not be sent' : `it was sent ${times} and not acknowledged`;
+  const why = cause === undefined ? '' : `; the last error was: ${cause.message}`;
+  const message = `${doingSend(topic, partition)}: ${sent} within deliveryTimeoutMs ${deliveryTimeoutMs}${why}`;
+  return new SendError(message, { code: 'DELIVERY_TIMEOUT', outcome, topic, partition, cause, retriable: true });
+}
+
+/** The topic cannot be used any more. */
+export function topicGone(topic: string, partition: number, outcome: SendOutcome, cause: unknown): SendError {
+  const known = cause instanceof KafkaError ? cause : undefined;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const message = `${doingSend(topic, partition)}: ${why}`;
+  return new SendError(message, { code: known?.code ?? 'SEND_FAILED', outcome, topic, partition, cause });
+}

@@ -1,0 +1,473 @@
+import type { Cluster } from '../cluster/cluster.ts';
+import { AuthenticationError, KafkaError, UsageError } from '../errors/kafka-error.ts';
+import type { SendError } from '../errors/send-error.ts';
+import type { Connection } from '../network/connection.ts';
+import { chooseVersion } from '../network/version-rules.ts';
+import { Produce, type ProduceResponse } from '../protocol/generated/produce.ts';
+import { backoffMs } from '../util/backoff.ts';
+import type { Clock, TimerHandle } from '../util/clock.ts';
+import type { BatchPreparation } from './batch-preparation.ts';
+import { BrokerLane } from './broker-lane.ts';
+import type { BufferMemory } from './buffer-memory.ts';
+import type { ResolvedProducerOptions } from './options.ts';
+import type { PartitionQueue, TopicQueue } from './partition-queue.ts';
+import { lost, produceRequest, readAnswers, unanswered, type BatchAnswer, type SentBatch } from './produce-exchange.ts';
+import type { ProducerBatch } from './producer-batch.ts';
+import type { ProducerIds } from './producer-ids.ts';
+import { batchExpired, batchFailed, outcomeOf } from './send-errors.ts';
+
+// Taken at import, so that a test's fake timers, installed later, do not stop a producer that runs beside it.
+const { setImmediate } = globalThis;
+
+const unknownTopicId = 'AAAAAAAAAAAAAAAAAAAAAA';
+
+/** What the sender asks of those who put records into batches. */
+export interface SenderHooks {
+  /** Nothing more is added to the open batch of a partition. */
+  seal(queue: PartitionQueue): void;
+  /** Memory came free: sends that wait for it may go on. */
+  handleMemory(): void;
+  /** Sends wait for memory: every batch must leave as soon as it can. */
+  isMemoryWanted(): boolean;
+  /** Rejects the sends that have waited too long. */
+  expireHeld(nowMs: number): void;
+  /** When {@link expireHeld} has something to do. */
+  nextHeldDeadlineMs(): number | undefined;
+  /** The broker does not know the topic that the metadata named. */
+  verifyTopic(topic: TopicQueue): void;
+}
+
+/**
+ * Brings batches to the brokers that lead their partitions: one request takes what several partitions have, several requests are
+ * under way. What may go and what an answer means is decided by each partition's machine.
+ */
+export class Sender {
+  readonly #cluster: Cluster;
+  readonly #clock: Clock;
+  readonly #options: ResolvedProducerOptions<never, never>;
+  readonly #laneName: string;
+  readonly #memory: BufferMemory;
+  readonly #ids: ProducerIds;
+  readonly #preparation: BatchPreparation;
+  readonly #hooks: SenderHooks;
+  readonly #lanes = new Map<number, BrokerLane>();
+  /** Partitions that have anything at all: these are looked through when time passes. */
+  readonly #active = new Set<PartitionQueue>();
+  readonly #abort = new AbortController();
+  #isScheduled = false;
+  #timer: TimerHandle | undefined;
+  #timerDueMs = Infinity;
+
+  constructor(parts: {
+    readonly cluster: Cluster;
+    readonly options: ResolvedProducerOptions<never, never>;
+    readonly laneName: string;
+    readonly memory: BufferMemory;
+    readonly ids: ProducerIds;
+    readonly preparation: BatchPreparation;
+    readonly hooks: SenderHooks;
+  }) {
+    this.#cluster = parts.cluster;
+    this.#clock = parts.cluster.clock;
+    this.#options = parts.options;
+    this.#laneName = parts.laneName;
+    this.#memory = parts.memory;
+    this.#ids = parts.ids;
+    this.#preparation = parts.preparation;
+    this.#hooks = parts.hooks;
+  }
+
+  /** A partition has something to send: soon, so that what comes in the same turn of the event loop goes with it. */
+  wake(queue: PartitionQueue): void {
+    if (!this.#active.has(queue)) this.#active.add(queue);
+    if (queue.lane === undefined) this.#cluster.refreshSoon();
+    else queue.lane.list(queue);
+    this.schedule();
+  }
+
+  /** Sends what may be sent when this turn of the event loop is over. */
+  schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#drainAll();
+      this.#setTimer();
+    });
+  }
+
+  /** A batch is complete: it need not wait for the end of the turn. */
+  handleFull(queue: PartitionQueue): void {
+    this.wake(queue);
+    if (queue.lane !== undefined) this.#drain(queue.lane, this.#clock.nowMs());
+  }
+
+  /** The partition is led by this broker now; undefined if by none. */
+  moveTo(queue: PartitionQueue, nodeId: number | undefined): void {
+    if (queue.lane?.nodeId === nodeId) return;
+    const previous = queue.lane;
+    if (previous !== undefined && queue.isListed) previous.unlist(previous.listed.indexOf(queue));
+    queue.lane = nodeId === undefined ? undefined : this.#laneOf(nodeId);
+    queue.machine.handleNewLeader();
+    if (!queue.isEmpty) this.wake(queue);
+  }
+
+  /** Whether a partition that has something to send has no leader. */
+  hasLeaderless(): boolean {
+    for (const queue of this.#active) if (queue.lane === undefined && !queue.isEmpty) return true;
+    return false;
+  }
+
+  /** Ends batches that `matches` says; those in flight keep their memory until they are answered. */
+  giveUp(
+    queue: PartitionQueue,
+    error: (batch: ProducerBatch) => SendError,
+    matches = (_: ProducerBatch): boolean => true,
+  ): void {
+    if (queue.open !== undefined && matches(queue.open)) this.#hooks.seal(queue);
+    for (const batch of queue.machine.giveUp(matches)) this.#fail(queue, batch, error(batch));
+  }
+
+  /** Ends everything. */
+  giveUpAll(error: (queue: PartitionQueue, batch: ProducerBatch) => SendError): void {
+    for (const queue of this.#active) this.giveUp(queue, (batch) => error(queue, batch));
+  }
+
+  close(): void {
+    this.#abort.abort();
+    this.#clearTimer();
+  }
+
+  #laneOf(nodeId: number): BrokerLane {
+    let lane = this.#lanes.get(nodeId);
+    if (lane === undefined) this.#lanes.set(nodeId, (lane = new BrokerLane(nodeId)));
+    return lane;
+  }
+
+  #drainAll(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const lane of this.#lanes.values()) this.#drain(lane, nowMs);
+  }
+
+  #drain(lane: BrokerLane, nowMs: number): void {
+    if (lane.listed.length === 0 || this.#abort.signal.aborted) return;
+    const connection = lane.connection(nowMs);
+    if (connection === undefined) return this.#connect(lane, nowMs);
+    const isIdle = lane.inFlight === 0;
+    while (lane.inFlight < this.#options.maxInFlightRequests) {
+      const sent = this.#collect(lane, isIdle, nowMs);
+      if (sent.length === 0) return;
+      this.#post(lane, connection, sent);
+    }
+  }
+
+  /** The batches of the next request: one of each partition that may send, up to the size of a request. */
+  #collect(lane: BrokerLane, isIdle: boolean, nowMs: number): SentBatch[] {
+    const sent: SentBatch[] = [];
+    let bytes = 0;
+    for (let at = 0; at < lane.listed.length;) {
+      const queue = lane.listed[at];
+      if (queue === undefined) break;
+      if (queue.lane !== lane || (queue.open === undefined && queue.machine.waitingCount === 0)) {
+        lane.unlist(at);
+        continue;
+      }
+      const batch = this.#candidate(queue, isIdle, nowMs);
+      at++;
+      if (batch === undefined) continue;
+      const size = batch.bytes?.length ?? batch.compressed?.length ?? batch.builder?.sizeBytes ?? 0;
+      if (sent.length > 0 && bytes + size > this.#options.maxRequestBytes) break;
+      queue.machine.take();
+      this.#preparation.stamp(batch);
+      sent.push({ queue, batch });
+      bytes += size;
+    }
+    if (sent.length > 0) lane.rotate();
+    return sent;
+  }
+
+  /** The batch of the partition that may go now. */
+  #candidate(queue: PartitionQueue, isIdle: boolean, nowMs: number): ProducerBatch | undefined {
+    const { machine, open } = queue;
+    if (machine.needsIdentity && !this.#identify(queue)) return undefined;
+    if (!machine.canSend(nowMs)) return undefined;
+    if (machine.peek() === undefined && open !== undefined && this.#isDue(open, isIdle, nowMs)) this.#hooks.seal(queue);
+    const batch = machine.peek();
+    if (batch === undefined) return undefined;
+    return this.#preparation.isReady(queue, batch) ? batch : undefined;
+  }
+
+  #isDue(open: ProducerBatch, isIdle: boolean, nowMs: number): boolean {
+    if (this.#hooks.isMemoryWanted()) return true;
+    return this.#options.lingerMs === 0 ? isIdle : nowMs >= open.createdMs + this.#options.lingerMs;
+  }
+
+  #identify(queue: PartitionQueue): boolean {
+    const identity = this.#ids.take(queue.machine.spentProducerId);
+    if (identity === undefined) return false;
+    queue.machine.adoptIdentity(identity);
+    return true;
+  }
+
+  #connect(lane: BrokerLane, nowMs: number): void {
+    if (!lane.mayConnect(nowMs)) return;
+    lane.isConnecting = true;
+    const { signal } = this.#abort;
+    const maxInFlight = Math.max(1, this.#options.maxInFlightRequests);
+    this.#cluster.connection(lane.nodeId, this.#laneName, { signal, maxInFlight }).then(
+      (connection) => {
+        lane.isConnecting = false;
+        lane.use(connection, this.#clock.nowMs());
+        this.#drain(lane, this.#clock.nowMs());
+      },
+      (error: unknown) => {
+        lane.isConnecting = false;
+        if (!signal.aborted) this.#handleUnreachable(lane, error);
+      },
+    );
+  }
+
+  #handleUnreachable(lane: BrokerLane, reason: unknown): void {
+    const error = toKafkaError(reason);
+    const { retryBackoffMs, retryBackoffMaxMs } = this.#cluster.options;
+    const policy = { initialMs: retryBackoffMs, maxMs: retryBackoffMaxMs };
+    lane.lastError = error;
+    lane.retryAtMs = this.#clock.nowMs() + backoffMs(policy, ++lane.failures, this.#cluster.random());
+    this.#cluster.refreshSoon();
+    // Nothing gets better by trying wrong credentials again, and accounts are locked by it.
+    if (error instanceof AuthenticationError) this.#giveUpLane(lane, error);
+    this.#setTimer();
+  }
+
+  #giveUpLane(lane: BrokerLane, error: KafkaError): void {
+    for (const queue of [...lane.listed]) {
+      const { topic, partition } = queue;
+      this.giveUp(queue, (batch) => batchFailed(topic.name, partition, outcomeOf(batch), error));
+    }
+    this.#hooks.handleMemory();
+  }
+
+  #post(lane: BrokerLane, connection: Connection, sent: readonly SentBatch[]): void {
+    const { acks, compression } = this.#options;
+    lane.inFlight++;
+    const topicIdsKnown = sent.every(({ queue }) => queue.topic.topicId !== unknownTopicId);
+    let version: number;
+    try {
+      version = chooseVersion(Produce, connection.versions, { topicIdsKnown, compression });
+    } catch (error) {
+      // Not within this call: it would come back to who is just collecting.
+      queueMicrotask(() => this.#handleLost(lane, sent, error));
+      return;
+    }
+    const message = produceRequest(sent, acks, this.#cluster.options.requestTimeoutMs);
+    connection.send(Produce, version, message, { noResponse: acks === 0 }).then(
+      (response) => this.#handleResponse(lane, sent, response as ProduceResponse | undefined),
+      (error: unknown) => this.#handleLost(lane, sent, error),
+    );
+  }
+
+  #handleResponse(lane: BrokerLane, sent: readonly SentBatch[], response: ProduceResponse | undefined): void {
+    const answers = response === undefined ? sent.map(unanswered) : readAnswers(sent, response);
+    if (response !== undefined) this.#learnLeaders(answers, response);
+    this.#handleAnswers(lane, answers);
+  }
+
+  #handleLost(lane: BrokerLane, sent: readonly SentBatch[], reason: unknown): void {
+    const error = toKafkaError(reason);
+    const maybeWritten = error.sent !== false;
+    // What cannot be encoded, or not be said in any version that the broker speaks, will not be possible later either.
+    const isHopeless = error instanceof UsageError || error.code === 'UNSUPPORTED_VERSION';
+    const answers = sent.map((each) => lost(each, error, maybeWritten && !isHopeless));
+    lane.lastError = error;
+    this.#handleAnswers(lane, isHopeless ? answers.map((answer) => ({ ...answer, verdict: 'refused' })) : answers);
+  }
+
+  #handleAnswers(lane: BrokerLane, answers: readonly BatchAnswer[]): void {
+    const nowMs = this.#clock.nowMs();
+    lane.inFlight--;
+    let isStale = false;
+    let hasFailed = false;
+    for (const answer of answers) {
+      this.#handleAnswer(answer, nowMs);
+      if (answer.error !== undefined) hasFailed = true;
+      if (answer.staleMetadata && answer.leader === undefined) isStale = true;
+    }
+    if (isStale) this.#cluster.refreshSoon();
+    this.#hooks.handleMemory();
+    this.#drain(lane, nowMs);
+    // A timer that fires too early does no harm, so it is only looked at where something must be tried again.
+    if (hasFailed) this.#setTimer();
+    else this.#restTimer();
+  }
+
+  #handleAnswer(answer: BatchAnswer, nowMs: number): void {
+    const { queue, batch } = answer.sent;
+    if (answer.error !== undefined) batch.lastError = answer.error;
+    const fate = queue.machine.handleResult(batch, answer, nowMs);
+    if (!queue.isEmpty) this.wake(queue);
+    switch (fate) {
+      case 'delivered':
+        this.#deliver(answer, nowMs);
+        return;
+      case 'failed':
+        this.#fail(queue, batch, this.#refusal(answer), answer.recordErrors);
+        return;
+      case 'retry':
+        this.#publishRetry(answer);
+        if (answer.error?.code === 'UNKNOWN_TOPIC_OR_PARTITION') this.#hooks.verifyTopic(queue.topic);
+        return;
+      case 'ignored':
+        this.#release(queue, batch);
+        return;
+      default:
+        fate satisfies never;
+    }
+  }
+
+  #deliver({ sent: { queue, batch }, baseOffset, logAppendTimeMs }: BatchAnswer, nowMs: number): void {
+    const { topic, partition } = queue;
+    batch.deliver({ topic: topic.name, partition, baseOffset }, logAppendTimeMs);
+    const { events } = this.#cluster;
+    if (events.has('producer.batch.delivered')) {
+      events.publish('producer.batch.delivered', {
+        topic: topic.name,
+        partition,
+        records: batch.recordCount,
+        bytes: batch.bytes?.length ?? 0,
+        baseOffset,
+        durationMs: nowMs - batch.createdMs,
+      });
+    }
+    this.#release(queue, batch);
+  }
+
+  #refusal({ sent: { queue, batch }, error }: BatchAnswer): SendError {
+    const cause = error ?? new KafkaError('the broker refused it', { code: 'UNKNOWN_SERVER_ERROR' });
+    return batchFailed(queue.topic.name, queue.partition, outcomeOf(batch), cause);
+  }
+
+  #fail(
+    queue: PartitionQueue,
+    batch: ProducerBatch,
+    error: SendError,
+    recordErrors?: ReadonlyMap<number, KafkaError>,
+  ): void {
+    const { topic, partition } = queue;
+    batch.fail((delta) => {
+      const own = recordErrors?.get(delta);
+      return own === undefined ? error : batchFailed(topic.name, partition, error.outcome, own);
+    });
+    const { events } = this.#cluster;
+    events.publish('producer.batch.failed', { topic: topic.name, partition, records: batch.recordCount, error });
+    if (!queue.machine.isInFlight(batch)) this.#release(queue, batch);
+  }
+
+  #publishRetry({ sent: { queue, batch }, error }: BatchAnswer): void {
+    const { events } = this.#cluster;
+    if (error === undefined || !events.has('producer.batch.retried')) return;
+    const { topic, partition } = queue;
+    const { recordCount: records, attempts } = batch;
+    events.publish('producer.batch.retried', { topic: topic.name, partition, records, error, attempts });
+  }
+
+  /** Nothing reads the batch any more: its answer has come, or the connection that carried it is gone, or none ever did. */
+  #release(queue: PartitionQueue, batch: ProducerBatch): void {
+    if (queue.isEmpty) this.#active.delete(queue);
+    if (batch.isCompressing) return; // the codec reads it; its end releases
+    this.#memory.release(batch.heldBytes);
+    batch.heldBytes = 0;
+    batch.bytes = undefined;
+    batch.compressed = undefined;
+    if (batch.builder !== undefined) this.#memory.giveBack(batch.builder);
+    batch.builder = undefined;
+  }
+
+  /** A batch that was given up while it was being compressed: now its memory is free. */
+  releaseCompressed(queue: PartitionQueue, batch: ProducerBatch): void {
+    this.#release(queue, batch);
+    this.#hooks.handleMemory();
+  }
+
+  #learnLeaders(answers: readonly BatchAnswer[], { nodeEndpoints }: ProduceResponse): void {
+    const leaders = answers.flatMap(({ leader, sent: { queue } }) =>
+      leader === undefined ? [] : [{ ...leader, topic: queue.topic.name, partition: queue.partition }],
+    );
+    if (leaders.length > 0) this.#cluster.learnLeaders(leaders, nodeEndpoints);
+  }
+
+  #tick(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#timer = undefined;
+    this.#timerDueMs = Infinity;
+    this.#hooks.expireHeld(nowMs);
+    for (const queue of this.#active) {
+      if (queue.open !== undefined && nowMs >= queue.open.createdMs + this.#openForMs) this.#hooks.seal(queue);
+      for (const batch of queue.machine.takeExpired(nowMs)) this.#expire(queue, batch);
+      if (!queue.isEmpty) queue.lane?.list(queue);
+      else this.#active.delete(queue);
+    }
+    this.#hooks.handleMemory();
+    this.#drainAll();
+    this.#setTimer();
+  }
+
+  #expire(queue: PartitionQueue, batch: ProducerBatch): void {
+    const isInFlight = queue.machine.isInFlight(batch);
+    const outcome = isInFlight ? 'unknown' : outcomeOf(batch);
+    const { deliveryTimeoutMs } = this.#options;
+    const { topic, partition, lane } = queue;
+    this.#fail(queue, batch, batchExpired(topic.name, partition, outcome, batch, deliveryTimeoutMs, lane?.lastError));
+  }
+
+  /**
+   * How long records are added to a batch that cannot leave: they share its deadline, so those that come last have that much less
+   * than `deliveryTimeoutMs`.
+   */
+  get #openForMs(): number {
+    return Math.max(this.#options.lingerMs, Math.min(1000, this.#options.deliveryTimeoutMs / 10));
+  }
+
+  /** Sees to it that {@link #tick} comes in time; early is harmless. */
+  #setTimer(): void {
+    const dueMs = this.#nextDeadlineMs();
+    if (dueMs === Infinity) return this.#clearTimer();
+    if (this.#timer !== undefined && this.#timerDueMs <= dueMs) return;
+    this.#clearTimer();
+    this.#timerDueMs = dueMs;
+    this.#timer = this.#clock.setTimer(() => this.#tick(), Math.max(1, dueMs - this.#clock.nowMs()));
+  }
+
+  /** Without a send to be settled, no timer keeps the process alive. */
+  #restTimer(): void {
+    if (this.#active.size === 0 && this.#hooks.nextHeldDeadlineMs() === undefined) this.#clearTimer();
+  }
+
+  #clearTimer(): void {
+    if (this.#timer === undefined) return;
+    this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+    this.#timerDueMs = Infinity;
+  }
+
+  #nextDeadlineMs(): number {
+    const nowMs = this.#clock.nowMs();
+    let dueMs = this.#hooks.nextHeldDeadlineMs() ?? Infinity;
+    for (const queue of this.#active) {
+      dueMs = Math.min(dueMs, queue.machine.nextDeadlineMs(nowMs) ?? Infinity);
+      if (queue.open === undefined) continue;
+      const { createdMs } = queue.open;
+      const lingerEndsMs = createdMs + this.#options.lingerMs;
+      dueMs = Math.min(dueMs, lingerEndsMs > nowMs ? lingerEndsMs : createdMs + this.#openForMs);
+    }
+    for (const lane of this.#lanes.values()) {
+      if (lane.listed.length > 0 && lane.retryAtMs > nowMs) dueMs = Math.min(dueMs, lane.retryAtMs);
+    }
+    return dueMs;
+  }
+}
+
+function toKafkaError(reason: unknown): KafkaError {
+  if (reason instanceof KafkaError) return reason;
+  const message = reason instanceof Error ? reason.message : String(reason);
+  return new KafkaError(message, { code: 'SEND_FAILED', cause: reason, retriable: true });
+}
