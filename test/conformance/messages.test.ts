@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { apiByKey, lastVersion } from '../../src/protocol/index.ts';
 import { versionsMissingIn } from '../../tools/vectors/versions-page.ts';
 import { knownMessages, readCommittedRelease } from '../support/protocol/messages.ts';
 import { fromJson, readBrokerApis, readVectors, type MessageVector } from '../support/protocol/vectors.ts';
-import { readFile } from 'node:fs/promises';
 
 const MIN_VECTORS = 3;
 
 const release = await readCommittedRelease();
 const messages = knownMessages(release);
 const { apis, vectors } = readVectors();
-const byMessage = Map.groupBy(vectors, (vector) => vector.message);
+const byMessage = new Map<string, MessageVector[]>();
+for (const vector of vectors) byMessage.set(vector.message, [...(byMessage.get(vector.message) ?? []), vector]);
 
 describe('messages made by Kafka itself', () => {
   it('are there for every message, version and direction of the definitions, and for no other', () => {

@@ -33,12 +33,14 @@ export function versionsMissingIn(older: readonly ReleaseApi[], release: Release
 }
 
 export function printVersionsPage(release: Release, olderVersion: string, older: readonly ReleaseApi[]): string {
-  const rows = apisOf(release)
-    .sort((a, b) => a.key - b.key)
-    .map(
-      (api) =>
-        `| ${api.key} | ${api.name} | ${printStable(api)} | ${printFlexible(api)} | ${api.listeners.join(', ')} |`,
-    );
+  const apis = apisOf(release).sort((a, b) => a.key - b.key);
+  const rows = apis.map((api) => [
+    String(api.key),
+    api.name,
+    printStable(api),
+    printFlexible(api),
+    api.listeners.join(', '),
+  ]);
   return [
     '# Protocol versions',
     '',
@@ -57,9 +59,7 @@ export function printVersionsPage(release: Release, olderVersion: string, older:
     '',
     '## All',
     '',
-    '| Key | API | Versions | Flexible from | Listeners |',
-    '| --- | --- | --- | --- | --- |',
-    ...rows,
+    ...printTable([['Key', 'API', 'Versions', 'Flexible from', 'Listeners'], ...rows]),
     '',
   ].join('\n');
 }
@@ -78,4 +78,12 @@ function printStable({ request }: ApiDefinition): string {
 function printFlexible({ request }: ApiDefinition): string {
   if (request.flexible === undefined || request.flexible.min > request.versions.max) return '–';
   return String(Math.max(request.flexible.min, request.versions.min));
+}
+
+/** As prettier aligns it, so that formatting and writing again agree. */
+function printTable(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const [head, ...body] = rows.map((row) => line(row.map((cell, column) => cell.padEnd(widths[column] ?? 0))));
+  return [head ?? '', line(widths.map((width) => '-'.repeat(width))), ...body];
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -32,6 +32,19 @@ describe('findDifferences', () => {
       ]);
     } finally {
       await rm(root, { recursive: true });
+    }
+  });
+});
+
+describe('docs/protocol.md', () => {
+  it('shows a definition and its generated file as they are', async () => {
+    const page = await readFile('docs/protocol.md', 'utf8');
+    for (const shown of [
+      'tools/protocol-generator/definitions/list-groups.txt',
+      'src/protocol/generated/list-groups.ts',
+    ]) {
+      const text = await readFile(shown, 'utf8');
+      assert.ok(page.includes(text.trim()), `docs/protocol.md does not show ${shown} as it is`);
     }
   });
 });
