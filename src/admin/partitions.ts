@@ -151,7 +151,10 @@ function atLeaders<Item extends TopicPartition, Result>(
   let tries = 0;
   return inRounds(call, items, async (left) => {
     // A leader that refused an item is not the leader any more.
-    if (tries++ > 0) await call.cluster.refresh({ ...call.options() }).catch(() => undefined);
+    if (tries++ > 0) {
+      const including = [...new Set(left.map(({ topic }) => topic))];
+      await call.cluster.refresh({ ...call.options(), including }).catch(() => undefined);
+    }
     const leaders = await leadersOf(call, left, doing);
     const wave = waves<Item>();
     return inGroups(

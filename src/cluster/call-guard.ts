@@ -41,3 +41,16 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal | undef
     });
   });
 }
+
+/** A signal holds even where what is waited for does not heed it. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, onReject) => {
+    const reject: (reason: unknown) => void = onReject;
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    void promise
+      .then(resolve, (error: unknown) => reject(signal.aborted ? signal.reason : error))
+      .finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

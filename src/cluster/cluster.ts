@@ -5,7 +5,7 @@ import type { Connection } from '../network/connection.ts';
 import type { Clock } from '../util/clock.ts';
 import type { BrokerConnections } from './broker-connections.ts';
 import { Coordinators } from './coordinators.ts';
-import { MetadataRefresh } from './metadata-refresh.ts';
+import { MetadataRefresh, type RefreshOptions } from './metadata-refresh.ts';
 import type { Broker, LeaderHint, MetadataSnapshot } from './metadata-snapshot.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { RequestEngine } from './request-engine.ts';
@@ -91,7 +91,7 @@ export class Cluster {
    * @param options `topics: 'all'` reads every topic of the cluster, as a subscription by pattern needs; the next refresh of
    *   `'known'` ones (the default) drops those again that nobody asked for by name
    */
-  async refresh(options: CallOptions & { readonly topics?: 'all' | 'known' } = {}): Promise<MetadataSnapshot> {
+  async refresh(options: RefreshOptions = {}): Promise<MetadataSnapshot> {
     this.#refuseWhenClosed();
     return this.#refresh.refresh(options);
   }

@@ -4,7 +4,7 @@ import { ClosedError, TimeoutError, type KafkaError } from '../errors/kafka-erro
 import { FindCoordinator, type FindCoordinatorResponse } from '../protocol/generated/find-coordinator.ts';
 import { backoffMs } from '../util/backoff.ts';
 import { quote } from '../util/option-rules.ts';
-import { CallGuard, pause } from './call-guard.ts';
+import { CallGuard, pause, untilAborted } from './call-guard.ts';
 import type { Broker } from './metadata-snapshot.ts';
 import { retryBackoff, type ResolvedClientOptions } from './options.ts';
 import { DEFAULT_CALL_TIMEOUT_MS, type CallOptions, type ClusterRequest, type CoordinatorType } from './request.ts';
@@ -29,6 +29,8 @@ interface Entry {
   notBeforeMs: number;
   foundMs: number;
   lookup: Promise<Outcome> | undefined;
+  /** Callers that wait for it. */
+  waiting: number;
 }
 
 type Outcome = { readonly nodeId: number } | { readonly error: KafkaError };
@@ -49,6 +51,8 @@ export class Coordinators {
   readonly #parts: CoordinatorParts;
   readonly #entries = new Map<string, Entry>();
   readonly #closing = new AbortController();
+  /** Requests under way, each with the entries that it asks for. */
+  readonly #requests = new Map<AbortController, readonly Entry[]>();
   /** Keys to ask for together, by type. */
   readonly #queues = new Map<CoordinatorType, { entry: Entry; resolve: (outcome: Outcome) => void }[]>();
 
@@ -62,22 +66,25 @@ export class Coordinators {
     if (options.signal?.aborted === true) throw options.signal.reason;
     const { clock } = this.#parts.options;
     const timeoutMs = options.timeoutMs ?? DEFAULT_CALL_TIMEOUT_MS;
-    return new Promise((resolve, reject) => {
-      const ending = new AbortController();
-      let last: KafkaError | undefined;
-      const onClose = (): void => ending.abort(this.#closing.signal.reason);
-      const guard = new CallGuard(clock, options.signal, timeoutMs, (end) =>
-        ending.abort(end.kind === 'aborted' ? end.reason : this.#late(entry, timeoutMs, last)),
+    let last: KafkaError | undefined;
+    const ending = new AbortController();
+    const onClose = (): void => ending.abort(this.#closing.signal.reason);
+    const guard = new CallGuard(clock, options.signal, timeoutMs, (end) =>
+      ending.abort(end.kind === 'aborted' ? end.reason : this.#late(entry, timeoutMs, last)),
+    );
+    this.#closing.signal.addEventListener('abort', onClose, { once: true });
+    entry.waiting += 1;
+    try {
+      return await untilAborted(
+        this.#untilFound(entry, ending.signal, (error) => (last = error)),
+        ending.signal,
       );
-      ending.signal.addEventListener('abort', () => reject(ending.signal.reason as Error), { once: true });
-      this.#closing.signal.addEventListener('abort', onClose, { once: true });
-      this.#untilFound(entry, ending.signal, (error) => (last = error))
-        .then(resolve, reject)
-        .finally(() => {
-          guard.dispose();
-          this.#closing.signal.removeEventListener('abort', onClose);
-        });
-    });
+    } finally {
+      entry.waiting -= 1;
+      guard.dispose();
+      this.#closing.signal.removeEventListener('abort', onClose);
+      this.#dropUnwanted();
+    }
   }
 
   forget(type: CoordinatorType, key: string): void {
@@ -91,6 +98,7 @@ export class Coordinators {
 
   close(): void {
     this.#closing.abort(new ClosedError('the client'));
+    for (const ending of this.#requests.keys()) ending.abort(this.#closing.signal.reason);
     this.#entries.clear();
   }
 
@@ -164,6 +172,11 @@ export class Coordinators {
     const keys = wanted.map(({ entry }) => entry.key);
     const keyType = keyTypes[type];
     let batched = true;
+    const ending = new AbortController();
+    this.#requests.set(
+      ending,
+      wanted.map(({ entry }) => entry),
+    );
     try {
       const response = await this.#parts.request(
         {
@@ -178,13 +191,23 @@ export class Coordinators {
           // Version 0 knows groups only.
           ...(type === 'group' ? {} : { versions: { min: 1 } }),
         },
-        { signal: this.#closing.signal },
+        { signal: ending.signal },
       );
       const answered = batched ? wanted : [first];
       for (const { entry, resolve } of answered) resolve(this.#outcome(entry, answerFor(response, entry.key, batched)));
       if (!batched) for (const other of others) await this.#ask(type, [other]);
     } catch (error) {
       for (const { resolve } of wanted) resolve({ error: error as KafkaError });
+    } finally {
+      this.#requests.delete(ending);
+    }
+  }
+
+  /** A look-up whose callers have all given up is not carried on behind their backs. */
+  #dropUnwanted(): void {
+    for (const [ending, entries] of this.#requests) {
+      if (entries.every(({ waiting }) => waiting === 0))
+        ending.abort(new ClosedError('a look-up that nobody waits for'));
     }
   }
 
@@ -205,7 +228,7 @@ export class Coordinators {
     const id = entryKey(type, key);
     let entry = this.#entries.get(id);
     if (entry === undefined) {
-      entry = { type, key, nodeId: undefined, failures: 0, notBeforeMs: 0, foundMs: 0, lookup: undefined };
+      entry = { type, key, nodeId: undefined, failures: 0, notBeforeMs: 0, foundMs: 0, lookup: undefined, waiting: 0 };
       this.#entries.set(id, entry);
     }
     return entry;

@@ -6,7 +6,7 @@ import type { BrokerConnections } from './broker-connections.ts';
 import { CallGuard, type CallEnd } from './call-guard.ts';
 import { MetadataMachine, type RefreshOrder } from './metadata-machine.ts';
 import { hasPassingError, metadataRequest, metadataUpdate, routesAlike } from './metadata-response.ts';
-import { MetadataSnapshot, type Broker, type LeaderHint } from './metadata-snapshot.ts';
+import { MetadataSnapshot, type Broker, type LeaderHint, type TopicMetadata } from './metadata-snapshot.ts';
 import { isRebootstrapRequired, MetadataSource } from './metadata-source.ts';
 import { retryBackoff, type ResolvedClientOptions } from './options.ts';
 import { DEFAULT_CALL_TIMEOUT_MS, type CallOptions } from './request.ts';
@@ -14,6 +14,14 @@ import { TopicWait } from './topic-wait.ts';
 
 /** After this long without any answer the bootstrap servers are used although brokers are known (KIP-1102). */
 const REBOOTSTRAP_AFTER_MS = 300_000;
+
+/** How {@link MetadataRefresh.refresh} goes about it. */
+export interface RefreshOptions extends CallOptions {
+  /** Every topic of the cluster, or those known. @defaultValue known */
+  readonly topics?: 'all' | 'known' | undefined;
+  /** Topics to ask for this time, besides those of interest. */
+  readonly including?: readonly string[] | undefined;
+}
 
 /** The topics that a refresh asks for, as `order.topics` has them and by name. */
 interface Asked {
@@ -101,17 +109,19 @@ export class MetadataRefresh {
   }
 
   /** One refresh, or the one under way if it serves; rejects if it fails. */
-  refresh(options: CallOptions & { readonly topics?: 'all' | 'known' }): Promise<MetadataSnapshot> {
+  refresh(options: RefreshOptions): Promise<MetadataSnapshot> {
     const all = options.topics === 'all';
+    const names = options.including ?? [];
+    const does = (asked: Asked): boolean => serves(asked, all) && asksFor(asked, names);
     const want = (): void => (all ? this.#machine.handleAllWanted() : this.#machine.handleStale());
-    const waiting = { names: [], allowAutoTopicCreation: false, doing: 'Cannot read the metadata of the cluster' };
+    const waiting = { names, allowAutoTopicCreation: false, doing: 'Cannot read the metadata of the cluster' };
     return this.#wait(waiting, options, {
       begin: () => {
-        if (!serves(this.#underWay, all)) want();
+        if (this.#underWay === undefined || !does(this.#underWay)) want();
       },
       see: (end, settle) => {
         if (end.kind === 'failed') settle.reject(end.error);
-        else if (serves(end.asked, all)) settle.resolve(this.#snapshot);
+        else if (does(end.asked)) settle.resolve(this.#snapshot);
         else want();
       },
       late: () => 'no broker has answered yet',
@@ -251,7 +261,7 @@ export class MetadataRefresh {
     const isLater = (topic: string): boolean => wanted.has(topic) && !asked.names.has(topic);
     const keep = (topic: string): boolean => asked.scope === 'new' || (asked.scope === 'known' && isLater(topic));
     const next = this.#snapshot.withUpdate(metadataUpdate(response, keep));
-    const settled = [...next.topics.values()].every((topic) => !wanted.has(topic.name) || !hasPassingError(topic));
+    const settled = [...wanted].every((name) => !asked.names.has(name) || isSettled(next.topic(name)));
     const outcome = { kind: 'answered', settled, changed: !routesAlike(this.#snapshot, next) } as const;
     this.#lastFailure = undefined;
     this.#machine.handleEnded(outcome, this.#options.clock.nowMs(), this.#options.random());
@@ -292,9 +302,14 @@ function asksFor(asked: Asked, names: readonly string[]): boolean {
   return asked.scope === 'all' || names.every((name) => asked.names.has(name));
 }
 
+/** A topic that was asked for and left out of the answer is none that is settled. */
+function isSettled(topic: TopicMetadata | undefined): boolean {
+  return topic !== undefined && !hasPassingError(topic);
+}
+
 /** Whether a refresh of this scope is one of every topic, or of those known. */
-function serves(asked: Asked | undefined, all: boolean): boolean {
-  return asked?.scope === 'all' || (!all && asked?.scope === 'known');
+function serves(asked: Asked, all: boolean): boolean {
+  return asked.scope === 'all' || (!all && asked.scope === 'known');
 }
 
 function describeTopics(names: readonly string[]): string {

@@ -1,13 +1,13 @@
 import { brokerError } from '../errors/broker-error.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
-import { ClosedError, KafkaError, NetworkError, ProtocolError, TimeoutError } from '../errors/kafka-error.ts';
+import { ClosedError, KafkaError, NetworkError, TimeoutError } from '../errors/kafka-error.ts';
 import type { EventPublisher } from '../instrumentation/event-publisher.ts';
 import type { Connection } from '../network/connection.ts';
 import { chooseVersion } from '../network/version-rules.ts';
 import type { Input } from '../protocol/api.ts';
 import { quote } from '../util/option-rules.ts';
 import { CONTROL_LANE } from './broker-connections.ts';
-import { CallGuard, pause } from './call-guard.ts';
+import { CallGuard, pause, untilAborted } from './call-guard.ts';
 import type { MetadataRefresh } from './metadata-refresh.ts';
 import { leastLoaded } from './node-selection.ts';
 import { retryBackoff, type ResolvedClientOptions } from './options.ts';
@@ -140,7 +140,9 @@ export class RequestEngine {
     if (renew === 'coordinator' && to.kind === 'coordinator') this.#parts.forgetCoordinator(to.type, to.key);
     const paused = pause(clock, delayMs, signal);
     // A refresh that fails is no reason to give up; the next attempt meets the same trouble and has the time that is left.
-    const renewed = renew === 'metadata' ? this.#parts.metadata.refresh({ signal }).catch(() => undefined) : undefined;
+    const including = to.kind === 'leader' ? [to.topic] : [];
+    const refresh = (): Promise<unknown> => this.#parts.metadata.refresh({ signal, including }).catch(() => undefined);
+    const renewed = renew === 'metadata' ? refresh() : undefined;
     await Promise.all([paused, renewed]);
   }
 
@@ -229,20 +231,4 @@ function messageFor<Req, Res>(message: ClusterRequest<Req, Res>['message'], vers
 /** A connection marks errors of requests whose bytes cannot have left. */
 function wasSent(error: KafkaError): boolean {
   return (error as { readonly sent?: unknown }).sent !== false;
-}
-
-/** The caller's deadline and signal hold even where something below does not heed them. */
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    void promise
-      .then(resolve, (error: unknown) => reject(signal.aborted ? (signal.reason as Error) : asKafkaError(error)))
-      .finally(() => signal.removeEventListener('abort', onAbort));
-  });
-}
-
-function asKafkaError(error: unknown): Error {
-  return error instanceof Error ? error : new ProtocolError('Cannot use what was thrown', { cause: error });
 }
