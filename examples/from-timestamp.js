@@ -31,7 +31,7 @@ try {
   const consumer = kafka.consumer({ key: string, value: string });
   const partitions = [0, 1].map((partition) => ({ topic, partition }));
   consumer.assign(partitions);
-  await consumer.seekToTimestamp(partitions, since);
+  consumer.seekToTimestamp(since);
 
   const values = [];
   for await (const record of consumer) {

@@ -32,8 +32,8 @@ try {
 
   const [description] = await admin.describeTopics([topic]);
   assert.equal(description.partitions.length, 4);
-  for (const { partition, leader, replicas } of description.partitions) {
-    console.log(`partition ${partition}: leader ${leader}, replicas ${replicas.join(' ')}`);
+  for (const { partition, leaderId, replicas } of description.partitions) {
+    console.log(`partition ${partition}: leader ${leaderId}, replicas ${replicas.join(' ')}`);
   }
 
   await admin.deleteTopics([topic]);
