@@ -40,8 +40,13 @@ async function compile(env: NodeJS.ProcessEnv): Promise<Counts | undefined> {
     recursive: true,
     filter: (source) => !source.endsWith('.ts'),
   });
-  for (const file of ['package.json', 'tools/test/reporter.mjs'])
-    cpSync(path.join(root, file), path.join(compiled, file));
+  const others = [
+    'package.json',
+    'tools/test/reporter.mjs',
+    'tools/protocol-generator/definitions',
+    'docs/protocol-versions.md',
+  ];
+  for (const file of others) cpSync(path.join(root, file), path.join(compiled, file), { recursive: true });
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
   const flags = [
     '-p',
