@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } 
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { eventually } from '../eventually.ts';
+import { isImageMade, localImage, makeImage } from './image/make-image.ts';
 import { cacheDirectory } from './jars.ts';
 import { Keeper } from './keeper.ts';
 import { listenerNames } from './options.ts';
@@ -23,8 +24,11 @@ const { values, positionals } = parseArgs({
 
 if (positionals[0] === 'start') await (values.detach ? startDetached() : start());
 else if (positionals[0] === 'stop') process.kill(saved().pid, 'SIGTERM');
+else if (positionals[0] === 'image') positionals.slice(1).forEach(ensureImage);
 else {
-  console.error('Usage: node test/support/kafka/cli.ts start [--brokers 1|3] [--version 4.3.1] [--detach] | stop');
+  console.error(
+    'Usage: node test/support/kafka/cli.ts start [--brokers 1|3] [--version 4.3.1] [--detach] | stop | image 4.3.1 …',
+  );
   process.exitCode = 2;
 }
 
@@ -70,6 +74,16 @@ async function startDetached(): Promise<void> {
 
 function saved(): { pid: number; text: string } {
   return JSON.parse(readFileSync(stateFile, 'utf8')) as { pid: number; text: string };
+}
+
+function ensureImage(version: string): void {
+  const image = localImage(version);
+  if (isImageMade(version)) console.log(`${image} is there`);
+  else {
+    makeImage(version, (line) => {
+      console.log(line);
+    });
+  }
 }
 
 function isAlive(pid: number): boolean {

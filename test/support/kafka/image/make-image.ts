@@ -40,6 +40,11 @@ export function makeImage(version: string, say: (line: string) => void): string 
   return localImage(version);
 }
 
+/** Whether the image is there and of the recipe of today. */
+export function isImageMade(version: string): boolean {
+  return docker('images', '--quiet', '--filter', `label=${recipeLabel}=${recipeHash}`, localImage(version)) !== '';
+}
+
 function makeBase(say: (line: string) => void): string {
   const tag = `kavka-test-broker:base-${recipeHash}`;
   if (docker('images', '--quiet', tag) !== '') return tag;
