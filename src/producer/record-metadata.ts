@@ -1,3 +1,5 @@
+import { inspectAs } from '../util/custom-inspect.ts';
+
 /** What all records of one delivered batch have in common. */
 export interface DeliveredBatch {
   readonly topic: string;
@@ -72,9 +74,8 @@ export class RecordMetadata {
     return { ...this.#plain(), offset: this.offset.toString() };
   }
 
-  /** What `util.inspect` and `console.log` show. */
-  [Symbol.for('nodejs.util.inspect.custom')](): Record<string, string | number | bigint> {
-    return this.#plain();
+  static {
+    inspectAs(this, (metadata) => metadata.#plain());
   }
 
   #plain(): Record<string, string | number | bigint> {
