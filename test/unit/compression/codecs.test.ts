@@ -17,6 +17,8 @@ const codecs: Readonly<Record<string, () => Codec | Promise<Codec>>> = {
   'zstd in WebAssembly': () => loadZstdWasm(),
 };
 
+const hasNodeZstd = typeof zlib.zstdCompressSync === 'function';
+
 const json = Buffer.from(JSON.stringify(Array.from({ length: 4_000 }, (_, id) => ({ id, name: `user ${id % 97}` }))));
 const noise = randomBytes(100_000);
 const bodies: Readonly<Record<string, Buffer>> = {
@@ -105,7 +107,7 @@ describe('codecFor', () => {
       const small = codec.compress(json.subarray(0, 1_000), undefined);
       assert.ok(Buffer.isBuffer(small) && Buffer.isBuffer(codec.decompress(small, 1_000)));
       const large = codec.compress(noise, undefined);
-      assert.ok(large instanceof Promise || (name === 'zstd' && typeof zlib.zstdCompressSync !== 'function'));
+      assert.ok(large instanceof Promise || (name === 'zstd' && !hasNodeZstd));
       await large;
     }
   });
@@ -114,7 +116,7 @@ describe('codecFor', () => {
 describe('levels', () => {
   for (const [name, low, high] of [
     ['gzip', 1, 9],
-    ['zstd', 1, 19],
+    ['zstd', 1, hasNodeZstd ? 19 : 9],
     ['zstd in WebAssembly', 1, 9],
   ] as const) {
     // prettier-ignore
