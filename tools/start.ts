@@ -35,13 +35,13 @@ function showProgress({ sent, read, total }: Progress): void {
 }
 
 async function run(): Promise<Report> {
-  say('Building …');
-  await promisify(execFile)(process.execPath, ['tools/build.ts'], { cwd: repository });
   const files = await listPackageFiles(fileURLToPath(new URL('../node_modules', import.meta.url)));
   if (files.length < fewest) throw new Error(`Only ${files.length} files lie in node_modules: run npm ci first`);
   say('Getting a Kafka …');
   const cluster = await startKafka({ brokers: 1, listeners: ['plaintext'], say });
   try {
+    say('Building …');
+    await promisify(execFile)(process.execPath, ['tools/build.ts'], { cwd: repository });
     // What was just built, as users have it.
     const front = (await import(new URL('../dist/index.js', import.meta.url).href)) as typeof Front;
     const bootstrapServers = [...(cluster.description.listeners.plaintext ?? [])];

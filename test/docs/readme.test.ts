@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { ensureBuilt } from '../support/built.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 import { repository, snippets } from './snippets.ts';
 
@@ -15,6 +16,7 @@ describe('README.md', { skip: kafka.skip }, () => {
   const run = Date.now().toString(36);
   let folder = '';
   before(async () => {
+    await ensureBuilt();
     // Inside of the repository, so that `kavka` is the package that this is.
     await mkdir(join(repository, '.cache'), { recursive: true });
     folder = await mkdtemp(join(repository, '.cache/readme-'));
