@@ -1,10 +1,9 @@
-import type { InspectOptions } from 'node:util';
 import { NetworkError, ProtocolError, TimeoutError, type KafkaError } from '../errors/kafka-error.ts';
 import type { ConnectionEvent, RequestEvent } from '../instrumentation/events.ts';
 import type { Api, Input } from '../protocol/api.ts';
 import { decodeResponseHeader, encodeRequestFrame } from '../protocol/framing.ts';
 import { Reader } from '../protocol/wire/reader.ts';
-import { inspectAs, inspectSymbol, type Inspect } from '../security/redaction.ts';
+import { inspectAs } from '../util/custom-inspect.ts';
 import { deferred } from '../util/deferred.ts';
 import type { BrokerVersions } from './broker-versions.ts';
 import type { BrokerAddress, Connection, RequestOptions } from './connection.ts';
@@ -191,8 +190,8 @@ export class BrokerConnection implements Connection, TransportReceiver {
     return { ...this.#event(), isOpen: this.#open, inFlight: this.#inFlight.length, waiting: this.#waiting.length };
   }
 
-  [inspectSymbol](_depth: number, options: InspectOptions, inspect: Inspect): string {
-    return inspectAs('Connection', this.toJSON(), options, inspect);
+  static {
+    inspectAs(this, (instance) => instance.toJSON(), 'Connection');
   }
 
   #accept(request: PendingRequest): void {

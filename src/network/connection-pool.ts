@@ -1,7 +1,6 @@
-import type { InspectOptions } from 'node:util';
 import { ClosedError, KafkaError, NetworkError, TimeoutError } from '../errors/kafka-error.ts';
 import type { ConnectionEvent } from '../instrumentation/events.ts';
-import { inspectAs, inspectSymbol, type Inspect } from '../security/redaction.ts';
+import { inspectAs } from '../util/custom-inspect.ts';
 import { resolveSaslOptions } from '../security/sasl-options.ts';
 import { resolveTlsOptions } from '../security/tls-options.ts';
 import { backoffMs } from '../util/backoff.ts';
@@ -116,8 +115,8 @@ export class ConnectionPool {
     return { connections: [...this.#sockets].map((each) => each.toJSON()) };
   }
 
-  [inspectSymbol](_depth: number, options: InspectOptions, inspect: Inspect): string {
-    return inspectAs('ConnectionPool', this.toJSON(), options, inspect);
+  static {
+    inspectAs(this, (instance) => instance.toJSON(), 'ConnectionPool');
   }
 
   #usable(key: string, target: BrokerAddress): BrokerConnection | undefined {
@@ -151,6 +150,7 @@ export class ConnectionPool {
     const settings = this.#settings;
     const state = this.#endpointState(address.endpoint);
     await this.#pause(state.notBeforeMs, signal);
+    signal.throwIfAborted();
     const beganMs = settings.clock.nowMs();
     const setupTimeoutMs = this.#setupTimeoutMs(state.failures);
     try {
