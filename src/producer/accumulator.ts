@@ -1,4 +1,4 @@
-import type { Cluster } from '../cluster/cluster.ts';
+import type { ProducerCluster } from './producer-cluster.ts';
 import type { MetadataSnapshot, TopicMetadata } from '../cluster/metadata-snapshot.ts';
 import { KafkaError } from '../errors/kafka-error.ts';
 import type { SendError } from '../errors/send-error.ts';
@@ -28,6 +28,8 @@ import { notSent, notSentBecause, outcomeOf, topicGone } from './send-errors.ts'
  * because each partition fills while requests are under way; a slow producer must not stay with one partition for hours.
  */
 const stickyBytes = 64 * 1024;
+/** What a promise, with what settles it and what it will be settled with, takes of the JavaScript heap, about. */
+const promiseBytes = 256;
 /** What a record takes beside its key and value while it is held, about. */
 const heldOverheadBytes = 256;
 /** Texts of UTF-8 have up to three bytes for a character; headers and lengths come on top. */
@@ -41,7 +43,7 @@ type AnyRecord = ProducerRecord<unknown, unknown>;
  * per topic while its partitions are unknown or a serializer takes its time, and all of them, in order, while memory is full.
  */
 export class Accumulator {
-  readonly #cluster: Cluster;
+  readonly #cluster: ProducerCluster;
   readonly #options: ResolvedProducerOptions<unknown, unknown>;
   readonly #memory: BufferMemory;
   readonly #topics = new Map<string, TopicQueue>();
@@ -56,7 +58,7 @@ export class Accumulator {
   #countedHeld = 0;
   #onRoom: (() => void)[] = [];
 
-  constructor(cluster: Cluster, options: ResolvedProducerOptions<unknown, unknown>, memory: BufferMemory) {
+  constructor(cluster: ProducerCluster, options: ResolvedProducerOptions<unknown, unknown>, memory: BufferMemory) {
     this.#cluster = cluster;
     this.#options = options;
     this.#memory = memory;
@@ -323,6 +325,10 @@ export class Accumulator {
       batch.heldBytes = capacity;
     }
     batch.expect(target, promise, index, timestampMs, builder.lastKeyBytes, builder.lastValueBytes);
+    if (promise !== undefined) {
+      batch.promiseBytes += promiseBytes;
+      this.#memory.take(promiseBytes);
+    }
     if (key === null) queue.topic.sticky.count(builder.lastRecordBytes);
     return true;
   }

@@ -63,8 +63,8 @@ export interface ProducerOptions<K = string | Uint8Array | null, V = string | Ui
    */
   readonly lingerMs?: number | undefined;
   /**
-   * Memory for records that are not acknowledged yet, in bytes. When it is used up, sends wait; see {@link maxBlockMs} and
-   * `producer.ready()`. Java: `buffer.memory`.
+   * Memory for records that are not acknowledged yet, in bytes; a send of a single record counts 256 bytes more for its promise.
+   * When it is used up, sends wait; see {@link maxBlockMs} and `producer.ready()`. Java: `buffer.memory`.
    *
    * @defaultValue 33554432
    */

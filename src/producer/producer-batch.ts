@@ -43,8 +43,10 @@ export class ProducerBatch implements SequencedBatch {
   bytesEpoch = -1;
   bytesSequence = -1;
   isCompressing = false;
-  /** What of the buffer memory is taken for it. */
+  /** What of the buffer memory is taken for its bytes. */
   heldBytes = 0;
+  /** What of it is taken for the promises of its sends. */
+  promiseBytes = 0;
   lastError: Error | undefined;
 
   recordCount = 0;

@@ -1,11 +1,11 @@
-import type { Cluster } from '../cluster/cluster.ts';
+import type { ProducerCluster } from './producer-cluster.ts';
 import { KafkaError } from '../errors/kafka-error.ts';
 import { InitProducerId } from '../protocol/generated/init-producer-id.ts';
 import type { ProducerIdentity } from './partition-machine.ts';
 
 /** Asks the cluster for the producer id, when it is first needed. */
 export class ProducerIds {
-  readonly #cluster: Cluster;
+  readonly #cluster: ProducerCluster;
   readonly #onIdentity: () => void;
   readonly #onFailure: (error: KafkaError) => void;
   readonly #abort = new AbortController();
@@ -13,7 +13,7 @@ export class ProducerIds {
   #isAsking = false;
 
   /** @param onFailure the cluster will not give an id; what needs one cannot be sent */
-  constructor(cluster: Cluster, onIdentity: () => void, onFailure: (error: KafkaError) => void) {
+  constructor(cluster: ProducerCluster, onIdentity: () => void, onFailure: (error: KafkaError) => void) {
     this.#cluster = cluster;
     this.#onIdentity = onIdentity;
     this.#onFailure = onFailure;

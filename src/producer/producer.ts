@@ -1,4 +1,4 @@
-import type { Cluster } from '../cluster/cluster.ts';
+import type { ProducerCluster } from './producer-cluster.ts';
 import { ClosedError, KafkaError } from '../errors/kafka-error.ts';
 import type { ProducerRecord } from '../model/producer-record.ts';
 import { Accumulator } from './accumulator.ts';
@@ -15,6 +15,7 @@ import { Sender } from './sender.ts';
 import { batchFailed, notSent, outcomeOf } from './send-errors.ts';
 
 const defaultCloseTimeoutMs = 30_000;
+const sendsPerReading = 64;
 
 // A promise's resolver is caught here instead of in a closure of its own for each send.
 let caughtResolve: ResolveSend = () => undefined;
@@ -29,7 +30,7 @@ const catchResolve = (resolve: (metadata: RecordMetadata | PromiseLike<RecordMet
  * Buffer, must stay as it is until its send has settled.
  */
 export class Producer<K = string | Uint8Array | null, V = string | Uint8Array | null> implements AsyncDisposable {
-  readonly #cluster: Cluster;
+  readonly #cluster: ProducerCluster;
   readonly #options: ResolvedProducerOptions<K, V>;
   readonly #laneName: string;
   readonly #flushes = new FlushTracker();
@@ -38,6 +39,11 @@ export class Producer<K = string | Uint8Array | null, V = string | Uint8Array | 
   readonly #accumulator: Accumulator;
   readonly #sender: Sender;
   readonly #stopListening: () => void;
+  #readingMs = 0;
+  #readingsLeft = 0;
+  readonly #forgetReading = (): void => {
+    this.#readingsLeft = 0;
+  };
   #closing: Promise<void> | undefined;
   #room: Promise<void> | undefined;
 
@@ -45,7 +51,7 @@ export class Producer<K = string | Uint8Array | null, V = string | Uint8Array | 
    * @internal
    * @throws {@link UsageError} an option is unknown or has a value that cannot be used
    */
-  constructor(cluster: Cluster, options?: ProducerOptions<K, V>) {
+  constructor(cluster: ProducerCluster, options?: ProducerOptions<K, V>) {
     this.#cluster = cluster;
     this.#options = resolveProducerOptions(options, cluster.options.requestTimeoutMs);
     const { bufferMemoryBytes, batchSizeBytes, compression, compressionLevel } = this.#options;
@@ -169,7 +175,22 @@ export class Producer<K = string | Uint8Array | null, V = string | Uint8Array | 
       failTarget(target, promise, 0, closedFor(record), span, this.#cluster.events);
       return;
     }
-    this.#accumulator.add(record, target, promise, 0, this.#cluster.clock.wallMs(), span);
+    this.#accumulator.add(record, target, promise, 0, this.#timestampMs(), span);
+  }
+
+  /**
+   * The time for a record that brings none. Reading the clock costs as much as encoding the record, so a reading serves for a few
+   * sends, but not beyond the code that runs in one go.
+   */
+  #timestampMs(): number {
+    if (this.#readingsLeft > 0) {
+      this.#readingsLeft--;
+      return this.#readingMs;
+    }
+    this.#readingsLeft = sendsPerReading - 1;
+    this.#readingMs = this.#cluster.clock.wallMs();
+    queueMicrotask(this.#forgetReading);
+    return this.#readingMs;
   }
 
   #sendMany(records: readonly ProducerRecord<K, V>[]): Promise<RecordMetadata[]> {

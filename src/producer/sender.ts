@@ -1,4 +1,4 @@
-import type { Cluster } from '../cluster/cluster.ts';
+import type { ProducerCluster } from './producer-cluster.ts';
 import { AuthenticationError, KafkaError, UsageError } from '../errors/kafka-error.ts';
 import type { SendError } from '../errors/send-error.ts';
 import type { Connection } from '../network/connection.ts';
@@ -42,7 +42,7 @@ export interface SenderHooks {
  * under way. What may go and what an answer means is decided by each partition's machine.
  */
 export class Sender {
-  readonly #cluster: Cluster;
+  readonly #cluster: ProducerCluster;
   readonly #clock: Clock;
   readonly #options: ResolvedProducerOptions<never, never>;
   readonly #laneName: string;
@@ -59,7 +59,7 @@ export class Sender {
   #timerDueMs = Infinity;
 
   constructor(parts: {
-    readonly cluster: Cluster;
+    readonly cluster: ProducerCluster;
     readonly options: ResolvedProducerOptions<never, never>;
     readonly laneName: string;
     readonly memory: BufferMemory;
@@ -374,8 +374,9 @@ export class Sender {
   #release(queue: PartitionQueue, batch: ProducerBatch): void {
     if (queue.isEmpty) this.#active.delete(queue);
     if (batch.isCompressing) return; // the codec reads it; its end releases
-    this.#memory.release(batch.heldBytes);
+    this.#memory.release(batch.heldBytes + batch.promiseBytes);
     batch.heldBytes = 0;
+    batch.promiseBytes = 0;
     batch.bytes = undefined;
     batch.compressed = undefined;
     if (batch.builder !== undefined) this.#memory.giveBack(batch.builder);

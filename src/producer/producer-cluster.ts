@@ -1,0 +1,19 @@
+import type { Cluster } from '../cluster/cluster.ts';
+
+/** What a producer needs of the cluster. */
+export type ProducerCluster = Pick<
+  Cluster,
+  | 'options'
+  | 'events'
+  | 'clock'
+  | 'random'
+  | 'metadata'
+  | 'topics'
+  | 'refreshSoon'
+  | 'onMetadata'
+  | 'connection'
+  | 'closeLane'
+  | 'nextClientNumber'
+  | 'learnLeaders'
+  | 'request'
+>;
