@@ -12,8 +12,11 @@ function startTime(pid: number): string {
   }
 }
 
-/** Names this process on this machine, for things that must not outlive it. */
-export const ownerName: string = `${os.hostname()}/${process.pid}/${startTime(process.pid)}`;
+/** Usually this process; a script that looks at what this process left names itself by `KAVKA_OWNER_PID`. */
+const ownerPid = Number(process.env['KAVKA_OWNER_PID'] ?? process.pid);
+
+/** Names the owner on this machine, for things that must not outlive it. */
+export const ownerName: string = `${os.hostname()}/${ownerPid}/${startTime(ownerPid)}`;
 
 /** Whether the process that left this name on this machine has ended; of other machines nothing is known. */
 export function isOwnerGone(name: string): boolean {
