@@ -35,6 +35,8 @@ interface Settings {
   readonly valueBytes: number;
   readonly partitions: number;
   readonly output: string;
+  /** Where each round leaves a CPU profile; benchmarks/summarize-profile.ts reads them. */
+  readonly profileFolder: string | undefined;
 }
 
 function settings(): Settings {
@@ -49,6 +51,7 @@ function settings(): Settings {
       'value-bytes': { type: 'string', default: '100' },
       partitions: { type: 'string', default: '6' },
       output: { type: 'string', default: 'latest' },
+      'cpu-prof': { type: 'string' },
     },
   });
   const chosen = (text: string, all: readonly string[]): string[] => {
@@ -67,17 +70,20 @@ function settings(): Settings {
     valueBytes: Number(values['value-bytes']),
     partitions: Number(values.partitions),
     output: values.output,
+    profileFolder: values['cpu-prof'],
   };
 }
 
 const run = `${Date.now().toString(36)}-${process.pid}`;
+
+let profileFlags: readonly string[] = [];
 
 function child(job: Job): Promise<Measurement> {
   const program = fileURLToPath(new URL('workload.ts', import.meta.url));
   return new Promise((resolve, reject) => {
     // A contender that stands still ends the run; none needs a tenth of this.
     const options = { timeout: 10 * 60_000, maxBuffer: 64 * 1024 * 1024 };
-    execFile(process.execPath, [program, JSON.stringify(job)], options, (error, stdout, stderr) => {
+    execFile(process.execPath, [...profileFlags, program, JSON.stringify(job)], options, (error, stdout, stderr) => {
       if (error !== null) {
         reject(new Error(`${job.contender} failed at ${job.workload}:\n${stderr.slice(0, 4000)}`, { cause: error }));
       } else resolve(JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Measurement);
@@ -159,6 +165,7 @@ async function measureAll(bootstrap: string, wanted: Settings): Promise<Row[]> {
 
 async function main(): Promise<void> {
   const wanted = settings();
+  if (wanted.profileFolder !== undefined) profileFlags = ['--cpu-prof', `--cpu-prof-dir=${wanted.profileFolder}`];
   if (wanted.contenders.some((name) => name !== 'bare-loop' && name !== 'kavka')) await installPeers();
   const kafka = await startKafka({ brokers: 1, listeners: ['plaintext'] });
   try {
