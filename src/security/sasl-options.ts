@@ -1,8 +1,8 @@
-import type { InspectOptions } from 'node:util';
 import { UsageError } from '../errors/kafka-error.ts';
 import { findOptionProblem, func, nonEmptyString, oneOf, type OptionRule } from '../util/option-rules.ts';
 import { plainConversation } from './plain.ts';
-import { inspectAs, inspectSymbol, REDACTED, type Inspect } from './redaction.ts';
+import { inspectAs } from '../util/custom-inspect.ts';
+import { REDACTED } from './redaction.ts';
 import type { SaslAuthenticator, SaslContext, SaslConversation } from './sasl-conversation.ts';
 import { ScramCredentials, type ScramHash } from './scram.ts';
 
@@ -69,8 +69,8 @@ export class SaslSettings {
     return { mechanism: this.mechanism, username: this.username };
   }
 
-  [inspectSymbol](_depth: number, options: InspectOptions, inspect: Inspect): string {
-    return inspectAs('SaslSettings', this.toJSON(), options, inspect);
+  static {
+    inspectAs(this, (instance) => instance.toJSON(), 'SaslSettings');
   }
 }
 

@@ -17,20 +17,23 @@ const untrusted: ReadonlySet<string> = new Set([
   'PATH_LENGTH_EXCEEDED',
 ]);
 
-/** What TLS itself says about dates, ciphers and versions: the broker's or our own settings have to change. */
+/** What is wrong here or there, where the broker's or our own settings have to change. */
 const advice: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'the certificate of the broker has expired',
   CERT_NOT_YET_VALID: 'the certificate of the broker is not valid yet; check the clock of this machine',
-  ERR_SSL_UNSUPPORTED_PROTOCOL: 'the broker offers no TLS version that is allowed here (1.2 and 1.3)',
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'the broker allows no TLS version that is allowed here',
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
-    'the broker refused the handshake; it may ask for a client certificate (tls.cert and tls.key)',
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'the broker asks for a client certificate; give tls.cert and tls.key',
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE:
-    'the broker refused our certificate, or asks for one; check tls.cert and tls.key',
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the broker does not know the authority that signed our certificate',
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'the broker does not accept our certificate',
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'our certificate has expired',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'the broker offers no TLS version that is allowed here',
+};
+
+/** What the broker says when it ends the handshake. OpenSSL's releases put different words before `ALERT`. */
+const alerts: Readonly<Record<string, string>> = {
+  PROTOCOL_VERSION: 'the broker allows no TLS version that is allowed here',
+  HANDSHAKE_FAILURE: 'the broker refused the handshake; it may ask for a certificate: give tls.cert and tls.key',
+  CERTIFICATE_REQUIRED: 'the broker asks for a certificate: give tls.cert and tls.key',
+  BAD_CERTIFICATE: 'the broker asks for a certificate, or refused ours: check tls.cert and tls.key',
+  UNKNOWN_CA: 'the broker does not know the authority that signed our certificate',
+  CERTIFICATE_UNKNOWN: 'the broker does not accept our certificate',
+  CERTIFICATE_EXPIRED: 'our certificate has expired',
+  CERTIFICATE_REVOKED: 'our certificate has been revoked',
 };
 
 /** Seen when the other side answers in plain text. */
@@ -64,7 +67,8 @@ export function tlsError(error: Error, doing: string): KafkaError | undefined {
     const why = 'the port does not speak TLS; use another port, or leave out tls';
     return new NetworkError(`${doing}: ${why}`, { code: 'NOT_KAFKA', cause: error });
   }
-  const known = Object.hasOwn(advice, code) ? advice[code] : undefined;
+  const alert = /^ERR_SSL_.*_ALERT_([A-Z_]+)$/.exec(code)?.[1];
+  const known = advice[code] ?? (alert === undefined ? undefined : alerts[alert]);
   if (known !== undefined) return new AuthenticationError(`${doing}: ${known}`, { code: 'TLS_FAILED', cause: error });
   if (!/^(ERR_SSL_|ERR_TLS_|CERT_|EPROTO)/.test(code)) return undefined;
   // What has no line above may be the network's doing as well, so it is worth another try.

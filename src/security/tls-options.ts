@@ -7,7 +7,6 @@ import {
   type SecureContext,
   type SecureVersion,
 } from 'node:tls';
-import type { InspectOptions } from 'node:util';
 import { UsageError } from '../errors/kafka-error.ts';
 import {
   anyOf,
@@ -18,7 +17,8 @@ import {
   oneOf,
   type OptionRule,
 } from '../util/option-rules.ts';
-import { inspectAs, inspectSymbol, REDACTED, type Inspect } from './redaction.ts';
+import { inspectAs } from '../util/custom-inspect.ts';
+import { REDACTED } from './redaction.ts';
 
 /** PEM or DER, as Node takes it. */
 export type TlsMaterial = string | Uint8Array;
@@ -116,8 +116,8 @@ export class TlsSettings {
     return Object.fromEntries(given.map(([name, value]) => [name, secret.has(name) ? REDACTED : value]));
   }
 
-  [inspectSymbol](_depth: number, options: InspectOptions, inspect: Inspect): string {
-    return inspectAs('TlsSettings', this.toJSON(), options, inspect);
+  static {
+    inspectAs(this, (instance) => instance.toJSON(), 'TlsSettings');
   }
 }
 

@@ -76,6 +76,8 @@ describe('tlsError', () => {
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'TLS_HOST_NAME_MISMATCH'],
     ['CERT_HAS_EXPIRED', 'TLS_FAILED'],
     ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'TLS_FAILED'],
+    ['ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE', 'TLS_FAILED'],
+    ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'TLS_FAILED'],
     ['ERR_SSL_SOMETHING_NEW', 'TLS_FAILED'],
     ['ERR_SSL_WRONG_VERSION_NUMBER', 'NOT_KAFKA'],
     ['ECONNRESET', undefined],
@@ -84,4 +86,13 @@ describe('tlsError', () => {
       assert.equal(tlsError(named(code), 'Cannot connect')?.code, expected);
     });
   }
+
+  it('makes an alert about certificates final, whatever OpenSSL calls it, and an unknown failure worth another try', () => {
+    for (const prefix of ['SSLV3', 'TLSV1', 'SSL/TLS']) {
+      const error = tlsError(named(`ERR_SSL_${prefix}_ALERT_BAD_CERTIFICATE`), 'Cannot connect');
+      assert.deepEqual([error?.name, error?.retriable], ['AuthenticationError', false]);
+      assert.match(String(error?.message), /check tls\.cert and tls\.key$/);
+    }
+    assert.equal(tlsError(named('ERR_SSL_SOMETHING_NEW'), 'Cannot connect')?.retriable, true);
+  });
 });
