@@ -1,3 +1,4 @@
+import { inspectAs } from '../util/custom-inspect.ts';
 import { RecordHeaders, type RecordHeaderEntry } from '../model/record-headers.ts';
 import { readHeaders, type RecordCursor } from '../protocol/records/index.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -208,8 +209,11 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
     };
   }
 
-  /** What `util.inspect` and `console.log` show. */
-  [Symbol.for('nodejs.util.inspect.custom')](): unknown {
+  static {
+    inspectAs(this, (record) => record.#inspect());
+  }
+
+  #inspect(): unknown {
     const { topic, partition, offset, timestamp, headers } = this;
     const read = (get: () => unknown, bytes: Buffer | null): unknown => {
       try {

@@ -57,8 +57,12 @@ export class RecordHeaders implements Iterable<RecordHeaderEntry> {
     return this.#entries.map(([key, value]) => [key, value === null ? null : value.toString('base64')]);
   }
 
-  /** What `util.inspect` and `console.log` show. */
-  [Symbol.for('nodejs.util.inspect.custom')](): readonly RecordHeaderEntry[] {
-    return this.#entries;
+  static {
+    // What util.inspect and console.log show; not a computed member because of isolatedDeclarations.
+    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: RecordHeaders): readonly RecordHeaderEntry[] {
+        return this.#entries;
+      },
+    });
   }
 }

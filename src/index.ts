@@ -1,0 +1,186 @@
+import { Admin } from './admin/admin.ts';
+import { Cluster } from './cluster/cluster.ts';
+import { resolveClientOptions, type ClientOptions } from './cluster/options.ts';
+import { installNativeCrc32c } from './compression/index.ts';
+import { Consumer } from './consumer/consumer.ts';
+import type { ConsumerOptions } from './consumer/options.ts';
+import { ClosedError } from './errors/kafka-error.ts';
+import { EventPublisher } from './instrumentation/event-publisher.ts';
+import type { ClientEventName, ClientEvents } from './instrumentation/events.ts';
+import { logEvents } from './instrumentation/log-events.ts';
+import { Producer } from './producer/producer.ts';
+import type { ProducerOptions } from './producer/options.ts';
+
+interface Closable {
+  close(options?: { readonly timeoutMs?: number }): Promise<void>;
+}
+
+/**
+ * The way into a Kafka cluster: makes producers, consumers and admin clients that share metadata and connections.
+ *
+ * Making one does no IO and throws only for options that cannot be used; the first call that needs the cluster connects.
+ * Use {@link Kafka.connect} to find out early whether the cluster can be reached. Close it when done: it closes everything
+ * it made.
+ *
+ * @example
+ * ```ts
+ * const kafka = new Kafka({ clientId: 'orders', bootstrapServers: ['localhost:9092'] });
+ * const producer = kafka.producer();
+ * await producer.send({ topic: 'orders', key: 'o-1', value: 'one' });
+ * await kafka.close();
+ * ```
+ */
+export class Kafka implements AsyncDisposable {
+  readonly #events = new EventPublisher();
+  readonly #cluster: Cluster;
+  readonly #consumers = new Set<Closable>();
+  readonly #producers = new Set<Closable>();
+  readonly #admins = new Set<Closable>();
+  #closing: Promise<void> | undefined;
+
+  /**
+   * @throws {@link UsageError} an option is unknown or has a value that cannot be used
+   */
+  constructor(options: ClientOptions) {
+    const resolved = resolveClientOptions(options);
+    installNativeCrc32c();
+    this.#cluster = new Cluster(resolved, this.#events);
+    if (resolved.logger !== undefined) logEvents(this.#events, resolved.logger);
+  }
+
+  /**
+   * Connects to the cluster and reads its metadata once, so that a wrong address or password shows now.
+   *
+   * @throws {@link NetworkError} `BOOTSTRAP_FAILED`: none of the bootstrap servers could be used; the message lists each with its reason
+   * @throws {@link AuthenticationError} a broker did not accept the credentials
+   */
+  async connect(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#refuseWhenClosed();
+    await this.#cluster.refresh(options);
+  }
+
+  /** A producer; it has produce connections of its own. */
+  producer<K = string | Uint8Array | null, V = string | Uint8Array | null>(
+    options: ProducerOptions<K, V> = {},
+  ): Producer<K, V> {
+    this.#refuseWhenClosed();
+    return remember(this.#producers, new Producer<K, V>(this.#cluster, options));
+  }
+
+  /** A consumer; it has fetch and group connections of its own. */
+  consumer<K = Buffer | null, V = Buffer | null>(options: ConsumerOptions<K, V> = {}): Consumer<K, V> {
+    this.#refuseWhenClosed();
+    return remember(this.#consumers, new Consumer<K, V>(this.#cluster, options));
+  }
+
+  /** An admin client: topics, configurations, groups, offsets. */
+  admin(): Admin {
+    this.#refuseWhenClosed();
+    return remember(this.#admins, new Admin(this.#cluster));
+  }
+
+  /**
+   * Calls `listener` at each event of this name, from every client made here, until the returned function is called.
+   *
+   * The names and payloads are those of {@link ClientEvents}; listeners run synchronously and should be quick.
+   */
+  on<Name extends ClientEventName>(name: Name, listener: (payload: ClientEvents[Name]) => void): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /**
+   * Closes all that was made here, consumers first, then producers (which deliver what is outstanding), admins, and sockets.
+   *
+   * Afterwards no socket and no timer is left. Safe to call more than once; the calls share one ending.
+   *
+   * @param options.timeoutMs for each client, how long it may take to finish what it is doing (30 s by default)
+   */
+  close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#closeAll(options);
+    return this.#closing;
+  }
+
+  /** The same as {@link Kafka.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #closeAll(options: { readonly timeoutMs?: number }): Promise<void> {
+    const failures: unknown[] = [];
+    // Consumers first: what they deliver may still be on its way to a producer.
+    for (const clients of [this.#consumers, this.#producers, this.#admins]) {
+      const results = await Promise.allSettled([...clients].map((client) => client.close(options)));
+      failures.push(...results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : [])));
+      clients.clear();
+    }
+    await this.#cluster.close();
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closing !== undefined) throw new ClosedError('this Kafka client');
+  }
+}
+
+function remember<C extends Closable>(clients: Set<Closable>, client: C): C {
+  clients.add(client);
+  return client;
+}
+
+export * from './admin/index.ts';
+export type { ClientOptions } from './cluster/options.ts';
+export type { CallOptions } from './cluster/request.ts';
+export type {
+  Committable,
+  ConsumerGroupMetadata,
+  OffsetAndMetadata,
+  OffsetForTime,
+  PartitionLag,
+  PartitionOffset,
+  PollOptions,
+  RebalanceListener,
+} from './consumer/consumer.ts';
+export { Consumer } from './consumer/consumer.ts';
+export type { ConsumerBatch, PollResult } from './consumer/consumer-batch.ts';
+export type { ConsumerRecord, TimestampType } from './consumer/consumer-record.ts';
+export type {
+  AutoOffsetReset,
+  ConsumerOptions,
+  DeserializationDecision,
+  DeserializationErrorPolicy,
+  DeserializationFailure,
+  IsolationLevel,
+} from './consumer/options.ts';
+export type { CommittedOffset } from './consumer/offset-client.ts';
+export type { RecordsOptions } from './consumer/read-loops.ts';
+export * from './errors/index.ts';
+export type { ClientEventName, ClientEvents } from './instrumentation/events.ts';
+export type { Logger } from './instrumentation/log-events.ts';
+export type { HeadersInput, HeaderValue, ProducerRecord } from './model/producer-record.ts';
+export { RecordHeaders, type RecordHeaderEntry } from './model/record-headers.ts';
+export {
+  bytes,
+  float32,
+  float64,
+  int16,
+  int32,
+  int64,
+  json,
+  required,
+  string,
+  type Deserializer,
+  type Serde,
+  type SerdeContext,
+  type Serialized,
+  type Serializer,
+  type StandardSchema,
+} from './model/serdes.ts';
+export type { TopicPartition } from './model/topic-partition.ts';
+export type { ProducerOptions } from './producer/options.ts';
+export type { Partitioner, PartitionerInput } from './producer/partitioner.ts';
+export { Producer } from './producer/producer.ts';
+export type { OnDelivery } from './producer/producer-batch.ts';
+export type { RecordMetadata } from './producer/record-metadata.ts';
+export type { CompressionName } from './protocol/records/compression-type.ts';
+export * from './security/index.ts';
+export type { Clock, TimerHandle } from './util/clock.ts';
