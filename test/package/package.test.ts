@@ -155,7 +155,8 @@ describe('package', () => {
       it('installs without a warning, and compiles nothing', async () => {
         const { code, stdout, stderr } = project.outcome;
         assert.equal(code, 0, stderr);
-        assert.equal(stderr, '');
+        // What npm thinks of this machine's own settings says nothing about the package.
+        assert.equal(stderr.replaceAll(/^npm warn Unknown (user|env|global|builtin) config .*\n/gm, ''), '');
         assert.doesNotMatch(stdout, /warn|deprecated|gyp/i);
         const lock = JSON.parse(await readFile(join(project.folder, 'package-lock.json'), 'utf8')) as {
           packages: Record<string, { hasInstallScript?: boolean }>;
