@@ -53,10 +53,11 @@ export class AdminCall {
     return this.cluster.coordinator(type, key, this.options());
   }
 
-  /** Whether a further try makes sense after so many that failed. */
+  /** Whether there is time for a further try, and for the pause before it, after so many that failed. */
   hasTimeFor(failures: number): boolean {
-    const { retryBackoffMs, retries } = this.cluster.options;
-    return failures <= retries && this.options().timeoutMs > retryBackoffMs;
+    const { options } = this.cluster;
+    const longestPauseMs = backoffMs(retryBackoff(options), failures, 1);
+    return failures <= options.retries && this.options().timeoutMs > longestPauseMs;
   }
 
   async backOff(failures: number): Promise<void> {

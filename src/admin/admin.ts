@@ -1,9 +1,11 @@
 import type { CallOptions } from '../cluster/request.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { SettledItem } from '../errors/admin-error.ts';
-import { ClosedError } from '../errors/kafka-error.ts';
+import { ClosedError, UsageError } from '../errors/kafka-error.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
+import { findOptionProblem } from '../util/option-rules.ts';
 import { AdminCall } from './admin-call.ts';
+import { callOptionRules, otherOptionNames } from './call-options.ts';
 import { describeCluster, type ClusterDescription } from './cluster-description.ts';
 import {
   describeConfigs,
@@ -363,6 +365,8 @@ export class Admin implements AsyncDisposable {
 
   #begin(doing: string, options: CallOptions): AdminCall {
     if (this.#closing !== undefined) throw new ClosedError('the admin client');
+    const problem = findOptionProblem(options, callOptionRules, 'an administrative call', otherOptionNames);
+    if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
     return new AdminCall(this.#cluster, this.#lane, doing, options);
   }
 }

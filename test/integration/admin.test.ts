@@ -53,18 +53,19 @@ for (const version of ['4.3.1', '3.9.1']) {
           baseSequence: -1,
           transactional: false,
         });
-        const response = await cluster.request({
+        await cluster.request({
           api: Produce,
           to: { kind: 'leader', topic, partition },
           doing: 'Cannot produce',
           versions: { max: 12 },
+          // A broker names itself the leader a moment before it acts as one.
+          errorCode: ({ responses }) => responses[0]?.partitionResponses[0]?.errorCode ?? -1,
           message: {
             acks: -1,
             timeoutMs: 10_000,
             topicData: [{ name: topic, partitionData: [{ index: partition, records }] }],
           },
         });
-        assert.equal(response.responses[0]?.partitionResponses[0]?.errorCode, 0);
       }
     }
 
@@ -221,7 +222,8 @@ for (const version of ['4.3.1', '3.9.1']) {
     describe('records and offsets', () => {
       it('listOffsets finds the ends, a time and the highest timestamp, also several of one partition', async () => {
         const topic = fresh('times');
-        await admin.createTopics({ topic, partitions: 2 });
+        // Records of 1970 would be deleted for their age at any moment.
+        await admin.createTopics({ topic, partitions: 2, configs: { 'retention.ms': -1 } });
         await append(topic, 1, [1000, 3000, 2000]);
         const found = await admin.listOffsets([
           { topic, partition: 1, at: 'earliest' },
@@ -262,7 +264,7 @@ for (const version of ['4.3.1', '3.9.1']) {
 
       it('deleteRecords moves the start of a partition', async () => {
         const topic = fresh('trimmed');
-        await admin.createTopics({ topic, partitions: 1 });
+        await admin.createTopics({ topic, partitions: 1, configs: { 'retention.ms': -1 } });
         await append(topic, 0, [1, 2, 3, 4]);
         assert.deepEqual(await admin.deleteRecords({ topic, partition: 0, offset: 3 }), {
           topic,
@@ -437,15 +439,29 @@ for (const version of ['4.3.1', '3.9.1']) {
         async () => {
           const groupId = fresh('new');
           const { topic } = await someOffset();
-          const beat = { groupId, memberId: randomUUID(), memberEpoch: 0, rebalanceTimeoutMs: 60_000 };
-          await cluster.request({
-            api: ConsumerGroupHeartbeat,
-            to: { kind: 'coordinator', type: 'group', key: groupId },
-            doing: 'Cannot join',
-            message: { ...beat, subscribedTopicNames: [topic], topicPartitions: [] },
-            errorCode: (response) => response.errorCode,
-          });
+          const to = { kind: 'coordinator', type: 'group', key: groupId } as const;
+          const memberId = randomUUID();
+          let memberEpoch = 0;
+          // The coordinator assigns at a heartbeat, and may not know a topic that is as new as this one at the first.
+          const beat = async (): Promise<void> => {
+            const response = await cluster.request({
+              api: ConsumerGroupHeartbeat,
+              to,
+              doing: 'Cannot join',
+              message: {
+                groupId,
+                memberId,
+                memberEpoch,
+                rebalanceTimeoutMs: 60_000,
+                subscribedTopicNames: [topic],
+                topicPartitions: [],
+              },
+              errorCode: ({ errorCode }) => errorCode,
+            });
+            memberEpoch = response.memberEpoch;
+          };
           const described = await eventually(async () => {
+            await beat();
             const group = await admin.describeGroups(groupId);
             return group.members[0]?.targetAssignment?.length === 1 && group;
           });

@@ -1,0 +1,28 @@
+import { boolean, integer, listOf, nonEmptyString, object, oneOf, type OptionRule } from '../util/option-rules.ts';
+
+/** What the options of administrative calls accept; a call that has no use for one leaves it alone. */
+export const callOptionRules: Readonly<Record<string, OptionRule>> = {
+  signal: { expected: 'an AbortSignal', accepts: (value) => value instanceof AbortSignal },
+  timeoutMs: integer(1, 0x7fff_ffff),
+  settled: boolean,
+  ifExists: boolean,
+  ifNotExists: boolean,
+  validateOnly: boolean,
+  includeInternal: boolean,
+  includeSynonyms: boolean,
+  includeDocumentation: boolean,
+  requireStable: boolean,
+  names: listOf(nonEmptyString),
+  states: listOf(nonEmptyString),
+  types: listOf(nonEmptyString),
+  isolationLevel: oneOf(['read_uncommitted', 'read_committed']),
+  partitions: listOf(object),
+};
+
+/** What other clients call these options. */
+export const otherOptionNames: Readonly<Record<string, string>> = {
+  timeout: 'use timeoutMs',
+  waitForLeaders: 'createTopics always waits for leaders',
+  statesFilter: 'use states',
+  listInternal: 'use includeInternal',
+};

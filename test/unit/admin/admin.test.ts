@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Admin } from '../../../src/admin/admin.ts';
+import type { ListedOffset } from '../../../src/admin/partitions.ts';
+import { AdminError, type SettledItem } from '../../../src/errors/admin-error.ts';
+import { brokerErrorCodes } from '../../../src/errors/broker-error-codes.ts';
+import { isKafkaError, type KafkaError } from '../../../src/errors/kafka-error.ts';
+import {
+  allowedTries,
+  clusterOver,
+  FakeBrokers,
+  metadataAnswer,
+  refused,
+  type SeenRequest,
+} from '../cluster/fake-brokers.ts';
+
+interface AskedTopic {
+  readonly name: string;
+  readonly partitions: readonly { readonly partitionIndex: number; readonly timestamp: bigint }[];
+}
+
+/** Brokers 1 and 2, topic orders with three partitions; `codes` says how a broker answers for a partition. */
+function withPartitions(
+  leaders: () => readonly (readonly [number, number])[],
+  code: (nodeId: number | undefined, partition: number) => number,
+): { fake: FakeBrokers; admin: Admin } {
+  const fake = new FakeBrokers();
+  fake.answer = (request) => {
+    if (request.api === 'Metadata') return metadataAnswer(request, { orders: { leaders: leaders() } });
+    const topics = request.message['topics'] as readonly AskedTopic[];
+    return {
+      topics: topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex, timestamp }) => ({
+          partitionIndex,
+          errorCode: code(request.nodeId, partitionIndex),
+          timestamp: -1n,
+          offset: BigInt(partitionIndex * 10) - timestamp,
+          leaderEpoch: 0,
+        })),
+      })),
+    };
+  };
+  const { cluster } = clusterOver(fake);
+  return { fake, admin: new Admin(cluster) };
+}
+
+const query = (partition: number, at: 'earliest' | 'latest' = 'latest') => ({ topic: 'orders', partition, at });
+const asked = (fake: FakeBrokers, api: string): SeenRequest[] => fake.requests.filter((request) => request.api === api);
+
+function codesOf(results: readonly SettledItem<unknown>[]): string[] {
+  return results.map((result) => (result.status === 'fulfilled' ? 'ok' : result.reason.code));
+}
+
+describe('Admin fan-out', () => {
+  it('sends one request to each leader and keeps the order of the items', async () => {
+    const { fake, admin } = withPartitions(
+      () => [
+        [1, 0],
+        [2, 0],
+        [1, 0],
+      ],
+      () => 0,
+    );
+    const found = await admin.listOffsets([query(2), query(1), query(0)]);
+    assert.deepEqual(
+      found.map(({ partition, offset }) => [partition, offset]),
+      [
+        [2, 21n],
+        [1, 11n],
+        [0, 1n],
+      ],
+    );
+    assert.deepEqual(
+      asked(fake, 'ListOffsets')
+        .map(({ nodeId }) => nodeId)
+        .sort(),
+      [1, 2],
+    );
+  });
+
+  it('asks twice for a partition in two requests, since a broker refuses it twice in one', async () => {
+    const { fake, admin } = withPartitions(
+      () => [[1, 0]],
+      () => 0,
+    );
+    const found = await admin.listOffsets([query(0, 'earliest'), query(0, 'latest')]);
+    assert.deepEqual(
+      found.map(({ offset }) => offset),
+      [2n, 1n],
+    );
+    assert.equal(asked(fake, 'ListOffsets').length, 2);
+  });
+
+  it('follows a leader that has moved, and asks only for what was refused', async () => {
+    let leaders: readonly (readonly [number, number])[] = [
+      [1, 0],
+      [1, 0],
+    ];
+    const { fake, admin } = withPartitions(
+      () => leaders,
+      (nodeId, partition) => {
+        if (nodeId !== 1 || partition !== 1) return 0;
+        leaders = [
+          [1, 0],
+          [2, 1],
+        ];
+        return brokerErrorCodes.NOT_LEADER_OR_FOLLOWER;
+      },
+    );
+    const pending = admin.listOffsets([query(0), query(1)]);
+    await fake.clock.advance(2000);
+    assert.deepEqual(
+      (await pending).map(({ offset }) => offset),
+      [1n, 11n],
+    );
+    const requests = asked(fake, 'ListOffsets');
+    assert.deepEqual(
+      requests.map(({ nodeId }) => nodeId),
+      [1, 2],
+    );
+    assert.deepEqual(
+      (requests[1]?.message['topics'] as readonly AskedTopic[])[0]?.partitions.map(
+        ({ partitionIndex }) => partitionIndex,
+      ),
+      [1],
+    );
+  });
+
+  it('asks no more often than the back-off allows for what stays refused, and tells of each item', async () => {
+    const { fake, admin } = withPartitions(
+      () => [
+        [1, 0],
+        [1, 0],
+      ],
+      (_node, partition) => (partition === 1 ? brokerErrorCodes.NOT_LEADER_OR_FOLLOWER : 0),
+    );
+    const pending = admin.listOffsets([query(0), query(1)], { timeoutMs: 5000, settled: true });
+    await fake.clock.advance(6000);
+    assert.deepEqual(codesOf(await pending), ['ok', 'NOT_LEADER_OR_FOLLOWER']);
+    const tries = asked(fake, 'ListOffsets').length;
+    assert.ok(tries >= 3 && tries <= allowedTries(5000), `${tries} requests`);
+    assert.ok(fake.count('Metadata') <= allowedTries(5000) + 1, `${fake.count('Metadata')} requests`);
+  });
+
+  it('tells of each item when one broker cannot be reached', async () => {
+    const { fake, admin } = withPartitions(
+      () => [
+        [1, 0],
+        [2, 0],
+      ],
+      () => 0,
+    );
+    fake.down.set('kafka:9002', refused('kafka:9002'));
+    const pending = admin
+      .listOffsets([query(1), query(0)], { timeoutMs: 3000 })
+      .catch((error: unknown) => error as AdminError<ListedOffset>);
+    await fake.clock.advance(3500);
+    const error = await pending;
+    assert.ok(error instanceof AdminError);
+    assert.deepEqual(codesOf(error.results), ['OPERATION_TIMEOUT', 'ok']);
+    assert.match(error.message, /^Cannot list offsets: 1 of 2 failed; the first with: /);
+  });
+
+  it('uses a connection of its own, so that a slow call does not hold up the others', async () => {
+    const { fake, admin } = withPartitions(
+      () => [[1, 0]],
+      () => 0,
+    );
+    await admin.listOffsets(query(0));
+    assert.deepEqual(
+      asked(fake, 'ListOffsets').map(({ lane }) => lane),
+      ['admin-1'],
+    );
+    await admin.close();
+    assert.ok(fake.closedLanes.includes('admin-1'));
+  });
+});
+
+describe('Admin topics', () => {
+  function controller(answer: (request: SeenRequest) => Record<string, unknown> | KafkaError): {
+    fake: FakeBrokers;
+    admin: Admin;
+  } {
+    const fake = new FakeBrokers();
+    fake.answer = (request) =>
+      request.api === 'Metadata' ? metadataAnswer(request, { orders: { leaders: [[1, 0]] } }) : answer(request);
+    return { fake, admin: new Admin(clusterOver(fake).cluster) };
+  }
+
+  it('createTopics says that an earlier try may have made the topic', async () => {
+    let tries = 0;
+    const { fake, admin } = controller(() =>
+      tries++ === 0
+        ? Object.assign(refused('x'), { sent: true })
+        : { topics: [{ name: 'orders', errorCode: 36, errorMessage: 'Topic exists.' }] },
+    );
+    const pending = admin.createTopics({ topic: 'orders' }).catch((error: unknown) => error);
+    await fake.clock.advance(1000);
+    const error = await pending;
+    assert.ok(isKafkaError(error, 'TOPIC_ALREADY_EXISTS'));
+    assert.match(error.message, /an earlier try of this call may have created it/);
+  });
+
+  it('createTopics waits until every partition has a leader', async () => {
+    let leader = -1;
+    const fake = new FakeBrokers();
+    fake.answer = (request) =>
+      request.api === 'Metadata'
+        ? metadataAnswer(request, { orders: { leaders: [[leader, 0]] } })
+        : { topics: [{ name: 'orders', numPartitions: 1, replicationFactor: 1 }] };
+    const admin = new Admin(clusterOver(fake).cluster);
+    let made = false;
+    const pending = admin.createTopics({ topic: 'orders' }).then(() => (made = true));
+    await fake.clock.advance(2000);
+    assert.equal(made, false);
+    leader = 1;
+    await fake.clock.advance(2000);
+    assert.equal(await pending, true);
+  });
+
+  it('an item that the broker leaves out of its answer has failed', async () => {
+    const { admin } = controller(() => ({ topics: [], responses: [] }));
+    await assert.rejects(admin.createTopics({ topic: 'orders' }), /left it out of its answer/);
+    await assert.rejects(admin.deleteTopics('orders'), /left it out of its answer/);
+    await assert.rejects(admin.describeTopics('absent'), /UNKNOWN_TOPIC_OR_PARTITION/);
+  });
+
+  it('resolves an empty array without a request', async () => {
+    const { fake, admin } = controller(() => ({}));
+    assert.deepEqual(await admin.createTopics([]), []);
+    assert.deepEqual(await admin.deleteTopics([], { settled: true }), []);
+    assert.equal(fake.requests.length, 0);
+  });
+
+  for (const [what, call] of [
+    ['a topic without a name', (admin: Admin) => admin.createTopics({ topic: '' })],
+    [
+      'assignments beside partitions',
+      (admin: Admin) => admin.createTopics({ topic: 'a', partitions: 1, assignments: [[1]] }),
+    ],
+    ['a negative time', (admin: Admin) => admin.listOffsets({ topic: 'a', partition: 0, at: -5 })],
+    ['an offset that is no int64', (admin: Admin) => admin.deleteRecords({ topic: 'a', partition: 0, offset: 1.5 })],
+    ['a broker that is no number', (admin: Admin) => admin.describeConfigs({ type: 'broker', name: 'one' })],
+    ['an unknown resource', (admin: Admin) => admin.describeConfigs({ type: 'topics' as 'topic', name: 'one' })],
+    [
+      'a negative group offset',
+      (admin: Admin) => admin.alterGroupOffsets('g', { topic: 'a', partition: 0, offset: -1 }),
+    ],
+    ['a misspelt option', (admin: Admin) => admin.createTopics({ topic: 'a' }, { ifNotExist: true } as object)],
+    ['a time-out that is none', (admin: Admin) => admin.listTopics({ timeoutMs: -1 })],
+  ] as const) {
+    it(`refuses ${what} before any request`, async () => {
+      const { fake, admin } = controller(() => ({}));
+      await assert.rejects(call(admin), (error: unknown) => {
+        assert.ok(isKafkaError(error));
+        assert.match(error.code, /^(INVALID_ARGUMENT|INVALID_OPTION|UNKNOWN_OPTION)$/);
+        assert.match(error.message, /^Cannot /);
+        return true;
+      });
+      assert.equal(fake.requests.length, 0);
+    });
+  }
+});
