@@ -172,23 +172,31 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
 
   /** The same record with bytes of its own, which keeps nothing else in memory. */
   detach(): ConsumerRecord<K, V> {
-    const keyBytes = this.keyBytes;
-    const valueBytes = this.valueBytes;
-    const bytes = Buffer.concat([keyBytes ?? nothing, valueBytes ?? nothing]);
-    const place: RecordPlace = {
-      offsetDelta: this.#offsetDelta,
-      timestampMs: this.#timestampMs,
-      keyStart: 0,
-      keyLength: this.#keyLength,
-      valueStart: keyBytes?.length ?? 0,
-      valueLength: this.#valueLength,
-      headersStart: 0,
-      headerCount: 0,
-    };
-    const copy = new ConsumerRecord<K, V>({ ...this.#context, bytes }, place);
-    copy.#headers = new RecordHeaders(
-      [...this.headers].map(([key, value]) => [key, value === null ? null : Buffer.from(value)]),
+    const headers = [...this.headers];
+    const parts = [this.keyBytes, this.valueBytes, ...headers.map(([, value]) => value)];
+    // Not from Buffer's pool, where a neighbour would be kept alive with it.
+    const bytes = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + (part?.length ?? 0), 0));
+    let end = 0;
+    const copies = parts.map((part) => {
+      if (part === null) return null;
+      part.copy(bytes, end);
+      end += part.length;
+      return bytes.subarray(end - part.length, end);
+    });
+    const copy = new ConsumerRecord<K, V>(
+      { ...this.#context, bytes },
+      {
+        offsetDelta: this.#offsetDelta,
+        timestampMs: this.#timestampMs,
+        keyStart: 0,
+        keyLength: this.#keyLength,
+        valueStart: Math.max(0, this.#keyLength),
+        valueLength: this.#valueLength,
+        headersStart: 0,
+        headerCount: 0,
+      },
     );
+    copy.#headers = new RecordHeaders(headers.map(([key], index) => [key, copies[index + 2] ?? null]));
     // What is a view of the fetched bytes is made anew from the copy; everything else stays what it is.
     if (!(this.#key instanceof Uint8Array)) copy.#key = this.#key;
     if (!(this.#value instanceof Uint8Array)) copy.#value = this.#value;
@@ -239,8 +247,6 @@ export type RecordPlace = Pick<
   | 'headersStart'
   | 'headerCount'
 >;
-
-const nothing = Buffer.alloc(0);
 
 /** What a record shares with its batch. */
 export function contextOf(record: ConsumerRecord<unknown, unknown>): BatchContext {

@@ -332,8 +332,8 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
       const batches: ConsumerBatch<K, V>[] = [];
       for (let count = 0; count < maxRecords;) {
         // Once there is enough, only what is ready at once is added.
-        const more = { more: count > 0, deadlineMs: count >= minRecords ? -Infinity : deadlineMs };
-        const taken = await this.#take({ signal: count > 0 ? undefined : signal, ...more });
+        const wait = count >= minRecords ? -Infinity : deadlineMs;
+        const taken = count === 0 ? await this.#take({ signal, deadlineMs: wait }) : await this.#takeMore(wait);
         if (typeof taken === 'string') break;
         const records = this.#reading.handOut(taken, maxRecords - count) as ConsumerRecord<K, V>[];
         batches.push(new ConsumerBatch<K, V>(taken, records));
@@ -630,6 +630,15 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     if (taken !== 'stopped') return taken;
     options.signal?.throwIfAborted();
     throw new ClosedError('the consumer');
+  }
+
+  /** More for a poll that has records already; an error is left for the next poll, so that those are not lost. */
+  async #takeMore(deadlineMs: number): Promise<PartitionState | NoRecords> {
+    try {
+      return await this.#reading.take({ more: true, deadlineMs });
+    } catch {
+      return 'stopped';
+    }
   }
 
   #isAssigned(): boolean {

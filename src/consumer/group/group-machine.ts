@@ -406,8 +406,10 @@ export class GroupMachine {
       case ILLEGAL_GENERATION:
       case REBALANCE_IN_PROGRESS:
         // Others are joining right now; to wait would make them wait. Only a second time in a row is worth a pause.
-        this.#failures++;
-        if (this.#failures === 1) return this.#join('the group is rebalancing');
+        if (this.#failures === 0) {
+          this.#failures++;
+          return this.#join('the group is rebalancing');
+        }
         return this.#backOff('the group is rebalancing', nowMs);
       case MEMBER_ID_REQUIRED:
       case COORDINATOR_LOAD_IN_PROGRESS:
@@ -511,7 +513,7 @@ export class GroupMachine {
 
   /** The membership is over against our will: nothing of it may be handed out or committed. */
   #lose(state: Stable, reason: string, nextMemberId: string): void {
-    this.#effects.push({ kind: 'endAssignment' }, { kind: 'left', memberId: this.#memberId, reason });
+    this.#effects.push({ kind: 'left', memberId: this.#memberId, reason }, { kind: 'endAssignment' });
     this.#memberId = nextMemberId;
     // A listener that was never told of these partitions need not hear that they are gone.
     if (state.phase === 'assigned') this.#state = { name: 'idle' };

@@ -31,7 +31,8 @@ export class FakeBrokers implements BrokerConnections {
   readonly down: Map<string, KafkaError> = new Map();
   /** Highest versions that brokers speak, where not the newest. */
   readonly maxVersions: Map<string, number> = new Map();
-  answer: (request: SeenRequest) => FakeAnswer = () => ({});
+  /** A promise holds the answer back, as a long poll does. */
+  answer: (request: SeenRequest) => FakeAnswer | Promise<FakeAnswer> = () => ({});
   closed = false;
   readonly closedLanes: string[] = [];
 
@@ -76,7 +77,8 @@ export class FakeBrokers implements BrokerConnections {
         atMs: this.clock.nowMs(),
       };
       this.requests.push(seen);
-      const answer = this.answer(seen);
+      const given = this.answer(seen);
+      const answer = given instanceof Promise ? await given : given;
       if (answer === 'silence') return this.#untilTimeout(options);
       if (answer instanceof Error) throw answer;
       // Through the codec, so that a fake cannot answer with what no broker could.

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { resolveConsumerOptions, type ConsumerOptions } from '../../../src/consumer/options.ts';
+import { isKafkaError } from '../../../src/errors/kafka-error.ts';
+
+const refused = (options: object, code: string, message: RegExp): void =>
+  assert.throws(
+    () => resolveConsumerOptions(options as ConsumerOptions),
+    (error) => isKafkaError(error) && error.code === code && message.test(error.message),
+  );
+
+describe('resolveConsumerOptions', () => {
+  it("fills in Java's defaults", () => {
+    const { key, value, ...options } = resolveConsumerOptions({});
+    assert.deepEqual(options, {
+      groupId: undefined,
+      groupInstanceId: undefined,
+      autoOffsetReset: 'latest',
+      autoCommit: true,
+      autoCommitIntervalMs: 5000,
+      sessionTimeoutMs: 45_000,
+      heartbeatIntervalMs: 3000,
+      maxPollIntervalMs: 300_000,
+      maxPollRecords: 500,
+      fetchMinBytes: 1,
+      fetchMaxWaitMs: 500,
+      fetchMaxBytes: 52_428_800,
+      maxPartitionFetchBytes: 1_048_576,
+      maxBufferedBytes: 67_108_864,
+      isolationLevel: 'read_uncommitted',
+      checkCrcs: true,
+      allowAutoCreateTopics: true,
+      onDeserializationError: 'fail',
+    });
+    assert.equal(key.lazy, true);
+    assert.equal(value.lazy, true);
+    assert.ok(Object.isFrozen(resolveConsumerOptions({})));
+  });
+
+  it('takes undefined for not given', () => {
+    assert.equal(resolveConsumerOptions({ maxPollRecords: undefined }).maxPollRecords, 500);
+  });
+
+  it('refuses an option that does not exist, with the nearest name', () => {
+    refused({ maxPollRecord: 1 }, 'UNKNOWN_OPTION', /did you mean maxPollRecords/);
+  });
+
+  it("knows KafkaJS's and Java's names", () => {
+    refused({ fromBeginning: true }, 'UNKNOWN_OPTION', /autoOffsetReset: 'earliest'/);
+    refused({ 'max.poll.records': 1 }, 'UNKNOWN_OPTION', /use maxPollRecords/);
+    refused({ sessionTimeout: 1 }, 'UNKNOWN_OPTION', /use sessionTimeoutMs/);
+  });
+
+  it('refuses what this release does not have, and says so', () => {
+    refused({ groupProtocol: 'consumer' }, 'UNKNOWN_OPTION', /classic protocol only/);
+    refused({ partitionAssignors: [] }, 'UNKNOWN_OPTION', /by range only/);
+    refused({ topics: {} }, 'UNKNOWN_OPTION', /no such option/);
+  });
+
+  it('refuses values out of range', () => {
+    refused({ maxPollRecords: 0 }, 'INVALID_OPTION', /maxPollRecords 0: it must be an integer from 1/);
+    refused({ autoOffsetReset: 'first' }, 'INVALID_OPTION', /one of "earliest", "latest", "none"/);
+    refused({ value: {} }, 'INVALID_OPTION', /function deserialize/);
+    refused({ onDeserializationError: 'ignore' }, 'INVALID_OPTION', /"fail", "skip"/);
+  });
+
+  it('refuses options that contradict each other', () => {
+    refused(
+      { sessionTimeoutMs: 1000, heartbeatIntervalMs: 1000 },
+      'INVALID_OPTION',
+      /below sessionTimeoutMs, which is 1000/,
+    );
+    refused({ groupInstanceId: 'a' }, 'INVALID_OPTION', /without groupId/);
+  });
+});
