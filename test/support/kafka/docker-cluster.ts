@@ -158,6 +158,10 @@ class DockerBroker implements BrokerHost {
     this.#isPaused = false;
   }
 
+  async pid(): Promise<number> {
+    return (await this.#existing().inspect()).State.Pid;
+  }
+
   async state(): Promise<'running' | 'paused' | 'down'> {
     const { State: state } = await this.#existing().inspect();
     if (!state.Running) return 'down';

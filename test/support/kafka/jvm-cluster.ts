@@ -169,6 +169,10 @@ class JvmBroker implements BrokerHost {
     this.#isPaused = false;
   }
 
+  async pid(): Promise<number> {
+    return this.#pid;
+  }
+
   async state(): Promise<'running' | 'paused' | 'down'> {
     if (this.#hasExited()) return 'down';
     return this.#isPaused ? 'paused' : 'running';

@@ -1,6 +1,8 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { eventually } from '../eventually.ts';
 import type { BrokerPlan, ClusterPlan } from './broker-settings.ts';
 import type { KafkaCluster, KafkaDescription, ToolOptions, ToolResult } from './options.ts';
-import { waitForBrokers } from './probe.ts';
+import { aliveBrokers, waitForBrokers } from './probe.ts';
 
 /** One broker as something that runs: a process or a container. */
 export interface BrokerHost {
@@ -12,6 +14,7 @@ export interface BrokerHost {
   kill(): Promise<void>;
   pause(): Promise<void>;
   unpause(): Promise<void>;
+  pid(): Promise<number>;
   state(): Promise<'running' | 'paused' | 'down'>;
   logs(): Promise<string>;
 }
@@ -59,7 +62,11 @@ export class ManagedCluster implements KafkaCluster {
   }
 
   async pause(brokerId: number): Promise<void> {
-    await this.#host(brokerId).pause();
+    const host = this.#host(brokerId);
+    await host.pause();
+    // A signal is only sent by then: on a busy machine the broker may answer for a while yet.
+    const pid = await host.pid();
+    await eventually(() => isStopped(pid) ?? isSilent(host), `broker ${brokerId} to stand still`);
   }
 
   async unpause(brokerId: number): Promise<void> {
@@ -126,4 +133,21 @@ export class ManagedCluster implements KafkaCluster {
     }
     return undefined;
   }
+}
+
+/** Whether every thread of a process is stopped, where the system tells. */
+function isStopped(pid: number): boolean | undefined {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    return tasks.every((task) => /^State:\tT/m.test(readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+async function isSilent(host: BrokerHost): Promise<boolean> {
+  return await aliveBrokers('127.0.0.1', host.plan.ports.plaintext ?? 0, 1000).then(
+    () => false,
+    () => true,
+  );
 }
