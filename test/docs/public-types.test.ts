@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { before, describe, it } from 'node:test';
+import ts from 'typescript';
+import { repository } from './snippets.ts';
+
+/** The names that a module exports as types only, in order. */
+function typesOf(program: ts.Program, path: string): string[] {
+  const checker = program.getTypeChecker();
+  const source = program.getSourceFile(join(repository, path));
+  const module = source && checker.getSymbolAtLocation(source);
+  assert.ok(module !== undefined, `${path} is no module`);
+  const types = checker.getExportsOfModule(module).filter((symbol) => {
+    const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+    return (target.flags & ts.SymbolFlags.Value) === 0 || symbol.declarations?.some(isTypeExport) === true;
+  });
+  return types.map((symbol) => symbol.name).sort();
+}
+
+function isTypeExport(declaration: ts.Declaration): boolean {
+  return ts.isExportSpecifier(declaration) && (declaration.isTypeOnly || declaration.parent.parent.isTypeOnly);
+}
+
+describe('public types', () => {
+  let program: ts.Program;
+  before(() => {
+    const config = ts.readConfigFile(join(repository, 'tsconfig.json'), (path) => ts.sys.readFile(path));
+    const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, repository);
+    const entries = ['src/index.ts', 'src/protocol/index.ts'].map((path) => join(repository, path));
+    program = ts.createProgram(entries, options);
+  });
+
+  it('of kavka are these and no others', () => {
+    assert.deepEqual(typesOf(program, 'src/index.ts'), [
+      'AdminOptions',
+      'AlterConfigsOptions',
+      'AutoOffsetReset',
+      'BrokerErrorCode',
+      'BrokerErrorName',
+      'CallOptions',
+      'ClientErrorCode',
+      'ClientEventName',
+      'ClientEvents',
+      'ClientOptions',
+      'Clock',
+      'ClusterDescription',
+      'Committable',
+      'CommittedOffset',
+      'CompressionName',
+      'ConfigChanges',
+      'ConfigDescription',
+      'ConfigEntry',
+      'ConfigResource',
+      'ConfigResourceType',
+      'ConfigSource',
+      'ConfigValueType',
+      'ConsumerBatch',
+      'ConsumerGroupMetadata',
+      'ConsumerOptions',
+      'ConsumerRecord',
+      'CreatePartitionsOptions',
+      'CreateTopicsOptions',
+      'CreatedTopic',
+      'DeleteTopicsOptions',
+      'DeletedRecords',
+      'DeletedTopic',
+      'DescribeConfigsOptions',
+      'DeserializationDecision',
+      'DeserializationErrorPolicy',
+      'DeserializationFailure',
+      'Deserializer',
+      'ErrorCode',
+      'GroupDescription',
+      'GroupListing',
+      'GroupMember',
+      'GroupOffset',
+      'HeaderValue',
+      'HeadersInput',
+      'IsolationLevel',
+      'ItemsAnswer',
+      'KafkaErrorDetails',
+      'ListGroupOffsetsOptions',
+      'ListGroupsOptions',
+      'ListOffsetsOptions',
+      'ListTopicsOptions',
+      'ListedOffset',
+      'Logger',
+      'NewGroupOffset',
+      'NewPartitions',
+      'NewTopic',
+      'OffsetAndMetadata',
+      'OffsetForTime',
+      'OffsetQuery',
+      'OffsetSpec',
+      'OnDelivery',
+      'PartitionLag',
+      'PartitionOffset',
+      'Partitioner',
+      'PartitionerInput',
+      'PollOptions',
+      'PollResult',
+      'ProducerOptions',
+      'ProducerRecord',
+      'RebalanceListener',
+      'RecordHeaderEntry',
+      'RecordMetadata',
+      'RecordsOptions',
+      'RecordsToDelete',
+      'SaslAuthenticator',
+      'SaslContext',
+      'SaslConversation',
+      'SaslCustomOptions',
+      'SaslOptions',
+      'SaslPasswordOptions',
+      'SendOutcome',
+      'SendResult',
+      'Serde',
+      'SerdeContext',
+      'Serialized',
+      'Serializer',
+      'Settled',
+      'SettledItem',
+      'StandardSchema',
+      'TimerHandle',
+      'TimestampType',
+      'TlsMaterial',
+      'TlsOptions',
+      'TopicDescription',
+      'TopicListing',
+      'TopicPartition',
+    ]);
+  });
+
+  it('of kavka/protocol are these and no others', () => {
+    assert.deepEqual(typesOf(program, 'src/protocol/index.ts'), [
+      'AnyApi',
+      'Api',
+      'BatchBuilderOptions',
+      'BatchHeader',
+      'BrokerErrorCode',
+      'BrokerErrorName',
+      'Checksum',
+      'CloseOptions',
+      'CompressionName',
+      'ControlType',
+      'DataSchema',
+      'Input',
+      'ProducerStamp',
+      'ReadBatchesOptions',
+      'ReadRecordHeader',
+      'RecordHeader',
+    ]);
+  });
+});

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as front from '../../src/index.ts';
+import * as protocol from '../../src/protocol/index.ts';
+
+// The names that users build on: one that comes or goes shows here, in review. Types stand in test/docs/public-types.test.ts.
+
+describe('kavka', () => {
+  it('exports these names and no others', () => {
+    assert.deepEqual(Object.keys(front).sort(), [
+      'Admin',
+      'AdminError',
+      'AuthenticationError',
+      'AuthorizationError',
+      'BrokerError',
+      'ClosedError',
+      'Consumer',
+      'FencedError',
+      'Kafka',
+      'KafkaError',
+      'NetworkError',
+      'Producer',
+      'ProtocolError',
+      'RecordHeaders',
+      'SendError',
+      'SendManyError',
+      'TimeoutError',
+      'UsageError',
+      'brokerError',
+      'brokerErrorByNumber',
+      'brokerErrorCodes',
+      'bytes',
+      'clientErrorCodes',
+      'float32',
+      'float64',
+      'int16',
+      'int32',
+      'int64',
+      'isKafkaError',
+      'json',
+      'required',
+      'string',
+    ]);
+  });
+});
+
+describe('kavka/protocol', () => {
+  it('exports these names and no others', () => {
+    assert.deepEqual(Object.keys(protocol).sort(), [
+      'BatchBuilder',
+      'BatchReader',
+      'Reader',
+      'RecordCursor',
+      'Writer',
+      'ZERO_UUID',
+      'apiByKey',
+      'apis',
+      'brokerErrorByNumber',
+      'brokerErrorCodes',
+      'checkVersion',
+      'compressionNames',
+      'compressionNumbers',
+      'controlKey',
+      'controlType',
+      'controlValue',
+      'decodeRequestHeader',
+      'decodeResponseHeader',
+      'encodeRequestFrame',
+      'encodeResponseFrame',
+      'lastVersion',
+      'peekRequest',
+      'readBatches',
+      'readHeaders',
+      'recordSizeBound',
+      'restamp',
+      'schemas',
+      'stampStored',
+      'useCrc32c',
+    ]);
+  });
+});
