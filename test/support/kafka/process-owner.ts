@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 
-/** When a process began, as far as the system tells: a number that another process with the same id has not. */
+/**
+ * When a process began, as far as the system tells: a number that another process with the same id has not. `ended` for
+ * one whose parent has not asked for its exit code yet.
+ */
 function startTime(pid: number): string {
   try {
     // The second field is the command in brackets and may hold anything; the 22nd is the start time.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop()?.split(' ');
-    return fields?.[19] ?? '';
+    return fields?.[0] === 'Z' ? 'ended' : (fields?.[19] ?? '');
   } catch {
     return '';
   }
