@@ -29,7 +29,9 @@ export class FakePeer {
   readonly requests: FakeRequest[] = [];
   readonly #waiting: ((request: FakeRequest) => void)[] = [];
   #taken = 0;
-  #bytes = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #length = 0;
+  #wanted = 4;
 
   /** @param reading false leaves everything that the client sends in the kernel */
   constructor(socket: Socket, reading: boolean) {
@@ -71,14 +73,25 @@ export class FakePeer {
   }
 
   #take(chunk: Buffer): void {
-    this.#bytes = Buffer.concat([this.#bytes, chunk]);
-    while (this.#bytes.length >= 4 && this.#bytes.length >= 4 + this.#bytes.readInt32BE(0)) {
-      const end = 4 + this.#bytes.readInt32BE(0);
-      const request = parseRequest(this.#bytes.subarray(4, end));
-      this.#bytes = this.#bytes.subarray(end);
-      this.requests.push(request);
-      this.#waiting.shift()?.(request);
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    // Put together only when a whole request is there: a large one comes in a thousand chunks.
+    while (this.#length >= this.#wanted) {
+      const bytes = Buffer.concat(this.#chunks);
+      this.#wanted = bytes.length < 4 ? 4 : 4 + bytes.readInt32BE(0);
+      const whole = bytes.length >= Math.max(4, this.#wanted);
+      const rest = whole ? bytes.subarray(this.#wanted) : bytes;
+      this.#chunks = [rest];
+      this.#length = rest.length;
+      if (!whole) return;
+      this.#handOut(parseRequest(bytes.subarray(4, this.#wanted)));
+      this.#wanted = 4;
     }
+  }
+
+  #handOut(request: FakeRequest): void {
+    this.requests.push(request);
+    this.#waiting.shift()?.(request);
   }
 }
 

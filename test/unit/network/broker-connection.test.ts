@@ -422,7 +422,7 @@ describe('BrokerConnection and time', () => {
 });
 
 describe('BrokerConnection and the buffers of its callers', () => {
-  const LARGE = 64 * 1024 * 1024;
+  const LARGE = 24 * 1024 * 1024;
   const produce = (records: Buffer): object => ({
     acks: -1,
     timeoutMs: 1000,
