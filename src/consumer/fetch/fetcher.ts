@@ -4,7 +4,7 @@ import { codecFor } from '../../compression/index.ts';
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import { brokerError } from '../../errors/broker-error.ts';
 import { KafkaError, ProtocolError } from '../../errors/kafka-error.ts';
-import { chooseVersion } from '../../network/version-rules.ts';
+import { chooseVersion } from '../../cluster/connection.ts';
 import { topicPartitionKey } from '../../model/topic-partition.ts';
 import {
   Fetch,

@@ -1,8 +1,8 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import { isKafkaError, KafkaError, UsageError } from '../../errors/kafka-error.ts';
 import type { TopicPartition } from '../../model/topic-partition.ts';
-import { chooseVersion } from '../../network/version-rules.ts';
-import type { Connection } from '../../network/connection.ts';
+import { chooseVersion } from '../../cluster/connection.ts';
+import type { Connection } from '../../cluster/connection.ts';
 import type { Api, Input } from '../../protocol/api.ts';
 import { Heartbeat } from '../../protocol/generated/heartbeat.ts';
 import { JoinGroup, type JoinGroupRequest } from '../../protocol/generated/join-group.ts';

@@ -1,5 +1,6 @@
 export * from './batch-builder.ts';
-export { BatchReader, readBatches, type BatchHeader, type ReadBatchesOptions } from './batch-reader.ts';
+export type { BatchHeader } from './batch-header.ts';
+export { BatchReader, readBatches, type ReadBatchesOptions } from './batch-reader.ts';
 export * from './compression-type.ts';
 export * from './control-record.ts';
 export { useCrc32c, type Checksum } from './crc.ts';

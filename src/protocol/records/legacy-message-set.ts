@@ -1,5 +1,5 @@
 import { batchPrefixBytes, codecMask, logAppendTimeBit, magicAt } from './batch-layout.ts';
-import type { BatchHeader } from './batch-reader.ts';
+import type { BatchHeader } from './batch-header.ts';
 import { compressionNames, type CompressionName } from './compression-type.ts';
 import { corruptBatch } from './corrupt-batch.ts';
 import { crc32 } from './crc.ts';

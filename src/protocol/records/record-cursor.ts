@@ -1,6 +1,6 @@
 import type { ProtocolError } from '../../errors/kafka-error.ts';
 import { baseTimestampAt, minRecordBytes } from './batch-layout.ts';
-import type { BatchHeader } from './batch-reader.ts';
+import type { BatchHeader } from './batch-header.ts';
 import { corruptBatch } from './corrupt-batch.ts';
 import { convertLegacyMessages } from './legacy-message-set.ts';
 import { VarintReader } from './varint.ts';

@@ -13,7 +13,7 @@ export interface FuzzReport {
 }
 
 /** No codec may give out more than this here. */
-export const fuzzMaxBytes = 1024 * 1024;
+export const fuzzMaxBytes: number = 1024 * 1024;
 
 /**
  * Reads mutations of good `records` fields to the last header of the last record.
