@@ -27,8 +27,11 @@ const data = '/tmp/kavka-data';
 export async function startDockerCluster(options: KafkaOptions, say: (line: string) => void): Promise<KafkaCluster> {
   if (Number(process.versions.node.split('.')[0]) < 22) throw new Error('testcontainers needs a newer Node');
   const library = await import('testcontainers');
+  // Some machines carry the mark of a container (/.dockerenv) and are none; the library would look for the engine elsewhere.
+  if (!/^(tcp|https?|ssh):/.test(process.env['DOCKER_HOST'] ?? ''))
+    process.env['TESTCONTAINERS_HOST_OVERRIDE'] ??= '127.0.0.1';
   const client = await library.getContainerRuntimeClient();
-  if (client.info.containerRuntime.host !== 'localhost')
+  if (!['localhost', '127.0.0.1'].includes(client.info.containerRuntime.host))
     throw new Error(
       `The engine is on ${client.info.containerRuntime.host}; its brokers could not be told apart from here`,
     );
