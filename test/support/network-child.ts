@@ -9,6 +9,7 @@ async function main(): Promise<void> {
   const pool = new ConnectionPool(networkOptions());
   const target = { nodeId: 1, endpoint: { host: '127.0.0.1', port: Number(port) } };
   const connection = await pool.connect(target, 'control', { timeoutMs: 60_000 });
+  if (then === 'idle') return console.log(JSON.stringify({ clusterId: 'not asked' }));
   // Answered late: the request alone keeps the process alive until then.
   const { clusterId } = await connection.send(Metadata, 9, {});
   if (then === 'close') await pool.close();

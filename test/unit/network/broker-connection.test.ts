@@ -249,6 +249,20 @@ describe('BrokerConnection', () => {
     );
   });
 
+  it('hands out no answer any more once it was closed, not even one that is already here', async () => {
+    const events = new EventPublisher();
+    const { connection } = await connect(
+      async (peer) => {
+        const both = [await peer.request(), await peer.request()];
+        peer.send(Buffer.concat(both.map((request) => responseBytes(Metadata, request, {}))));
+      },
+      { events },
+    );
+    events.on('request.answered', () => void connection.close());
+    const [first, second] = await Promise.allSettled([ask(connection, 'a'), ask(connection, 'b')]);
+    assert.deepEqual([first.status, second.status], ['fulfilled', 'rejected']);
+  });
+
   it('rejects a message that cannot be encoded and goes on', async () => {
     const { connection } = await connect(echo);
     await assert.rejects(connection.send(Metadata, 99, {}), { code: 'INVALID_ARGUMENT' });
@@ -486,6 +500,17 @@ describe('BrokerConnection and the buffers of its callers', () => {
       assert.equal(socketsAtSettling, 0, 'the socket still had the buffer when the caller got it back');
     });
   }
+
+  it('does not wait for a write to finish when the broker has said its last word', async () => {
+    const server = await start((peer) => peer.shakeHands().then(() => void peer.socket.pause()));
+    const connection = await poolOf().connect({ nodeId: 1, endpoint: server.endpoint }, 'produce-1');
+    await eventually(() => server.peers[0]?.socket.isPaused());
+    const sent = connection.send(Produce, 9, produce(Buffer.alloc(LARGE, 1)));
+    const rejected = assert.rejects(sent, { code: 'CONNECTION_CLOSED', sent: true });
+    await settle();
+    server.peers[0]?.socket.end();
+    await rejected;
+  });
 
   it('believes an answer only when its request is written: buffers are not returned before', async () => {
     const server = await start(async (peer) => {

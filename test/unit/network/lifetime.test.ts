@@ -12,7 +12,7 @@ const child = fileURLToPath(new URL(`../../support/network-child.${extension}`, 
 async function run(then: string): Promise<{ code: number | null; result: { clusterId: string; left: string[] } }> {
   const server = await FakeServer.start(async (peer: FakePeer) => {
     await peer.shakeHands();
-    const request = await peer.request();
+    const request = await peer.request(); // of `idle` none comes
     setTimeout(() => peer.answer(Metadata, request, { clusterId: 'late' }), 300);
   });
   const client = spawn(process.execPath, [child, String(server.port), then], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -30,6 +30,12 @@ describe('ConnectionPool and the process', () => {
     const { code, result } = await run('nothing');
     assert.equal(code, 0);
     assert.equal(result.clusterId, 'late');
+  });
+
+  it('lets the process end with a connection open that was never used', async () => {
+    const { code, result } = await run('idle');
+    assert.equal(code, 0);
+    assert.equal(result.clusterId, 'not asked');
   });
 
   it('leaves no socket and no timer after close', async () => {

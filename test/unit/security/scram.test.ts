@@ -87,7 +87,7 @@ describe('ScramCredentials', () => {
   });
 
   const firsts: readonly (readonly [string, string, RegExp])[] = [
-    ['a nonce that is not an extension of ours', 'r=xyz,s=c2FsdA==,i=4096', /does not extend ours/],
+    ['a nonce that is not an extension of ours', 'r=xyzdef,s=c2FsdA==,i=4096', /does not extend ours/],
     ['our own nonce alone', 'r=abc,s=c2FsdA==,i=4096', /does not extend ours/],
     ['4095 iterations', 'r=abcd,s=c2FsdA==,i=4095', /iteration count is not from 4096 to 1000000/],
     ['a million and one iterations', 'r=abcd,s=c2FsdA==,i=1000001', /iteration count/],
