@@ -11,7 +11,7 @@ async function main(): Promise<void> {
   const connection = await pool.connect(target, 'control', { timeoutMs: 60_000 });
   if (then === 'idle') return console.log(JSON.stringify({ clusterId: 'not asked' }));
   // Answered late: the request alone keeps the process alive until then.
-  const { clusterId } = await connection.send(Metadata, 9, {});
+  const { clusterId } = await connection.send(Metadata, 9, {}, { background: then === 'background' });
   if (then === 'close') await pool.close();
   const left = process.getActiveResourcesInfo().filter((name) => /TCP|TLS|Timeout/.test(name));
   console.log(JSON.stringify({ clusterId, left }));

@@ -13,7 +13,7 @@ async function run(then: string): Promise<{ code: number | null; result: { clust
   const server = await FakeServer.start(async (peer: FakePeer) => {
     await peer.shakeHands();
     const request = await peer.request(); // of `idle` none comes
-    setTimeout(() => peer.answer(Metadata, request, { clusterId: 'late' }), 300);
+    if (then !== 'background') setTimeout(() => peer.answer(Metadata, request, { clusterId: 'late' }), 300);
   });
   const client = spawn(process.execPath, [child, String(server.port), then], { stdio: ['ignore', 'pipe', 'inherit'] });
   let printed = '';
@@ -36,6 +36,12 @@ describe('ConnectionPool and the process', () => {
     const { code, result } = await run('idle');
     assert.equal(code, 0);
     assert.equal(result.clusterId, 'not asked');
+  });
+
+  it('lets the process end while a request waits in the background', async () => {
+    const { code, result } = await run('background');
+    assert.equal(code, 0);
+    assert.deepEqual(result, {});
   });
 
   it('leaves no socket and no timer after close', async () => {
