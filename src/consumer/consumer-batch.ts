@@ -1,5 +1,5 @@
 import { contextOf, type ConsumerRecord } from './consumer-record.ts';
-import type { PartitionState } from './partition-state.ts';
+import { PartitionState } from './partition-state.ts';
 
 let stateOfBatch: (batch: ConsumerBatch<unknown, unknown>) => PartitionState;
 
@@ -37,7 +37,11 @@ export class ConsumerBatch<K = Buffer | null, V = Buffer | null> implements Iter
 
 /** The partition, and with it the assignment, that a batch or a record came from. */
 export function stateOf(item: ConsumerRecord<unknown, unknown> | ConsumerBatch<unknown, unknown>): PartitionState {
-  return item instanceof ConsumerBatch ? stateOfBatch(item) : contextOf(item).state;
+  if (item instanceof ConsumerBatch) return stateOfBatch(item);
+  const { state } = contextOf(item);
+  // A record itself knows no more of its partition than its name, so that neither file needs the other.
+  if (state instanceof PartitionState) return state;
+  throw new TypeError('Cannot use the record: no consumer read it');
 }
 
 /** What `poll` gives: the records, and the same by partition. */

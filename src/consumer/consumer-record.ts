@@ -1,7 +1,7 @@
-import { inspectAs } from '../util/custom-inspect.ts';
 import { RecordHeaders, type RecordHeaderEntry } from '../model/record-headers.ts';
+import type { TopicPartition } from '../model/topic-partition.ts';
 import { readHeaders, type RecordCursor } from '../protocol/records/index.ts';
-import type { PartitionState } from './partition-state.ts';
+import { inspectAs } from '../util/custom-inspect.ts';
 import { jsonSafe } from './json-safe.ts';
 
 /** Who set a record's timestamp: the producer, or the broker when it appended the record. */
@@ -15,7 +15,8 @@ export interface RecordDeserializers {
 
 /** What the records of one batch share, so that each of them carries only its own numbers. */
 export interface BatchContext {
-  readonly state: PartitionState;
+  /** The assigned partition that the records were fetched for. */
+  readonly state: TopicPartition;
   readonly bytes: Buffer;
   readonly baseOffset: bigint;
   readonly leaderEpoch: number;

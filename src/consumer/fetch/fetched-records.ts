@@ -1,4 +1,5 @@
 import { ProtocolError } from '../../errors/kafka-error.ts';
+import type { TopicPartition } from '../../model/topic-partition.ts';
 import {
   BatchReader,
   controlType,
@@ -7,7 +8,6 @@ import {
   type CompressionName,
 } from '../../protocol/records/index.ts';
 import { ConsumerRecord, type BatchContext, type RecordDeserializers } from '../consumer-record.ts';
-import type { PartitionState } from '../partition-state.ts';
 import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts';
 
 /** Turns the compressed records of a batch into plain ones; at once, or later. */
@@ -15,7 +15,7 @@ export type Decompress = (codec: CompressionName, body: Buffer) => Buffer | Prom
 
 /** How fetched records are to be read. */
 export interface FetchedRecordsOptions {
-  readonly state: PartitionState;
+  readonly state: TopicPartition;
   readonly records: Buffer;
   readonly highWatermark: bigint;
   /** Undefined where transactions do not matter (read_uncommitted). */
