@@ -1,100 +1,34 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { CallOptions } from '../cluster/request.ts';
-import { ClosedError, isKafkaError, KafkaError, TimeoutError, UsageError } from '../errors/kafka-error.ts';
+import { ClosedError, KafkaError, TimeoutError, UsageError } from '../errors/kafka-error.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
-import { backoffMs } from '../util/backoff.ts';
-import { delay } from '../util/delay.ts';
-import { parseInt64, type Int64Input } from '../util/int64.ts';
+import { parseInt64 } from '../util/int64.ts';
 import { quote } from '../util/option-rules.ts';
 import { Assignment } from './assignment.ts';
-import { Commits, notOwned } from './commits.ts';
-import { ConsumerBatch, pollResult, stateOf, type PollResult } from './consumer-batch.ts';
-import { ConsumerRecord } from './consumer-record.ts';
+import { Commits } from './commits.ts';
+import { isCovered, offsetsOf, type Committable, type PartitionOffset } from './committable.ts';
+import type { ConsumerBatch, PollResult } from './consumer-batch.ts';
+import type { ConsumerRecord } from './consumer-record.ts';
 import { EndsAtFirstSight } from './end-offsets.ts';
 import { Fetcher } from './fetch/fetcher.ts';
 import { GroupMember } from './group/group-member.ts';
-import {
-  BEGINNING,
-  END,
-  isPassingFailure,
-  OffsetClient,
-  type CommittedOffset,
-  type OffsetToCommit,
-} from './offset-client.ts';
+import type { ConsumerGroupMetadata, OffsetForTime, PartitionLag } from './offset-answers.ts';
+import { BEGINNING, END, OffsetClient, type CommittedOffset } from './offset-client.ts';
 import { resolveConsumerOptions, type ConsumerOptions, type ResolvedConsumerOptions } from './options.ts';
 import type { AssignmentTerm, PartitionState, StartingPoint } from './partition-state.ts';
+import { pollRecords, takeOrReject, type PollOptions } from './poll.ts';
 import { BatchLoop, RecordLoop, type RecordsOptions } from './read-loops.ts';
-import { Reading, type NoRecords, type TakeOptions } from './reading.ts';
+import { Reading } from './reading.ts';
+import { Rebalances, type RebalanceListener } from './rebalance-listener.ts';
 import { RecordSource } from './record-source.ts';
 import { recordDeserializers } from './record-values.ts';
 import { StartingOffsets } from './starting-offsets.ts';
+import { TopicInterest } from './topic-interest.ts';
 
-/**
- * Hears of changes of the assignment. Each call is awaited, and made only while a reader waits, so that nothing is in hand.
- *
- * What a listener throws rejects the read that it runs in; the change of the assignment is made all the same.
- */
-export interface RebalanceListener {
-  /** The partitions are assigned; no record of them was handed out yet, so this is the place to `seek`. */
-  onPartitionsAssigned?(partitions: readonly TopicPartition[]): void | Promise<void>;
-  /** The partitions are about to be given up; commits of them still succeed. */
-  onPartitionsRevoked?(partitions: readonly TopicPartition[]): void | Promise<void>;
-  /** The partitions belong to others already; commits are refused. Without it, `onPartitionsRevoked` is called. */
-  onPartitionsLost?(partitions: readonly TopicPartition[]): void | Promise<void>;
-}
-
-/** How {@link Consumer.poll} waits. */
-export interface PollOptions {
-  /** It waits for so many; fewer come at the end of `timeoutMs`, or if the group rebalances. @defaultValue 1 */
-  readonly minRecords?: number | undefined;
-  /** It gives at most so many. @defaultValue maxPollRecords */
-  readonly maxRecords?: number | undefined;
-  /** How long it waits, in milliseconds; then it gives what there is, be it nothing. @defaultValue 1000 */
-  readonly timeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** The next offset to read of a partition. */
-export interface PartitionOffset extends TopicPartition {
-  readonly offset: Int64Input;
-}
-
-/** An offset to commit, with a note of the caller's. */
-export interface OffsetAndMetadata extends PartitionOffset {
-  readonly metadata?: string | undefined;
-}
-
-/** What {@link Consumer.commit} takes: something that was read, or offsets. */
-export type Committable =
-  | ConsumerRecord<unknown, unknown>
-  | ConsumerBatch<unknown, unknown>
-  | readonly ConsumerRecord<unknown, unknown>[]
-  | readonly OffsetAndMetadata[];
-
-/** How far a partition's reading is behind its end. */
-export interface PartitionLag extends TopicPartition {
-  readonly position: bigint | undefined;
-  readonly endOffset: bigint;
-  /** Undefined while the position is not known. */
-  readonly lag: bigint | undefined;
-}
-
-/** Who this consumer is in its group. */
-export interface ConsumerGroupMetadata {
-  readonly groupId: string;
-  /** -1 while it is not a member. */
-  readonly generationId: number;
-  readonly memberId: string;
-  readonly groupInstanceId: string | undefined;
-}
-
-/** The first offset at or after a time. */
-export interface OffsetForTime extends TopicPartition {
-  /** Undefined if the partition has no record as young. */
-  readonly offset: bigint | undefined;
-  /** The time of that record. */
-  readonly timestamp: number | undefined;
-}
+export type { Committable, OffsetAndMetadata, PartitionOffset } from './committable.ts';
+export type { ConsumerGroupMetadata, OffsetForTime, PartitionLag } from './offset-answers.ts';
+export type { PollOptions } from './poll.ts';
+export type { RebalanceListener } from './rebalance-listener.ts';
 
 const CLOSE_TIMEOUT_MS = 30_000;
 
@@ -127,14 +61,13 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   readonly #source: RecordSource;
   readonly #reading: Reading;
   readonly #commits: Commits | undefined;
+  readonly #interest: TopicInterest;
+  readonly #rebalances: Rebalances;
   readonly #closing = new AbortController();
   readonly #stopListening: () => void;
   #member: GroupMember | undefined;
   #listener: RebalanceListener = {};
   #topics: readonly string[] = [];
-  #topicsKnown: Promise<void> = Promise.resolve();
-  /** Partitions that were taken away, of which the listener has yet to hear. */
-  #lost: readonly TopicPartition[] = [];
   #isAssignedByHand = false;
   #hasBegun = false;
   #closed: Promise<void> | undefined;
@@ -185,6 +118,19 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
       onRead: () => this.#begin(),
     });
     this.#commits = this.#makeCommits(resolved.groupId);
+    this.#interest = new TopicInterest({
+      cluster,
+      allowAutoTopicCreation: resolved.allowAutoCreateTopics,
+      signal: this.#closing.signal,
+      onKnown: () => this.#fetcher.pump(),
+      onFatal,
+    });
+    this.#rebalances = new Rebalances({
+      assignment: this.#assignment,
+      listener: () => this.#listener,
+      commitProcessed: () => this.#commitProcessed({ timeoutMs: resolved.maxPollIntervalMs }),
+      onEnded: () => this.#reading.interrupt(),
+    });
     this.#stopListening = cluster.onMetadata(() => this.#fetcher.pump());
   }
 
@@ -263,7 +209,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     try {
       const deadlineMs = this.#cluster.clock.nowMs() + timeoutMs;
       const isDone = (): boolean => this.#isAssigned();
-      const end = await this.#take({ signal, deadlineMs, wants: () => false, isDone });
+      const end = await takeOrReject(this.#reading, { signal, deadlineMs, wants: () => false, isDone });
       if (end === 'timeout') {
         throw new TimeoutError(
           `Cannot join group ${quote(this.#options.groupId)}: no assignment within ${timeoutMs} ms`,
@@ -324,22 +270,11 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
    * `poll` is called again.
    */
   async poll(options: PollOptions = {}): Promise<PollResult<K, V>> {
-    const { minRecords = 1, maxRecords = this.#options.maxPollRecords, timeoutMs = 1000, signal } = options;
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     this.#beginRead();
     try {
-      const deadlineMs = this.#cluster.clock.nowMs() + timeoutMs;
-      const batches: ConsumerBatch<K, V>[] = [];
-      for (let count = 0; count < maxRecords;) {
-        // Once there is enough, only what is ready at once is added.
-        const wait = count >= minRecords ? -Infinity : deadlineMs;
-        const taken = count === 0 ? await this.#take({ signal, deadlineMs: wait }) : await this.#takeMore(wait);
-        if (typeof taken === 'string') break;
-        const records = this.#reading.handOut(taken, maxRecords - count) as ConsumerRecord<K, V>[];
-        batches.push(new ConsumerBatch<K, V>(taken, records));
-        count += records.length;
-      }
-      return pollResult(batches);
+      const maxRecords = options.maxRecords ?? this.#options.maxPollRecords;
+      return await pollRecords<K, V>(this.#reading, this.#cluster.clock, { ...options, maxRecords });
     } finally {
       this.#reading.end(false);
     }
@@ -366,7 +301,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     if (commits === undefined)
       throw invalidState('Cannot commit offsets: the consumer has no group; give it a groupId');
     if (what === undefined) return this.#commitAll(commits, options);
-    const { offsets, term } = this.#offsetsOf(what);
+    const { offsets, term } = offsetsOf(what, this.#assignment, this.#member !== undefined);
     // What is committed up to its last record is processed, whatever becomes of the loop.
     if (offsets.length > 0 && this.#reading.inHand.every((state) => isCovered(state, offsets)))
       this.#reading.settleInHand();
@@ -541,7 +476,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   /** Commits and tells the listener, as when partitions are revoked. */
   async #farewell(signal: AbortSignal): Promise<void> {
     const partitions = this.assignment();
-    if (this.#isAutoCommitting()) await this.#commits?.commitProcessed({ signal });
+    await this.#commitProcessed({ signal });
     if (this.#member !== undefined && partitions.length > 0) await this.#listener.onPartitionsRevoked?.(partitions);
   }
 
@@ -565,10 +500,10 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
       options: this.#options,
       lane: this.#groupLane,
       topics: () => this.#topics,
-      topicsKnown: () => this.#topicsKnown,
-      install: (partitions, term) => this.#install(partitions, term),
-      giveUp: (lost) => this.#giveUp(lost),
-      endAssignment: () => this.#endAssignment(),
+      topicsKnown: () => this.#interest.known,
+      install: (partitions, term) => this.#rebalances.install(partitions, term),
+      giveUp: (isLost) => this.#rebalances.giveUp(isLost),
+      endAssignment: () => this.#rebalances.end(),
       onReaderNeeded: () => this.#reading.interrupt(),
       onFatal: (error) => this.#reading.fail(error),
       askCount: () => this.#reading.asks,
@@ -580,44 +515,11 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   #begin(): void {
     if (!this.#hasBegun) {
       this.#hasBegun = true;
-      this.#topicsKnown = this.#learnTopics(this.#topics);
+      this.#interest.follow(this.#topics);
       if (this.#options.autoCommit) this.#commits?.startAutoCommit(this.#options.autoCommitIntervalMs);
     }
     this.#starts.find();
     this.#fetcher.pump();
-  }
-
-  /** Resolves when the topics are known, or known not to be there; then it goes on looking for them in the background. */
-  async #learnTopics(topics: readonly string[]): Promise<void> {
-    if (await this.#tryTopics(topics)) return;
-    void this.#keepLooking(topics);
-  }
-
-  async #keepLooking(topics: readonly string[]): Promise<void> {
-    const { clock, random, options } = this.#cluster;
-    const backoff = { initialMs: options.retryBackoffMs, maxMs: options.retryBackoffMaxMs };
-    for (let failures = 1; topics === this.#topics && !this.#closing.signal.aborted; failures++) {
-      await delay(clock, backoffMs(backoff, failures, random()), this.#closing.signal);
-      if (this.#closing.signal.aborted || (await this.#tryTopics(topics))) return;
-    }
-  }
-
-  async #tryTopics(topics: readonly string[]): Promise<boolean> {
-    const allowAutoTopicCreation = this.#options.allowAutoCreateTopics;
-    try {
-      await this.#cluster.topics(topics, { allowAutoTopicCreation, signal: this.#closing.signal });
-    } catch (error) {
-      if (this.#closing.signal.aborted) return true;
-      if (!isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION') && !isPassingFailure(error)) {
-        this.#reading.fail(error instanceof Error ? error : new Error(String(error)));
-        return true;
-      }
-      if (error instanceof KafkaError)
-        this.#cluster.events.publish('warning', { message: 'A subscribed topic is waited for', error });
-      return false;
-    }
-    this.#fetcher.pump();
-    return true;
   }
 
   #beginRead(): void {
@@ -625,54 +527,12 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     this.#reading.begin();
   }
 
-  async #take(options: TakeOptions): Promise<PartitionState | NoRecords> {
-    const taken = await this.#reading.take(options);
-    if (taken !== 'stopped') return taken;
-    options.signal?.throwIfAborted();
-    throw new ClosedError('the consumer');
-  }
-
-  /** More for a poll that has records already; an error is left for the next poll, so that those are not lost. */
-  async #takeMore(deadlineMs: number): Promise<PartitionState | NoRecords> {
-    try {
-      return await this.#reading.take({ more: true, deadlineMs });
-    } catch {
-      return 'stopped';
-    }
-  }
-
   #isAssigned(): boolean {
     return this.#member === undefined || (this.#member.generationId >= 0 && !this.#member.needsReader);
   }
 
-  async #install(partitions: readonly TopicPartition[], term: AssignmentTerm): Promise<void> {
-    this.#assignment.replace(partitions, term, { kind: 'committed' });
-    await this.#listener.onPartitionsAssigned?.(partitions);
-  }
-
-  async #giveUp(lost: boolean): Promise<void> {
-    const partitions = lost ? this.#lost : this.assignment();
-    this.#lost = [];
-    try {
-      if (!lost && this.#isAutoCommitting())
-        await this.#commits?.commitProcessed({ timeoutMs: this.#options.maxPollIntervalMs });
-      if (partitions.length === 0) return;
-      const listener = this.#listener;
-      if (lost && listener.onPartitionsLost !== undefined) await listener.onPartitionsLost(partitions);
-      else await listener.onPartitionsRevoked?.(partitions);
-    } finally {
-      this.#assignment.end();
-    }
-  }
-
-  #endAssignment(): void {
-    this.#lost = this.assignment();
-    this.#assignment.end();
-    this.#reading.interrupt();
-  }
-
-  #isAutoCommitting(): boolean {
-    return this.#options.autoCommit && this.#commits !== undefined;
+  async #commitProcessed(options: CallOptions): Promise<void> {
+    if (this.#options.autoCommit) await this.#commits?.commitProcessed(options);
   }
 
   #firstStart(): StartingPoint {
@@ -709,54 +569,6 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     const offsets = commits.handedOut();
     this.#reading.settleInHand();
     return commits.commit(offsets, term, options);
-  }
-
-  #offsetsOf(what: Committable): { readonly offsets: OffsetToCommit[]; readonly term: AssignmentTerm | undefined } {
-    if (what instanceof ConsumerRecord) return this.#offsetsOfRead([what]);
-    if (what instanceof ConsumerBatch) return this.#offsetsOfRead(what.records.slice(-1));
-    return isRecords(what) ? this.#offsetsOfRead(what) : this.#offsetsGiven(what);
-  }
-
-  #offsetsOfRead(records: readonly ConsumerRecord<unknown, unknown>[]): {
-    offsets: OffsetToCommit[];
-    term: AssignmentTerm | undefined;
-  } {
-    const latest = new Map<PartitionState, ConsumerRecord<unknown, unknown>>();
-    for (const record of records) {
-      const state = stateOf(record);
-      if (state.term.ended || state.dropped || this.#assignment.get(state.topic, state.partition) !== state) {
-        throw notOwned(`${state.topic}-${state.partition} was read in an assignment that has ended`);
-      }
-      const before = latest.get(state);
-      if (before === undefined || before.offset < record.offset) latest.set(state, record);
-    }
-    const offsets = [...latest.values()].map((record) => ({
-      topic: record.topic,
-      partition: record.partition,
-      offset: record.offset + 1n,
-      leaderEpoch: record.leaderEpoch,
-      metadata: '',
-    }));
-    return { offsets, term: [...latest.keys()][0]?.term };
-  }
-
-  #offsetsGiven(given: readonly OffsetAndMetadata[]): { offsets: OffsetToCommit[]; term: AssignmentTerm | undefined } {
-    let term: AssignmentTerm | undefined;
-    const offsets = given.map(({ topic, partition, offset, metadata = '' }) => {
-      const parsed = parseInt64(offset);
-      if (parsed === undefined || parsed < 0n) {
-        throw new UsageError(
-          `Cannot commit offset ${quote(offset)} of ${quote(topic)}-${quote(partition)}: give an offset from 0`,
-          { code: 'INVALID_ARGUMENT' },
-        );
-      }
-      const state = this.#assignment.get(topic, partition);
-      if (state === undefined && this.#member !== undefined)
-        throw notOwned(`${topic}-${partition} is not assigned to this consumer`);
-      term ??= state?.term;
-      return { topic, partition, offset: parsed, leaderEpoch: -1, metadata };
-    });
-    return { offsets, term };
   }
 
   #seekTo(partitions: TopicPartition | readonly TopicPartition[], start: StartingPoint): void {
@@ -816,20 +628,6 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     // A listener that runs because of close() may still commit.
     if (this.#closing.signal.aborted) throw new ClosedError('the consumer');
   }
-}
-
-function isRecords(
-  items: readonly ConsumerRecord<unknown, unknown>[] | readonly OffsetAndMetadata[],
-): items is readonly ConsumerRecord<unknown, unknown>[] {
-  return items[0] instanceof ConsumerRecord;
-}
-
-function isCovered(state: PartitionState, offsets: readonly OffsetToCommit[]): boolean {
-  const { position } = state;
-  return offsets.some(
-    ({ topic, partition, offset }) =>
-      topic === state.topic && partition === state.partition && position !== undefined && offset >= position,
-  );
 }
 
 function timestampOf(timestampMs: number): bigint {

@@ -536,6 +536,29 @@ describe('Consumer in a group', () => {
     await kafka.run(consumer.close());
   });
 
+  it('sends nothing of a commit that still waited for its turn when the assignment ended', async () => {
+    const kafka = new FakeKafka();
+    kafka.append(0, ['a', 'b']);
+    const consumer = subscribed(kafka, { autoCommit: false });
+    const records = await kafka.run(consumer.poll());
+    let release: () => void = () => undefined;
+    kafka.intercept = (request) => {
+      if (request.api !== 'OffsetCommit') return undefined;
+      return new Promise((resolve) => (release = () => resolve({ topics: [] })));
+    };
+    const first = consumer.commit(records);
+    const second = assert.rejects(consumer.commit(records), hasCode('PARTITION_NOT_OWNED'));
+    await settle();
+    kafka.heartbeatCode = codes.UNKNOWN_MEMBER_ID;
+    await kafka.clock.advance(4000);
+    release();
+    await kafka.run(first);
+    await kafka.run(second);
+    assert.equal(kafka.brokers.count('OffsetCommit'), 1);
+    kafka.intercept = () => undefined;
+    await kafka.run(consumer.close());
+  });
+
   it('rejoins when the coordinator refuses a commit, and says that the partition is not owned', async () => {
     const kafka = new FakeKafka();
     kafka.append(0, ['a']);

@@ -1,0 +1,98 @@
+import { UsageError } from '../errors/kafka-error.ts';
+import type { TopicPartition } from '../model/topic-partition.ts';
+import { parseInt64, type Int64Input } from '../util/int64.ts';
+import { quote } from '../util/option-rules.ts';
+import type { Assignment } from './assignment.ts';
+import { notOwned } from './commits.ts';
+import { ConsumerBatch, stateOf } from './consumer-batch.ts';
+import { ConsumerRecord } from './consumer-record.ts';
+import type { OffsetToCommit } from './offset-client.ts';
+import type { AssignmentTerm, PartitionState } from './partition-state.ts';
+
+/** The next offset to read of a partition. */
+export interface PartitionOffset extends TopicPartition {
+  readonly offset: Int64Input;
+}
+
+/** An offset to commit, with a note of the caller's. */
+export interface OffsetAndMetadata extends PartitionOffset {
+  readonly metadata?: string | undefined;
+}
+
+/** What {@link Consumer.commit} takes: something that was read, or offsets. */
+export type Committable =
+  | ConsumerRecord<unknown, unknown>
+  | ConsumerBatch<unknown, unknown>
+  | readonly ConsumerRecord<unknown, unknown>[]
+  | readonly OffsetAndMetadata[];
+
+/** Offsets to commit, and the assignment that they come from; undefined where they come from none. */
+export interface OffsetsOfTerm {
+  readonly offsets: OffsetToCommit[];
+  readonly term: AssignmentTerm | undefined;
+}
+
+/**
+ * The offsets that a caller means.
+ *
+ * @param inGroup whether only assigned partitions may be committed, as for a member of a group
+ * @throws UsageError PARTITION_NOT_OWNED, INVALID_ARGUMENT
+ */
+export function offsetsOf(what: Committable, assignment: Assignment, inGroup: boolean): OffsetsOfTerm {
+  if (what instanceof ConsumerRecord) return offsetsOfRead([what], assignment);
+  if (what instanceof ConsumerBatch) return offsetsOfRead(what.records.slice(-1), assignment);
+  return isRecords(what) ? offsetsOfRead(what, assignment) : offsetsGiven(what, assignment, inGroup);
+}
+
+/** Whether these offsets take in all that was handed out of the partition. */
+export function isCovered(state: PartitionState, offsets: readonly OffsetToCommit[]): boolean {
+  const { position } = state;
+  return offsets.some(
+    ({ topic, partition, offset }) =>
+      topic === state.topic && partition === state.partition && position !== undefined && offset >= position,
+  );
+}
+
+function isRecords(
+  items: readonly ConsumerRecord<unknown, unknown>[] | readonly OffsetAndMetadata[],
+): items is readonly ConsumerRecord<unknown, unknown>[] {
+  return items[0] instanceof ConsumerRecord;
+}
+
+function offsetsOfRead(records: readonly ConsumerRecord<unknown, unknown>[], assignment: Assignment): OffsetsOfTerm {
+  const latest = new Map<PartitionState, ConsumerRecord<unknown, unknown>>();
+  for (const record of records) {
+    const state = stateOf(record);
+    if (state.term.ended || state.dropped || assignment.get(state.topic, state.partition) !== state) {
+      throw notOwned(`${state.topic}-${state.partition} was read in an assignment that has ended`);
+    }
+    const before = latest.get(state);
+    if (before === undefined || before.offset < record.offset) latest.set(state, record);
+  }
+  const offsets = [...latest.values()].map((record) => ({
+    topic: record.topic,
+    partition: record.partition,
+    offset: record.offset + 1n,
+    leaderEpoch: record.leaderEpoch,
+    metadata: '',
+  }));
+  return { offsets, term: [...latest.keys()][0]?.term };
+}
+
+function offsetsGiven(given: readonly OffsetAndMetadata[], assignment: Assignment, inGroup: boolean): OffsetsOfTerm {
+  let term: AssignmentTerm | undefined;
+  const offsets = given.map(({ topic, partition, offset, metadata = '' }) => {
+    const parsed = parseInt64(offset);
+    if (parsed === undefined || parsed < 0n) {
+      throw new UsageError(
+        `Cannot commit offset ${quote(offset)} of ${quote(topic)}-${quote(partition)}: give an offset from 0`,
+        { code: 'INVALID_ARGUMENT' },
+      );
+    }
+    const state = assignment.get(topic, partition);
+    if (state === undefined && inGroup) throw notOwned(`${topic}-${partition} is not assigned to this consumer`);
+    term ??= state?.term;
+    return { topic, partition, offset: parsed, leaderEpoch: -1, metadata };
+  });
+  return { offsets, term };
+}

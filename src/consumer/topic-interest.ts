@@ -1,0 +1,68 @@
+import type { Cluster } from '../cluster/cluster.ts';
+import { isKafkaError, KafkaError } from '../errors/kafka-error.ts';
+import { backoffMs } from '../util/backoff.ts';
+import { delay } from '../util/delay.ts';
+import { isPassingFailure } from './offset-client.ts';
+
+/** What the interest in topics needs of its consumer. */
+export interface TopicInterestParts {
+  readonly cluster: Cluster;
+  readonly allowAutoTopicCreation: boolean;
+  readonly signal: AbortSignal;
+  /** All of the topics are in the metadata. */
+  readonly onKnown: () => void;
+  readonly onFatal: (error: Error) => void;
+}
+
+/** Sees to it that the metadata of the consumer's topics is there, and waits for topics that do not exist. */
+export class TopicInterest {
+  readonly #parts: TopicInterestParts;
+  #topics: readonly string[] = [];
+  #known: Promise<void> = Promise.resolve();
+
+  constructor(parts: TopicInterestParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when the topics are known, or known not to be there; never rejects. */
+  get known(): Promise<void> {
+    return this.#known;
+  }
+
+  /** These topics count from now on, instead of those before. */
+  follow(topics: readonly string[]): void {
+    this.#topics = topics;
+    this.#known = this.#learn(topics);
+  }
+
+  async #learn(topics: readonly string[]): Promise<void> {
+    if (!(await this.#try(topics))) void this.#keepTrying(topics);
+  }
+
+  async #keepTrying(topics: readonly string[]): Promise<void> {
+    const { cluster, signal } = this.#parts;
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = cluster.options;
+    for (let failures = 1; topics === this.#topics && !signal.aborted; failures++) {
+      await delay(cluster.clock, backoffMs({ initialMs, maxMs }, failures, cluster.random()), signal);
+      if (signal.aborted || (await this.#try(topics))) return;
+    }
+  }
+
+  /** True if there is no use in trying again. */
+  async #try(topics: readonly string[]): Promise<boolean> {
+    const { cluster, allowAutoTopicCreation, signal, onKnown, onFatal } = this.#parts;
+    try {
+      await cluster.topics(topics, { allowAutoTopicCreation, signal });
+    } catch (error) {
+      if (signal.aborted) return true;
+      if (!isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION') && !isPassingFailure(error)) {
+        onFatal(error instanceof Error ? error : new Error(String(error)));
+        return true;
+      }
+      if (error instanceof KafkaError) cluster.events.publish('warning', { message: 'A topic is waited for', error });
+      return false;
+    }
+    onKnown();
+    return true;
+  }
+}
