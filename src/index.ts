@@ -153,7 +153,17 @@ export type {
 } from './consumer/options.ts';
 export type { CommittedOffset } from './consumer/offset-client.ts';
 export type { RecordsOptions } from './consumer/read-loops.ts';
-export * from './errors/index.ts';
+export { AdminError, type SettledItem } from './errors/admin-error.ts';
+export { BrokerError } from './errors/broker-error.ts';
+export {
+  brokerErrorByNumber,
+  brokerErrorCodes,
+  type BrokerErrorCode,
+  type BrokerErrorName,
+} from './errors/broker-error-codes.ts';
+export * from './errors/error-codes.ts';
+export * from './errors/kafka-error.ts';
+export * from './errors/send-error.ts';
 export type { ClientEventName, ClientEvents } from './instrumentation/events.ts';
 export type { Logger } from './instrumentation/log-events.ts';
 export type { HeadersInput, HeaderValue, ProducerRecord } from './model/producer-record.ts';

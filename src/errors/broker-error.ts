@@ -35,7 +35,9 @@ export function brokerError(errorCode: number, doing: string, brokerMessage?: st
   const known = brokerErrorByNumber(errorCode);
   const name: BrokerErrorName = known?.name ?? 'UNKNOWN_SERVER_ERROR';
   const label = known === undefined ? `an error code unknown to this release, ${errorCode}` : name;
-  const message = brokerMessage ? `${doing}: ${brokerMessage} (${label})` : `${doing}: the broker answered ${label}`;
+  const message = brokerMessage
+    ? `${doing}: ${brokerMessage.replace(/\.$/, '')} (${label})`
+    : `${doing}: the broker answered ${label}`;
   const details = { code: name, retriable: known?.retriable ?? false };
   if (authorizationErrors.has(name)) return new AuthorizationError(message, details);
   if (authenticationErrors.has(name)) return new AuthenticationError(message, details);

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { EventPublisher } from './event-publisher.ts';
 import type { ClientEventName, ClientEvents } from './events.ts';
 
@@ -49,7 +50,7 @@ export function logEvents(publisher: EventPublisher, logger: Logger): void {
 }
 
 function logOne<Name extends ClientEventName>(publisher: EventPublisher, logger: Logger, name: Name): void {
-  const line = lines[name] as Line<Name> | undefined;
+  const line = lines[name];
   if (line === undefined) return;
   const [level, words] = line;
   publisher.on(name, (payload) => logger[level](words(payload)));
@@ -66,5 +67,5 @@ function partition(event: { readonly topic: string; readonly partition: number }
 
 function because(error: unknown): string {
   if (error === undefined) return '';
-  return `: ${error instanceof Error ? error.message : String(error)}`;
+  return `: ${error instanceof Error ? error.message : inspect(error)}`;
 }

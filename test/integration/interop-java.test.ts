@@ -10,7 +10,15 @@ const codecs: readonly CompressionName[] = ['none', 'gzip', 'snappy', 'lz4', 'zs
 const rows = [
   { headers: [['source', 'web']], key: 'k-1', value: 'plain' },
   { headers: [], key: null, value: 'no key' },
-  { headers: [['a', '1'], ['a', '2'], ['ünï', '値']], key: 'schlüssel', value: 'wert ✓' },
+  {
+    headers: [
+      ['a', '1'],
+      ['a', '2'],
+      ['ünï', '値'],
+    ],
+    key: 'schlüssel',
+    value: 'wert ✓',
+  },
   { headers: [], key: 'tombstone', value: null },
   { headers: [['long', 'x'.repeat(300)]], key: 'k'.repeat(200), value: 'compress me '.repeat(500) },
 ] as const;
@@ -23,7 +31,9 @@ for (const version of ['4.3.1', '3.9.1']) {
 
   describe(`The Java console tools on Kafka ${version}`, { skip: kafka.skip }, () => {
     // 4.2 renamed the options of the console tools (KIP-1147).
-    const [readerProperty, formatterProperty] = version.startsWith('3.') ? ['--property', '--property'] : ['--reader-property', '--formatter-property'];
+    const [readerProperty, formatterProperty] = version.startsWith('3.')
+      ? ['--property', '--property']
+      : ['--reader-property', '--formatter-property'];
     let client: Kafka;
 
     before(() => {
@@ -38,11 +48,22 @@ for (const version of ['4.3.1', '3.9.1']) {
         const producer = client.producer({ compression });
         await producer.send(rows.map((row) => ({ topic, key: row.key, value: row.value, headers: row.headers })));
 
-        const printed = ['print.headers', 'print.key', 'print.value'].flatMap((name) => [formatterProperty, `${name}=true`]);
+        const printed = ['print.headers', 'print.key', 'print.value'].flatMap((name) => [
+          formatterProperty,
+          `${name}=true`,
+        ]);
         const read = await kafka.tool('console-consumer', [
           ...['--bootstrap-server', '{bootstrap}', '--topic', topic, '--from-beginning'],
           ...['--max-messages', String(rows.length), '--timeout-ms', '30000'],
-          ...[...printed, formatterProperty, 'null.literal=NULL', formatterProperty, 'key.separator=|', formatterProperty, 'headers.separator=,'],
+          ...[
+            ...printed,
+            formatterProperty,
+            'null.literal=NULL',
+            formatterProperty,
+            'key.separator=|',
+            formatterProperty,
+            'headers.separator=,',
+          ],
         ]);
         const expected = rows.map((row) => `${headersText(row.headers)}|${row.key ?? 'NULL'}|${row.value ?? 'NULL'}`);
         const lines = read.stdout.split('\n').filter((line) => expected.includes(line));
@@ -52,8 +73,14 @@ for (const version of ['4.3.1', '3.9.1']) {
       it(`write with ${compression} what the consumer reads: headers, null keys, null values`, async () => {
         const topic = `from-java-${compression}-${randomUUID()}`;
         await client.admin().createTopics({ topic, partitions: 1, replicationFactor: 1 });
-        const input = rows.map((row) => `${row.headers.length === 0 ? 'NULL' : headersText(row.headers)}\t${row.key ?? 'NULL'}\t${row.value ?? 'NULL'}\n`);
-        const properties = ['parse.key=true', 'parse.headers=true', 'null.marker=NULL'].flatMap((property) => [readerProperty, property]);
+        const input = rows.map(
+          (row) =>
+            `${row.headers.length === 0 ? 'NULL' : headersText(row.headers)}\t${row.key ?? 'NULL'}\t${row.value ?? 'NULL'}\n`,
+        );
+        const properties = ['parse.key=true', 'parse.headers=true', 'null.marker=NULL'].flatMap((property) => [
+          readerProperty,
+          property,
+        ]);
         const written = await kafka.tool(
           'console-producer',
           ['--bootstrap-server', '{bootstrap}', '--topic', topic, '--compression-codec', compression, ...properties],

@@ -26,7 +26,6 @@ describe('kavka', () => {
       'SendManyError',
       'TimeoutError',
       'UsageError',
-      'brokerError',
       'brokerErrorByNumber',
       'brokerErrorCodes',
       'bytes',

@@ -17,7 +17,7 @@ import {
 
 describe('brokerError', () => {
   it("keeps Kafka's name, the broker's words and its advice", () => {
-    const error = brokerError(brokerErrorCodes.TOPIC_ALREADY_EXISTS, 'Cannot create topic "a"', 'it is there');
+    const error = brokerError(brokerErrorCodes.TOPIC_ALREADY_EXISTS, 'Cannot create topic "a"', 'it is there.');
     assert.ok(error instanceof BrokerError);
     assert.equal(error.code, 'TOPIC_ALREADY_EXISTS');
     assert.equal(error.retriable, false);

@@ -40,7 +40,7 @@ describe('serdes', () => {
   it('every built-in serde keeps null, a tombstone, and takes undefined for it', () => {
     for (const serde of [bytes, string, json(), json(positive), int16, int32, int64, float32, float64]) {
       assert.equal(roundTrip(serde, null), null);
-      assert.equal((serde).serialize(undefined, context), null);
+      assert.equal(serde.serialize(undefined, context), null);
     }
   });
 
