@@ -305,7 +305,7 @@ export class Accumulator {
       this.#complete(queue);
       batch = undefined;
     }
-    if (this.#memory.isFull && !this.#fitsWithout(batch, key, value, headers)) return false;
+    if (this.#memory.isFull) return false;
     if (batch?.builder?.append(timestampMs, key, value, headers) === false) {
       this.#complete(queue);
       batch = undefined;
@@ -331,18 +331,6 @@ export class Accumulator {
     }
     if (key === null) queue.topic.sticky.count(builder.lastRecordBytes);
     return true;
-  }
-
-  /** Whether the record fits into memory that its batch has taken already. */
-  #fitsWithout(
-    batch: ProducerBatch | undefined,
-    key: Serialized,
-    value: Serialized,
-    headers: readonly RecordHeader[] | undefined,
-  ): boolean {
-    if (batch?.builder === undefined) return false;
-    const room = batch.builder.capacityBytes - batch.builder.sizeBytes;
-    return recordSizeBound(key, value, headers, room) <= room;
   }
 
   #complete(queue: PartitionQueue): void {
@@ -484,7 +472,9 @@ export class Accumulator {
         this.#refuseTooLarge(held.topic, held.key, held.value, held.headers);
         held.partition = this.#choose(held.topic, held.record, held.key);
       }
-      if (this.#waiting.length > 0 || !this.#putHeld(held)) this.#waiting.push(held);
+      if (this.#waiting.length === 0 && this.#putHeld(held)) return;
+      this.#waiting.push(held);
+      this.#sender?.schedule();
     } catch (error) {
       this.#rejectHeld(held, () => refusal(held.record, error));
     }
@@ -626,6 +616,8 @@ export class Accumulator {
     topic.topicId = metadata.topicId;
     this.#update(topic, metadata, snapshot);
     this.#release(topic);
+    // What was held has given its memory back, perhaps after the first ones found it full.
+    this.handleMemory();
   }
 
   #update(topic: TopicQueue, metadata: TopicMetadata, snapshot: MetadataSnapshot): void {

@@ -1,4 +1,4 @@
-import type { Connection } from '../network/connection.ts';
+import type { Connection } from '../cluster/connection.ts';
 import type { PartitionQueue } from './partition-queue.ts';
 
 /** A session may end while requests are under way: another connection is taken before that. */

@@ -18,7 +18,7 @@ export interface SequencedBatch {
   attempts: number;
   /** Whether an attempt ended without an answer that rules out that the batch was written. */
   maybeWritten: boolean;
-  /** Its place among the batches of its partition. */
+  /** Its place among the batches of its partition that were sent; -1 until it is sent for the first time. */
   order: number;
   /** Whether its sends have been told how it ended; it may still be in flight. */
   settled: boolean;
@@ -44,6 +44,8 @@ export interface PartitionMachineOptions {
   readonly backoffMs: (failures: number) => number;
 }
 
+/** How many batches of a producer a partition recognizes when they come again. */
+const rememberedBatches = 5;
 const maxSequence = 0x7fff_ffff;
 const maxEpoch = 0x7fff;
 const nobody: ProducerIdentity = { producerId: -1n, producerEpoch: -1 };
@@ -119,7 +121,6 @@ export class PartitionMachine<Batch extends SequencedBatch> {
 
   /** A batch is complete and joins the end. */
   add(batch: Batch): void {
-    batch.order = this.#nextOrder++;
     this.#waiting.push(batch);
   }
 
@@ -133,7 +134,7 @@ export class PartitionMachine<Batch extends SequencedBatch> {
     if (this.#returned.length > 0 || this.#needsNewEpoch || this.#leaderMoving || nowMs < this.#retryAtMs) return false;
     if (this.needsIdentity) return false;
     const limit = this.#options.idempotent && !this.#acknowledged ? 1 : this.#options.maxInFlight;
-    return this.#inFlight.length < limit;
+    return this.#inFlight.length < limit && !this.#wouldBeForgotten();
   }
 
   /** The batch that goes next. */
@@ -146,6 +147,7 @@ export class PartitionMachine<Batch extends SequencedBatch> {
     const batch = this.#waiting.shift();
     if (batch === undefined) return undefined;
     batch.attempts++;
+    if (batch.order < 0) batch.order = this.#nextOrder++;
     if (this.#options.idempotent && batch.baseSequence < 0) {
       batch.producerId = this.#identity.producerId;
       batch.producerEpoch = this.#identity.producerEpoch;
@@ -191,8 +193,9 @@ export class PartitionMachine<Batch extends SequencedBatch> {
     };
     for (const batch of this.#inFlight) if (!batch.settled) keep(batch);
     this.#returned = this.#returned.filter(keep);
-    this.#waiting = this.#waiting.filter(keep);
     given.sort((a, b) => a.order - b.order);
+    // What waits comes after all that is in flight or has come back.
+    this.#waiting = this.#waiting.filter(keep);
     // The last one first: only the newest sequence numbers can be given back.
     for (let at = given.length - 1; at >= 0; at--) {
       const batch = given[at];
@@ -247,6 +250,19 @@ export class PartitionMachine<Batch extends SequencedBatch> {
     if (this.#returned.length === 0) this.#retryAtMs = nowMs + this.#options.backoffMs(++this.#failures);
     this.#returned.push(batch);
     return 'retry';
+  }
+
+  /**
+   * Whether another batch would push one that is still in flight out of what the partition remembers.
+   *
+   * Walkthrough: 1. batch 2 is written, but its answer says REQUEST_TIMED_OUT; 2. it is sent again, 7 to 10 with it; 3. its second
+   * attempt is turned away before anything is looked at (NOT_ENOUGH_REPLICAS), 7 to 10 are written, since 2 to 6 had been; 4. its
+   * third attempt is a duplicate that the partition does not recognize any more, a gap as it seems, and a new epoch would double it.
+   */
+  #wouldBeForgotten(): boolean {
+    const next = this.#waiting[0];
+    if (!this.#options.idempotent || (next !== undefined && next.order >= 0)) return false;
+    return this.#inFlight.some((batch) => !batch.settled && this.#nextOrder - batch.order >= rememberedBatches);
   }
 
   /** Whether every batch before this one has been answered well or given up. */

@@ -55,7 +55,7 @@ export class ProducerBatch implements SequencedBatch {
   baseSequence = -1;
   attempts = 0;
   maybeWritten = false;
-  order = 0;
+  order = -1;
   settled = false;
 
   readonly #targets: (ResolveSend | OnDelivery | undefined)[] = [];

@@ -1,8 +1,8 @@
 import type { ProducerCluster } from './producer-cluster.ts';
 import { AuthenticationError, KafkaError, UsageError } from '../errors/kafka-error.ts';
 import type { SendError } from '../errors/send-error.ts';
-import type { Connection } from '../network/connection.ts';
-import { chooseVersion } from '../network/version-rules.ts';
+import type { Connection } from '../cluster/connection.ts';
+import { chooseVersion } from '../cluster/connection.ts';
 import { Produce, type ProduceResponse } from '../protocol/generated/produce.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock, TimerHandle } from '../util/clock.ts';
@@ -268,8 +268,7 @@ export class Sender {
 
   #handleResponse(lane: BrokerLane, sent: readonly SentBatch[], response: ProduceResponse | undefined): void {
     const answers = response === undefined ? sent.map(unanswered) : readAnswers(sent, response);
-    if (response !== undefined) this.#learnLeaders(answers, response);
-    this.#handleAnswers(lane, answers);
+    this.#handleAnswers(lane, answers, response);
   }
 
   #handleLost(lane: BrokerLane, sent: readonly SentBatch[], reason: unknown): void {
@@ -282,7 +281,7 @@ export class Sender {
     this.#handleAnswers(lane, isHopeless ? answers.map((answer) => ({ ...answer, verdict: 'refused' })) : answers);
   }
 
-  #handleAnswers(lane: BrokerLane, answers: readonly BatchAnswer[]): void {
+  #handleAnswers(lane: BrokerLane, answers: readonly BatchAnswer[], response?: ProduceResponse): void {
     const nowMs = this.#clock.nowMs();
     lane.inFlight--;
     let isStale = false;
@@ -292,6 +291,8 @@ export class Sender {
       if (answer.error !== undefined) hasFailed = true;
       if (answer.staleMetadata && answer.leader === undefined) isStale = true;
     }
+    // After the answers: the batches that came back move with their partitions, and need not wait for the end of a pause.
+    if (response !== undefined) this.#learnLeaders(answers, response);
     if (isStale) this.#cluster.refreshSoon();
     this.#hooks.handleMemory();
     this.#drain(lane, nowMs);

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { UsageError } from '../../../src/errors/kafka-error.ts';
+import { resolveProducerOptions, type ProducerOptions } from '../../../src/producer/options.ts';
+
+const resolve = (options?: ProducerOptions): ReturnType<typeof resolveProducerOptions<never, never>> =>
+  resolveProducerOptions(options as never, 30_000);
+
+function refused(options: unknown, code: string, message: RegExp): void {
+  assert.throws(
+    () => resolve(options as ProducerOptions),
+    (error: unknown) => {
+      assert.ok(error instanceof UsageError);
+      assert.equal(error.code, code);
+      assert.match(error.message, message);
+      return true;
+    },
+  );
+}
+
+describe('resolveProducerOptions', () => {
+  it('resolveProducerOptions has the safe defaults', () => {
+    const options = resolve();
+    assert.equal(options.acks, -1);
+    assert.equal(options.idempotence, true);
+    assert.equal(options.maxInFlightRequests, 5);
+    assert.equal(options.maxBlockMs, options.deliveryTimeoutMs);
+    assert.ok(options.batchSizeBytes <= options.maxRequestBytes);
+    assert.ok(Object.isFrozen(options));
+  });
+
+  it('resolveProducerOptions turns idempotence off for acks 0 and 1, and refuses it there if it is asked for', () => {
+    for (const acks of [0, 1] as const) {
+      assert.equal(resolve({ acks }).idempotence, false);
+      refused({ acks, idempotence: true }, 'INVALID_OPTION', /acks . with idempotence/);
+    }
+    assert.equal(resolve({ acks: 'all' }).idempotence, true);
+    assert.equal(resolve({ acks: -1, idempotence: false }).idempotence, false);
+  });
+
+  it('resolveProducerOptions refuses more than five in flight with idempotence only', () => {
+    refused({ maxInFlightRequests: 9 }, 'INVALID_OPTION', /maxInFlightRequests 9/);
+    assert.equal(resolve({ maxInFlightRequests: 9, idempotence: false }).maxInFlightRequests, 9);
+    assert.equal(resolve({ maxInFlightRequests: 9, acks: 1 }).maxInFlightRequests, 9);
+  });
+
+  it('resolveProducerOptions keeps the limits in an order that can work', () => {
+    assert.equal(resolve({ maxRequestBytes: 5000 }).batchSizeBytes, 5000);
+    refused({ batchSizeBytes: 2_000_000 }, 'INVALID_OPTION', /must not be above maxRequestBytes, which is 1048576/);
+    assert.equal(resolve({ batchSizeBytes: 2_000_000, maxRequestBytes: 3_000_000 }).batchSizeBytes, 2_000_000);
+    refused({ bufferMemoryBytes: 1000 }, 'INVALID_OPTION', /must not be below maxRequestBytes/);
+    refused({ deliveryTimeoutMs: 1000 }, 'INVALID_OPTION', /lingerMs plus requestTimeoutMs, which is 30000/);
+    refused({ deliveryTimeoutMs: 30_050, lingerMs: 100 }, 'INVALID_OPTION', /30100/);
+  });
+
+  it('resolveProducerOptions takes a compression level only where the codec has it', () => {
+    assert.equal(resolve({ compression: 'zstd', compressionLevel: 19 }).compressionLevel, 19);
+    refused({ compression: 'gzip', compressionLevel: 12 }, 'INVALID_OPTION', /from 1 to 9/);
+    refused({ compression: 'snappy', compressionLevel: 1 }, 'INVALID_OPTION', /has no levels/);
+    refused({ compressionLevel: 1 }, 'INVALID_OPTION', /"none" has no levels/);
+  });
+
+  it('resolveProducerOptions refuses what it does not know, with the nearest name, and what is not there yet', () => {
+    refused({ linger: 5 }, 'UNKNOWN_OPTION', /did you mean lingerMs/);
+    refused({ idempotent: true }, 'UNKNOWN_OPTION', /use idempotence/);
+    refused({ 'batch.size': 5 }, 'UNKNOWN_OPTION', /use batchSizeBytes/);
+    for (const name of ['transactionalId', 'transactionTimeoutMs', 'interceptors', 'topics']) {
+      refused({ [name]: 'x' }, 'UNKNOWN_OPTION', /not there yet/);
+    }
+  });
+
+  it('resolveProducerOptions refuses values outside of their range, naming option and range', () => {
+    const bad: Record<string, unknown> = {
+      acks: 2,
+      idempotence: 'yes',
+      compression: 'brotli',
+      compressionLevel: 1.5,
+      batchSizeBytes: 0,
+      lingerMs: -1,
+      bufferMemoryBytes: -1,
+      maxBlockMs: '5',
+      maxWaitingSends: -1,
+      maxRequestBytes: 0,
+      maxInFlightRequests: 0,
+      deliveryTimeoutMs: 0,
+      partitioner: 'sticky',
+      key: () => 'x',
+      value: {},
+    };
+    for (const [name, value] of Object.entries(bad))
+      refused({ [name]: value }, 'INVALID_OPTION', new RegExp(`Cannot use ${name} .*must be`));
+    refused('x', 'INVALID_OPTION', /must be an object/);
+  });
+});
