@@ -142,7 +142,7 @@ export type {
 } from './consumer/consumer.ts';
 export { Consumer } from './consumer/consumer.ts';
 export type { ConsumerBatch, PollResult } from './consumer/consumer-batch.ts';
-export type { ConsumerRecord, TimestampType } from './consumer/consumer-record.ts';
+export type { ConsumerRecord, ForwardedRecord, TimestampType } from './consumer/consumer-record.ts';
 export type {
   AutoOffsetReset,
   ConsumerOptions,

@@ -91,7 +91,10 @@ describe('GroupMachine under random schedules', () => {
         );
         rebalances += coordinator.generation;
       }),
-      { numRuns: 150, ...(process.env['SEED'] === undefined ? {} : { seed: Number(process.env['SEED']) }) },
+      {
+        numRuns: Number(process.env['RUNS'] ?? 150),
+        ...(process.env['SEED'] === undefined ? {} : { seed: Number(process.env['SEED']) }),
+      },
     );
     assert.ok(rebalances > 300, `the schedules made only ${rebalances} generations`);
   });

@@ -1,0 +1,59 @@
+/**
+ * The scenarios of `npm test` at their full length, one after the other; each prints its seed, and `SEED=` repeats it.
+ *
+ *     npm run soak              npm run soak -- producer
+ */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+interface Scenario {
+  readonly name: string;
+  readonly what: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const scenarios: readonly Scenario[] = [
+  { name: 'decoders', what: 'a million mutated messages, every truncation', args: ['tools/fuzz.ts'], env: {} },
+  {
+    name: 'batches',
+    what: 'a million mutated record batches',
+    args: ['--test', 'test/unit/protocol/records/mutated-batches.test.ts'],
+    env: { FUZZ_INPUTS: '1000000' },
+  },
+  {
+    name: 'producer',
+    what: 'random schedules of answers, failures and leader moves',
+    args: ['--test', 'test/unit/producer/producer.test.ts'],
+    env: { RUNS: '3000' },
+  },
+  {
+    name: 'group',
+    what: 'random schedules of members and coordinators',
+    args: ['--test', 'test/unit/consumer/group/group-schedules.test.ts'],
+    env: { RUNS: '5000' },
+  },
+];
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const wanted = process.argv.slice(2);
+const chosen = scenarios.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+if (chosen.length === 0) {
+  console.error(`Cannot run ${wanted.join(', ')}: scenarios are ${scenarios.map(({ name }) => name).join(', ')}`);
+  process.exitCode = 2;
+}
+
+let failed = 0;
+for (const { name, what, args, env } of chosen) {
+  console.log(`\n${name}: ${what}`);
+  const begin = performance.now();
+  const { status } = spawnSync(process.execPath, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
+  if (status !== 0) failed++;
+  console.log(`${name}: ${status === 0 ? 'passed' : 'FAILED'} (${((performance.now() - begin) / 1000).toFixed(0)} s)`);
+}
+console.log(`\n${chosen.length - failed} passed, ${failed} failed`);
+if (failed > 0) process.exitCode = 1;
