@@ -70,6 +70,7 @@ describe('public types', () => {
       'DeserializationFailure',
       'Deserializer',
       'ErrorCode',
+      'ForwardedRecord',
       'GroupDescription',
       'GroupListing',
       'GroupMember',
