@@ -1,14 +1,18 @@
 import type { Connection } from '../cluster/connection.ts';
-import type { PartitionQueue } from './partition-queue.ts';
 
 /** A session may end while requests are under way: another connection is taken before that. */
 const sessionShare = 0.85;
 
+/** What a lane keeps in its list. */
+interface Listed {
+  isListed: boolean;
+}
+
 /** What goes to one broker: its partitions with something to send, its connection, and how many requests it has not answered. */
-export class BrokerLane {
+export class BrokerLane<Queue extends Listed> {
   readonly nodeId: number;
   /** Partitions that may have something to send; each asks for its turn in this order. */
-  readonly listed: PartitionQueue[] = [];
+  readonly listed: Queue[] = [];
   inFlight = 0;
   isConnecting = false;
   /** Attempts to connect that failed in a row. */
@@ -44,7 +48,7 @@ export class BrokerLane {
     this.#retireAtMs = endsAtMs === undefined ? Infinity : nowMs + (endsAtMs - nowMs) * sessionShare;
   }
 
-  list(queue: PartitionQueue): void {
+  list(queue: Queue): void {
     if (queue.isListed) return;
     queue.isListed = true;
     this.listed.push(queue);

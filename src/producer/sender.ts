@@ -1,9 +1,9 @@
 import type { ProducerCluster } from './producer-cluster.ts';
 import { AuthenticationError, KafkaError, UsageError } from '../errors/kafka-error.ts';
 import type { SendError } from '../errors/send-error.ts';
-import type { Connection } from '../cluster/connection.ts';
-import { chooseVersion } from '../cluster/connection.ts';
+import { chooseVersion, type Connection } from '../cluster/connection.ts';
 import { Produce, type ProduceResponse } from '../protocol/generated/produce.ts';
+import { ZERO_UUID } from '../protocol/wire/uuid.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock, TimerHandle } from '../util/clock.ts';
 import type { BatchPreparation } from './batch-preparation.ts';
@@ -19,7 +19,7 @@ import { batchExpired, batchFailed, outcomeOf } from './send-errors.ts';
 // Taken at import, so that a test's fake timers, installed later, do not stop a producer that runs beside it.
 const { setImmediate } = globalThis;
 
-const unknownTopicId = 'AAAAAAAAAAAAAAAAAAAAAA';
+type Lane = BrokerLane<PartitionQueue>;
 
 /** What the sender asks of those who put records into batches. */
 export interface SenderHooks {
@@ -50,7 +50,7 @@ export class Sender {
   readonly #ids: ProducerIds;
   readonly #preparation: BatchPreparation;
   readonly #hooks: SenderHooks;
-  readonly #lanes = new Map<number, BrokerLane>();
+  readonly #lanes = new Map<number, Lane>();
   /** Partitions that have anything at all: these are looked through when time passes. */
   readonly #active = new Set<PartitionQueue>();
   readonly #abort = new AbortController();
@@ -138,7 +138,7 @@ export class Sender {
     this.#clearTimer();
   }
 
-  #laneOf(nodeId: number): BrokerLane {
+  #laneOf(nodeId: number): Lane {
     let lane = this.#lanes.get(nodeId);
     if (lane === undefined) this.#lanes.set(nodeId, (lane = new BrokerLane(nodeId)));
     return lane;
@@ -149,7 +149,7 @@ export class Sender {
     for (const lane of this.#lanes.values()) this.#drain(lane, nowMs);
   }
 
-  #drain(lane: BrokerLane, nowMs: number): void {
+  #drain(lane: Lane, nowMs: number): void {
     if (lane.listed.length === 0 || this.#abort.signal.aborted) return;
     const connection = lane.connection(nowMs);
     if (connection === undefined) return this.#connect(lane, nowMs);
@@ -162,7 +162,7 @@ export class Sender {
   }
 
   /** The batches of the next request: one of each partition that may send, up to the size of a request. */
-  #collect(lane: BrokerLane, isIdle: boolean, nowMs: number): SentBatch[] {
+  #collect(lane: Lane, isIdle: boolean, nowMs: number): SentBatch[] {
     const sent: SentBatch[] = [];
     let bytes = 0;
     for (let at = 0; at < lane.listed.length;) {
@@ -209,7 +209,7 @@ export class Sender {
     return true;
   }
 
-  #connect(lane: BrokerLane, nowMs: number): void {
+  #connect(lane: Lane, nowMs: number): void {
     if (!lane.mayConnect(nowMs)) return;
     lane.isConnecting = true;
     const { signal } = this.#abort;
@@ -227,7 +227,7 @@ export class Sender {
     );
   }
 
-  #handleUnreachable(lane: BrokerLane, reason: unknown): void {
+  #handleUnreachable(lane: Lane, reason: unknown): void {
     const error = toKafkaError(reason);
     const { retryBackoffMs, retryBackoffMaxMs } = this.#cluster.options;
     const policy = { initialMs: retryBackoffMs, maxMs: retryBackoffMaxMs };
@@ -239,7 +239,7 @@ export class Sender {
     this.#setTimer();
   }
 
-  #giveUpLane(lane: BrokerLane, error: KafkaError): void {
+  #giveUpLane(lane: Lane, error: KafkaError): void {
     for (const queue of [...lane.listed]) {
       const { topic, partition } = queue;
       this.giveUp(queue, (batch) => batchFailed(topic.name, partition, outcomeOf(batch), error));
@@ -247,10 +247,10 @@ export class Sender {
     this.#hooks.handleMemory();
   }
 
-  #post(lane: BrokerLane, connection: Connection, sent: readonly SentBatch[]): void {
+  #post(lane: Lane, connection: Connection, sent: readonly SentBatch[]): void {
     const { acks, compression } = this.#options;
     lane.inFlight++;
-    const topicIdsKnown = sent.every(({ queue }) => queue.topic.topicId !== unknownTopicId);
+    const topicIdsKnown = sent.every(({ queue }) => queue.topic.topicId !== ZERO_UUID);
     let version: number;
     try {
       version = chooseVersion(Produce, connection.versions, { topicIdsKnown, compression });
@@ -266,12 +266,12 @@ export class Sender {
     );
   }
 
-  #handleResponse(lane: BrokerLane, sent: readonly SentBatch[], response: ProduceResponse | undefined): void {
+  #handleResponse(lane: Lane, sent: readonly SentBatch[], response: ProduceResponse | undefined): void {
     const answers = response === undefined ? sent.map(unanswered) : readAnswers(sent, response);
     this.#handleAnswers(lane, answers, response);
   }
 
-  #handleLost(lane: BrokerLane, sent: readonly SentBatch[], reason: unknown): void {
+  #handleLost(lane: Lane, sent: readonly SentBatch[], reason: unknown): void {
     const error = toKafkaError(reason);
     const maybeWritten = error.sent !== false;
     // What cannot be encoded, or not be said in any version that the broker speaks, will not be possible later either.
@@ -281,7 +281,7 @@ export class Sender {
     this.#handleAnswers(lane, isHopeless ? answers.map((answer) => ({ ...answer, verdict: 'refused' })) : answers);
   }
 
-  #handleAnswers(lane: BrokerLane, answers: readonly BatchAnswer[], response?: ProduceResponse): void {
+  #handleAnswers(lane: Lane, answers: readonly BatchAnswer[], response?: ProduceResponse): void {
     const nowMs = this.#clock.nowMs();
     lane.inFlight--;
     let isStale = false;
