@@ -94,8 +94,7 @@ export class FlushTracker {
       this.#failures += first.span.failures;
       this.#firstError ??= first.span.firstError;
       const error = this.#takeError(doing);
-      if (error === undefined) first.flushed.resolve();
-      else first.flushed.reject(error);
+      void afterSends(first.flushed, error);
     }
   }
 
@@ -109,4 +108,14 @@ export class FlushTracker {
     const what = failures === 1 ? 'a record was not delivered' : `${failures} records were not delivered, the first`;
     return new KafkaError(`${doing}: ${what}: ${first.message}`, { code, retriable: first.retriable, cause: first });
   }
+}
+
+/**
+ * Who waits for a send learns of its end before who waits for the flush: a promise that is rejected by adopting a rejected one
+ * needs three turns of the microtask queue for that.
+ */
+async function afterSends(flushed: Deferred<void>, error: KafkaError | undefined): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) await Promise.resolve();
+  if (error === undefined) flushed.resolve();
+  else flushed.reject(error);
 }

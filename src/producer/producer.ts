@@ -45,6 +45,7 @@ export class Producer<K = string | Uint8Array | null, V = string | Uint8Array | 
     this.#readingsLeft = 0;
   };
   #closing: Promise<void> | undefined;
+  #isClosed = false;
   #room: Promise<void> | undefined;
 
   /**
@@ -155,6 +156,8 @@ export class Producer<K = string | Uint8Array | null, V = string | Uint8Array | 
    * @throws {@link KafkaError} `SEND_FAILED`: a record that was outstanding, or has failed since the last flush, was not delivered
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    // What went wrong is told once: to those who wait for the end, not to who makes sure of it later.
+    if (this.#isClosed) return Promise.resolve();
     this.#closing ??= this.#close(options.timeoutMs ?? defaultCloseTimeoutMs);
     return this.#closing;
   }
@@ -223,6 +226,7 @@ export class Producer<K = string | Uint8Array | null, V = string | Uint8Array | 
       this.#ids.close();
       this.#sender.close();
       await this.#cluster.closeLane(this.#laneName);
+      this.#isClosed = true;
     }
   }
 

@@ -659,6 +659,20 @@ describe('Producer', () => {
     assert.deepEqual([before.state, flushed.state, after.state], ['fulfilled', 'fulfilled', 'pending']);
   });
 
+  it('Producer.flush tells after all sends before it have told', async () => {
+    const { cluster, producer } = setUp();
+    const told: string[] = [];
+    const note = (what: string) => (): unknown => told.push(what);
+    for (const partition of [0, 9]) {
+      producer.send({ topic: 't', partition, value: 'x' }).then(note('sent'), note('not sent'));
+      producer.send([{ topic: 't', partition, value: 'x' }]).then(note('all sent'), note('not all sent'));
+    }
+    producer.flush().then(note('flushed'), note('flush failed'));
+    await cluster.clock.advance(50);
+    assert.equal(told.length, 5);
+    assert.equal(told[4], 'flush failed');
+  });
+
   it('Producer.flush rejects if a send failed since the last flush, once, and can be given up', async () => {
     const { cluster, producer } = setUp();
     void producer.send({ topic: 't', partition: 9, value: 'x' });
@@ -712,6 +726,7 @@ describe('Producer', () => {
       ['CLOSED', 'not-sent'],
     ]);
     assert.equal((closed.error as KafkaError).code, 'SEND_FAILED');
+    await producer.close(); // told once
   });
 
   it('Producer leaves no timer behind when all is settled', async () => {
