@@ -16,6 +16,8 @@ import { eventually } from '../support/eventually.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 
 const broker = await kafkaUnderTest({ brokers: 1 });
+// The compiled test runs beside the compiled client.
+const entry = new URL(`../../src/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
 const hasCode = (code: string) => (error: unknown) => isKafkaError(error) && error.code === code;
 
 describe('Consumer', { skip: broker.skip }, () => {
@@ -137,16 +139,14 @@ describe('Consumer', { skip: broker.skip }, () => {
   it('lets a script end that calls no close()', async () => {
     const topic = await topicOf(['a', 'b']);
     const script = `
-      import { Kafka } from ${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)};
+      import { Kafka } from ${JSON.stringify(entry)};
       const kafka = new Kafka({ bootstrapServers: ${JSON.stringify(broker.bootstrapServers)} });
       const consumer = kafka.consumer({ groupId: 'group-${randomUUID()}', autoOffsetReset: 'earliest' });
       consumer.subscribe('${topic}');
       for await (const record of consumer) { console.log(record.value.toString()); if (record.offset === 1n) break; }`;
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--input-type=module-typescript', '--eval', script],
-      { timeout: 60_000 },
-    );
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
+      timeout: 60_000,
+    });
     assert.deepEqual(stdout.trim().split('\n'), ['a', 'b']);
   });
 
@@ -154,12 +154,12 @@ describe('Consumer', { skip: broker.skip }, () => {
     const topic = await topicOf([]);
     const groupId = `group-${randomUUID()}`;
     const script = `
-      import { Kafka } from ${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)};
+      import { Kafka } from ${JSON.stringify(entry)};
       const kafka = new Kafka({ bootstrapServers: ${JSON.stringify(broker.bootstrapServers)} });
       const consumer = kafka.consumer({ groupId: '${groupId}', autoOffsetReset: 'earliest' });
       consumer.subscribe('${topic}');
       for await (const record of consumer) { console.log(record.value.toString()); break; }`;
-    const running = promisify(execFile)(process.execPath, ['--input-type=module-typescript', '--eval', script], {
+    const running = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
       timeout: 60_000,
     });
     // Once it is a member, nothing keeps the process but the reader that waits.

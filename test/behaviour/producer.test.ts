@@ -470,7 +470,9 @@ describe('Producer', { skip: broker.skip }, () => {
   });
 
   const script = async (body: string): Promise<{ stdout: string; stderr: string }> => {
-    const entry = new URL('../../src/index.ts', import.meta.url).href;
+    // The compiled test runs beside the compiled client.
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    const entry = new URL(`../../src/index.${extension}`, import.meta.url).href;
     const head = `import { Kafka } from ${JSON.stringify(entry)}; const kafka = new Kafka({ bootstrapServers: ${JSON.stringify(broker.bootstrapServers)} });`;
     return promisify(execFile)(process.execPath, ['--input-type=module', '-e', `${head}\n${body}`], {
       timeout: 60_000,

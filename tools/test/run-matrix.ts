@@ -44,6 +44,7 @@ async function compile(env: NodeJS.ProcessEnv): Promise<Counts | undefined> {
     'package.json',
     'tools/test/reporter.mjs',
     'tools/protocol-generator/definitions',
+    'tools/vectors/RecordBatchVectors.java',
     'docs/protocol-versions.md',
   ];
   for (const file of others) cpSync(path.join(root, file), path.join(compiled, file), { recursive: true });
