@@ -258,7 +258,7 @@ describe('Producer', { skip: broker.skip }, () => {
       { compression: 'snappy' },
       { compression: 'lz4' },
       { compression: 'zstd' },
-      { compression: 'zstd', compressionLevel: 12 },
+      { compression: 'zstd', compressionLevel: 9 },
     ] as const) {
       let topic = '';
       const { batchBytes } = await observe(options, async (send, of) => {
@@ -272,7 +272,7 @@ describe('Producer', { skip: broker.skip }, () => {
     for (const name of ['gzip,1', 'snappy', 'lz4', 'zstd'])
       assert.ok(size(name) < size('') * 0.8, [...sizes].join(' '));
     assert.ok(size('gzip,9') < size('gzip,1'));
-    assert.ok(size('zstd,12') < size('zstd'));
+    assert.ok(size('zstd,9') < size('zstd'));
   });
 
   it('option batchSizeBytes: smaller batches are more batches', async () => {
