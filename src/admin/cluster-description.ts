@@ -1,8 +1,9 @@
+import { responseBrokers } from '../cluster/metadata-response.ts';
 import { isKafkaError } from '../errors/kafka-error.ts';
 import type { Broker } from '../cluster/metadata-snapshot.ts';
 import { DescribeCluster } from '../protocol/generated/describe-cluster.ts';
 import type { AdminCall } from './admin-call.ts';
-import { brokersOf, describe } from './topics.ts';
+import { describe } from './topics.ts';
 
 /** A cluster and its brokers. */
 export interface ClusterDescription {
@@ -30,7 +31,7 @@ export async function describeCluster(call: AdminCall): Promise<ClusterDescripti
     if (!isKafkaError(error, 'UNSUPPORTED_VERSION')) throw error;
     // Brokers before 2.8 tell the same in their metadata.
     const response = await describe(call, []);
-    return description(response.clusterId ?? undefined, response.controllerId, brokersOf(response));
+    return description(response.clusterId ?? undefined, response.controllerId, responseBrokers(response));
   }
 }
 

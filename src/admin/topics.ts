@@ -1,5 +1,5 @@
-import { responseBrokers } from '../cluster/metadata-response.ts';
-import type { Broker, PartitionMetadata } from '../cluster/metadata-snapshot.ts';
+import { partitionsOf } from '../cluster/metadata-response.ts';
+import type { PartitionMetadata } from '../cluster/metadata-snapshot.ts';
 import type { SettledItem } from '../errors/admin-error.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
 import { UsageError } from '../errors/kafka-error.ts';
@@ -346,23 +346,9 @@ function topicListing(topic: MetadataResponseTopic): TopicListing {
 }
 
 function topicDescription(topic: MetadataResponseTopic): TopicDescription {
-  const partitions = topic.partitions.map((partition) => ({
-    partition: partition.partitionIndex,
-    leaderId: partition.leaderId,
-    leaderEpoch: partition.leaderEpoch,
-    replicas: partition.replicaNodes,
-    isr: partition.isrNodes,
-    offlineReplicas: partition.offlineReplicas,
-    errorCode: partition.errorCode,
-  }));
-  return { ...topicListing(topic), partitions: partitions.sort((a, b) => a.partition - b.partition) };
+  return { ...topicListing(topic), partitions: partitionsOf(topic).sort((a, b) => a.partition - b.partition) };
 }
 
 function knownId(topicId: string): string | undefined {
   return /^A+$/.test(topicId) ? undefined : topicId;
-}
-
-/** The brokers that a Metadata response names. */
-export function brokersOf(response: MetadataResponse): Broker[] {
-  return responseBrokers(response);
 }

@@ -1,7 +1,13 @@
 import { brokerErrorByNumber, brokerErrorCodes } from '../errors/broker-error-codes.ts';
 import type { MetadataRequest, MetadataResponse } from '../protocol/generated/metadata.ts';
 import type { Input } from '../protocol/api.ts';
-import type { Broker, MetadataSnapshot, MetadataUpdate, TopicMetadata } from './metadata-snapshot.ts';
+import type {
+  Broker,
+  MetadataSnapshot,
+  MetadataUpdate,
+  PartitionMetadata,
+  TopicMetadata,
+} from './metadata-snapshot.ts';
 import { UNKNOWN_TOPIC_ID } from './metadata-snapshot.ts';
 
 /** The request for these topics, for every one of the cluster if undefined. */
@@ -68,14 +74,19 @@ function topicMetadata(topic: NamedTopic): TopicMetadata {
     topicId: topic.topicId ?? UNKNOWN_TOPIC_ID,
     isInternal: topic.isInternal,
     errorCode: topic.errorCode,
-    partitions: topic.partitions.map((partition) => ({
-      partition: partition.partitionIndex,
-      leaderId: partition.leaderId,
-      leaderEpoch: partition.leaderEpoch,
-      replicas: partition.replicaNodes,
-      isr: partition.isrNodes,
-      offlineReplicas: partition.offlineReplicas,
-      errorCode: partition.errorCode,
-    })),
+    partitions: partitionsOf(topic),
   };
+}
+
+/** The partitions of a topic as a Metadata response names them. */
+export function partitionsOf(topic: MetadataResponse['topics'][number]): PartitionMetadata[] {
+  return topic.partitions.map((partition) => ({
+    partition: partition.partitionIndex,
+    leaderId: partition.leaderId,
+    leaderEpoch: partition.leaderEpoch,
+    replicas: partition.replicaNodes,
+    isr: partition.isrNodes,
+    offlineReplicas: partition.offlineReplicas,
+    errorCode: partition.errorCode,
+  }));
 }
