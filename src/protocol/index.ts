@@ -7,6 +7,7 @@
  */
 export { apis } from './generated/apis.ts';
 export { schemas } from './generated/schemas.ts';
+export type * from './generated/messages.ts';
 export type { Api, DataSchema, Input } from './api.ts';
 export { checkVersion, lastVersion } from './api.ts';
 export { apiByKey, type AnyApi } from './api-by-key.ts';

@@ -132,8 +132,16 @@ describe('public types', () => {
     ]);
   });
 
-  it('of kavka/protocol are these and no others', () => {
-    assert.deepEqual(typesOf(program, 'src/protocol/index.ts'), [
+  it('of kavka/protocol are those of all messages, these, and no others', () => {
+    const messages = typesOf(program, 'src/protocol/generated/messages.ts');
+    const types = typesOf(program, 'src/protocol/index.ts');
+    assert.ok(messages.length > 500);
+    assert.deepEqual(
+      messages.filter((name) => !types.includes(name)),
+      [],
+    );
+    const others = types.filter((name) => !messages.includes(name));
+    assert.deepEqual(others, [
       'AnyApi',
       'Api',
       'BatchBuilderOptions',

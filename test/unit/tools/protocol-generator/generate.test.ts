@@ -14,6 +14,18 @@ describe('findDifferences', () => {
     assert.deepEqual(await findDifferences(files, join(process.cwd(), 'src')), []);
   });
 
+  it('exports every interface of a message, and each name once', async () => {
+    const files = printRelease(await readCommittedRelease());
+    const declared = files
+      .filter(({ path }) => path.startsWith('protocol/'))
+      .flatMap(({ text }) => [...text.matchAll(/^export interface (\w+)/gm)].map(([, name]) => name));
+    const messages = files.find(({ path }) => path.endsWith('/messages.ts'))?.text ?? '';
+    const exported = [...messages.matchAll(/^ {2}(\w+),$/gm)].map(([, name]) => name);
+    assert.ok(declared.length > 500);
+    assert.deepEqual(exported.sort(), declared.sort());
+    assert.equal(new Set(exported).size, exported.length);
+  });
+
   it('finds files that were edited, are missing, or should not be there', async () => {
     const root = await mkdtemp(join(tmpdir(), 'kavka-generate-'));
     try {
