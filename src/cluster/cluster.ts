@@ -1,4 +1,4 @@
-import { ClosedError, NetworkError } from '../errors/kafka-error.ts';
+import { ClosedError, NetworkError, type KafkaError } from '../errors/kafka-error.ts';
 import type { EventPublisher } from '../instrumentation/event-publisher.ts';
 import { ConnectionPool } from '../network/connection-pool.ts';
 import type { Connection } from '../network/connection.ts';
@@ -65,6 +65,11 @@ export class Cluster {
       learnBrokers: (brokers) => this.learnLeaders([], brokers),
       lastFailure: () => this.#refresh.lastFailure,
     });
+  }
+
+  /** Why the metadata could not be read the last time; undefined once that has worked again. */
+  get lastFailure(): KafkaError | undefined {
+    return this.#refresh.lastFailure;
   }
 
   /** What is known of the cluster now. */

@@ -106,7 +106,7 @@ export class Coordinators {
     const unreachable = this.#parts.lastFailure();
     if (unreachable?.code === 'BOOTSTRAP_FAILED') return unreachable;
     const why = last === undefined ? 'no broker has answered yet' : last.message;
-    return new TimeoutError(`${doing(entry)}: not found within ${timeoutMs} ms; ${why}`, {
+    return new TimeoutError(`${doing(entry)}: not found within ${Math.round(timeoutMs)} ms; ${why}`, {
       code: 'OPERATION_TIMEOUT',
       retriable: true,
       cause: last,

@@ -124,7 +124,7 @@ export class MetadataRefresh {
         else if (does(end.asked)) settle.resolve(this.#snapshot);
         else want();
       },
-      late: () => 'no broker has answered yet',
+      late: () => 'no broker has answered yet; check bootstrapServers, and that the ports are Kafka listeners',
     });
   }
 
@@ -202,11 +202,14 @@ export class MetadataRefresh {
   #late(doing: string, timeoutMs: number, why: string): KafkaError {
     // That no server can be reached is the whole reason, and its own error lists them.
     if (this.#lastFailure?.code === 'BOOTSTRAP_FAILED') return this.#lastFailure;
-    return new TimeoutError(`${doing}: not possible within ${timeoutMs} ms; ${this.#lastFailure?.message ?? why}`, {
-      code: 'OPERATION_TIMEOUT',
-      retriable: true,
-      cause: this.#lastFailure,
-    });
+    return new TimeoutError(
+      `${doing}: not possible within ${Math.round(timeoutMs)} ms; ${this.#lastFailure?.message ?? why}`,
+      {
+        code: 'OPERATION_TIMEOUT',
+        retriable: true,
+        cause: this.#lastFailure,
+      },
+    );
   }
 
   /** Starts a refresh if one is due, and keeps the one timer for the next. */

@@ -204,9 +204,9 @@ export class RequestEngine {
     const cause = call.lastError ?? lastFailure;
     const why =
       cause === undefined
-        ? 'no broker has answered yet'
+        ? 'no broker has answered yet; check bootstrapServers, and that the ports are Kafka listeners'
         : `the last of ${call.machine.failures} tries: ${cause.message}`;
-    return new TimeoutError(`${request.doing}: not done within ${timeoutMs} ms; ${why}`, {
+    return new TimeoutError(`${request.doing}: not done within ${Math.round(timeoutMs)} ms; ${why}`, {
       code: 'OPERATION_TIMEOUT',
       retriable: true,
       cause,

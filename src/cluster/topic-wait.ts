@@ -55,7 +55,9 @@ export class TopicWait {
     if (first === undefined) return 'no broker is known';
     const code = snapshot.topic(first)?.errorCode ?? 0;
     const last =
-      code === 0 ? 'no broker described it' : `the last answer was ${brokerErrorByNumber(code)?.name ?? code}`;
+      code === 0
+        ? 'no broker described it; check bootstrapServers, and that the ports are Kafka listeners'
+        : `the last answer was ${brokerErrorByNumber(code)?.name ?? code}`;
     return `topic ${quote(first)}${missing.length > 1 ? ` and ${missing.length - 1} more` : ''}: ${last}`;
   }
 

@@ -211,12 +211,12 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
       const isDone = (): boolean => this.#isAssigned();
       const end = await takeOrReject(this.#reading, { signal, deadlineMs, wants: () => false, isDone });
       if (end === 'timeout') {
+        // Without the cluster there is no group: then that is the reason, and its error lists the servers with advice.
+        const cause = this.#cluster.lastFailure ?? this.#member?.lastFailure;
+        const why = cause === undefined ? 'check that the cluster and the coordinator can be reached' : cause.message;
         throw new TimeoutError(
-          `Cannot join group ${quote(this.#options.groupId)}: no assignment within ${timeoutMs} ms`,
-          {
-            code: 'OPERATION_TIMEOUT',
-            retriable: true,
-          },
+          `Cannot join group ${quote(this.#options.groupId)}: no assignment within ${timeoutMs} ms; ${why}`,
+          { code: 'OPERATION_TIMEOUT', retriable: true, cause },
         );
       }
       return this.assignment();

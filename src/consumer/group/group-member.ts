@@ -1,4 +1,6 @@
 import type { Cluster } from '../../cluster/cluster.ts';
+import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
+import { brokerError, type BrokerError } from '../../errors/broker-error.ts';
 import { isKafkaError, KafkaError, UsageError } from '../../errors/kafka-error.ts';
 import type { TopicPartition } from '../../model/topic-partition.ts';
 import { chooseVersion } from '../../cluster/connection.ts';
@@ -65,6 +67,7 @@ export class GroupMember {
   readonly #unknownTopics = new Set<string>();
   readonly #stopListening: () => void;
   #leaving: Promise<void> | undefined;
+  #lastFailure: Error | undefined;
 
   constructor(parts: GroupMemberParts) {
     this.#parts = parts;
@@ -87,6 +90,11 @@ export class GroupMember {
 
   get generationId(): number {
     return this.#machine.generationId;
+  }
+
+  /** What kept the member from its assignment the last time it asked; undefined after an answer without an error. */
+  get lastFailure(): Error | undefined {
+    return this.#lastFailure;
   }
 
   /** Whether the reader must call {@link GroupMember.runReaderTasks} before it hands out anything. */
@@ -246,8 +254,10 @@ export class GroupMember {
     let input: GroupInput;
     try {
       input = await run();
+      this.#lastFailure = refusal(input, `Cannot join group ${quote(this.#parts.groupId)}`);
     } catch (cause) {
       const error = cause instanceof Error ? cause : new Error(String(cause));
+      this.#lastFailure = error;
       const fatal = error instanceof UsageError || (error instanceof KafkaError && !isPassingFailure(error));
       input = { kind: 'requestFailed', attempt, error, fatal };
     }
@@ -411,4 +421,10 @@ export class GroupMember {
     const { cluster, groupId, lane } = this.#parts;
     return cluster.connection(await cluster.coordinator('group', groupId), lane);
   }
+}
+
+/** The broker's error in an answer, if there is one. */
+function refusal(input: GroupInput, doing: string): BrokerError | undefined {
+  const code = input.kind === 'joinAnswered' ? input.answer.errorCode : 'errorCode' in input ? input.errorCode : 0;
+  return code === brokerErrorCodes.NONE ? undefined : brokerError(code, doing);
 }
