@@ -128,6 +128,7 @@ function remember<C extends Closable>(clients: Set<Closable>, client: C): C {
 }
 
 export * from './admin/index.ts';
+export type { Broker, PartitionMetadata } from './cluster/metadata-snapshot.ts';
 export type { ClientOptions } from './cluster/options.ts';
 export type { CallOptions } from './cluster/request.ts';
 export type {
@@ -135,6 +136,7 @@ export type {
   ConsumerGroupMetadata,
   OffsetAndMetadata,
   OffsetForTime,
+  PartitionEnd,
   PartitionLag,
   PartitionOffset,
   PollOptions,
@@ -164,7 +166,7 @@ export {
 export * from './errors/error-codes.ts';
 export * from './errors/kafka-error.ts';
 export * from './errors/send-error.ts';
-export type { ClientEventName, ClientEvents } from './instrumentation/events.ts';
+export type { ClientEventName, ClientEvents, ConnectionEvent, RequestEvent } from './instrumentation/events.ts';
 export type { Logger } from './instrumentation/log-events.ts';
 export type { HeadersInput, HeaderValue, ProducerRecord } from './model/producer-record.ts';
 export { RecordHeaders, type RecordHeaderEntry } from './model/record-headers.ts';
@@ -179,6 +181,7 @@ export {
   required,
   string,
   type Deserializer,
+  type SchemaResult,
   type Serde,
   type SerdeContext,
   type Serialized,
@@ -194,3 +197,4 @@ export type { RecordMetadata } from './producer/record-metadata.ts';
 export type { CompressionName } from './protocol/records/compression-type.ts';
 export * from './security/index.ts';
 export type { Clock, TimerHandle } from './util/clock.ts';
+export type { Int64Input, LongLike } from './util/int64.ts';

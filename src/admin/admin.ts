@@ -80,7 +80,7 @@ export class Admin implements AsyncDisposable {
   readonly #lane: string;
   #closing: Promise<void> | undefined;
 
-  /** Use `kafka.admin()`. */
+  /** @internal Use `kafka.admin()`. */
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
     this.#lane = `admin-${cluster.nextClientNumber()}`;

@@ -20,13 +20,20 @@ import {
   type ItemOutcome,
 } from './items.ts';
 
-const resourceTypes = { topic: 2, broker: 4, brokerLogger: 8, clientMetrics: 16, group: 32 } as const;
-
 /** What has configurations of its own. */
-export type ConfigResourceType = keyof typeof resourceTypes;
+export type ConfigResourceType = 'topic' | 'broker' | 'brokerLogger' | 'clientMetrics' | 'group';
+
+const resourceTypes: Readonly<Record<ConfigResourceType, number>> = {
+  topic: 2,
+  broker: 4,
+  brokerLogger: 8,
+  clientMetrics: 16,
+  group: 32,
+};
 
 /** Something that has configurations. */
 export interface ConfigResource {
+  /** What it is. */
   readonly type: ConfigResourceType;
   /** The topic, the group, or the broker's id; an empty name means the defaults of all brokers. */
   readonly name: string | number;
@@ -60,23 +67,38 @@ export type ConfigValueType =
 
 /** One configuration and its value. */
 export interface ConfigEntry {
+  /** Kafka's name of it: `retention.ms`. */
   readonly name: string;
   /** Null if the value is sensitive, or there is none. */
   readonly value: string | null;
+  /** Where the value comes from. */
   readonly source: ConfigSource;
   /** Whether nobody has set it. */
   readonly isDefault: boolean;
+  /** Whether it cannot be changed while the broker runs. */
   readonly isReadOnly: boolean;
+  /** Whether brokers keep its value to themselves, as with passwords. */
   readonly isSensitive: boolean;
+  /** What kind of value it has; `unknown` from brokers before 2.6. */
   readonly type: ConfigValueType;
   /** Empty unless asked for. */
-  readonly synonyms: readonly { readonly name: string; readonly value: string | null; readonly source: ConfigSource }[];
+  readonly synonyms: readonly {
+    /** The name in that place, which may differ: `log.retention.ms`. */
+    readonly name: string;
+    /** The value there, null if it is sensitive. */
+    readonly value: string | null;
+    /** Which place it is. */
+    readonly source: ConfigSource;
+  }[];
+  /** Kafka's own words about it; undefined unless asked for. */
   readonly documentation: string | undefined;
 }
 
 /** The configurations of one resource. */
 export interface ConfigDescription {
+  /** What the resource is. */
   readonly type: ConfigResourceType;
+  /** The resource's name, as text. */
   readonly name: string;
   /** In the broker's order; {@link get} finds one by name. */
   readonly entries: readonly ConfigEntry[];
@@ -86,6 +108,7 @@ export interface ConfigDescription {
 
 /** What to change about one resource; what is not named stays as it is. */
 export interface ConfigChanges extends ConfigResource {
+  /** New values by Kafka's names. */
   readonly set?: Readonly<Record<string, string | number | boolean>> | undefined;
   /** Configurations that go back to their default. */
   readonly delete?: readonly string[] | undefined;

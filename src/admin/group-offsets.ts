@@ -24,7 +24,9 @@ export interface ListGroupOffsetsOptions extends CallOptions {
 export interface GroupOffset extends TopicPartition {
   /** The next offset to read; undefined if the group has none for this partition. */
   readonly offset: bigint | undefined;
+  /** The epoch of the leader that the offset was read under; undefined where it was not committed. */
   readonly leaderEpoch: number | undefined;
+  /** The note that was committed beside the offset; often empty. */
   readonly metadata: string;
 }
 
@@ -32,6 +34,7 @@ export interface GroupOffset extends TopicPartition {
 export interface NewGroupOffset extends TopicPartition {
   /** The next offset to read. */
   readonly offset: Int64Input;
+  /** The epoch of the leader that the offset was read under, where it is known. */
   readonly leaderEpoch?: number | undefined;
   /** A note that is kept beside the offset. @defaultValue empty */
   readonly metadata?: string | undefined;

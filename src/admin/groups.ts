@@ -30,6 +30,7 @@ export interface ListGroupsOptions extends CallOptions {
 
 /** A group as {@link Admin.listGroups} names it. */
 export interface GroupListing {
+  /** The group's name. */
   readonly groupId: string;
   /** `consumer` for consumers; empty for a group that only holds offsets. */
   readonly protocolType: string;
@@ -41,10 +42,13 @@ export interface GroupListing {
 
 /** One member of a group. */
 export interface GroupMember {
+  /** The id by which the coordinator knows it. */
   readonly memberId: string;
   /** The member's `group.instance.id`, if it is static. */
   readonly groupInstanceId: string | undefined;
+  /** The member's `clientId`. */
   readonly clientId: string;
+  /** The address that it connects from, as the broker sees it. */
   readonly clientHost: string;
   /** Undefined if its subscription is by pattern, or cannot be read. */
   readonly subscription: readonly string[] | undefined;
@@ -56,10 +60,13 @@ export interface GroupMember {
 
 /** A group with its members. */
 export interface GroupDescription {
+  /** The group's name. */
   readonly groupId: string;
   /** `consumer` for the new protocol (KIP-848). */
   readonly type: 'classic' | 'consumer';
+  /** Kafka's word for it: `Stable`, `Empty`, `PreparingRebalance` … */
   readonly state: string;
+  /** `consumer` for consumers; empty for a group that only holds offsets. */
   readonly protocolType: string;
   /** The assignor that its members agreed on, or that the broker uses. */
   readonly assignor: string;
@@ -67,6 +74,7 @@ export interface GroupDescription {
   readonly coordinatorId: number;
   /** Undefined for a classic group. */
   readonly groupEpoch: number | undefined;
+  /** Everyone who is in it. */
   readonly members: readonly GroupMember[];
 }
 

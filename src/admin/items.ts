@@ -12,7 +12,10 @@ export interface AdminOptions extends CallOptions {
 }
 
 /** {@link AdminOptions} that ask for the result of each item. */
-export type Settled<Options extends AdminOptions = AdminOptions> = Options & { readonly settled: true };
+export type Settled<Options extends AdminOptions = AdminOptions> = Options & {
+  /** See {@link AdminOptions.settled}. */
+  readonly settled: true;
+};
 
 /** What a call with one item or an array of items resolves with. */
 export type ItemsAnswer<Result> = Result | Result[] | SettledItem<Result> | SettledItem<Result>[];

@@ -23,10 +23,11 @@ import {
 
 /** A topic to create. */
 export interface NewTopic {
+  /** The name it shall have. */
   readonly topic: string;
-  /** @defaultValue the broker's `num.partitions` */
+  /** How many partitions. @defaultValue the broker's `num.partitions` */
   readonly partitions?: number | undefined;
-  /** @defaultValue the broker's `default.replication.factor` */
+  /** How many brokers hold each partition. @defaultValue the broker's `default.replication.factor` */
   readonly replicationFactor?: number | undefined;
   /** For each partition, in order, the brokers to hold it, the preferred leader first; instead of the two numbers. */
   readonly assignments?: readonly (readonly number[])[] | undefined;
@@ -44,10 +45,13 @@ export interface CreateTopicsOptions extends AdminOptions {
 
 /** A topic that was created, or that was there already with `ifNotExists`. */
 export interface CreatedTopic {
+  /** The name of the topic. */
   readonly topic: string;
   /** Undefined with `validateOnly`, and from brokers before 2.8. */
   readonly topicId: string | undefined;
+  /** How many partitions it has. */
   readonly partitions: number;
+  /** How many brokers hold each partition. */
   readonly replicationFactor: number;
   /** False if the topic existed before, and with `validateOnly`. */
   readonly created: boolean;
@@ -61,6 +65,7 @@ export interface DeleteTopicsOptions extends AdminOptions {
 
 /** A topic that is gone. */
 export interface DeletedTopic {
+  /** The name of the topic. */
   readonly topic: string;
   /** False if it did not exist. */
   readonly deleted: boolean;
@@ -68,6 +73,7 @@ export interface DeletedTopic {
 
 /** A topic to add partitions to. */
 export interface NewPartitions {
+  /** The name of the topic. */
   readonly topic: string;
   /** How many partitions the topic shall have in all. */
   readonly count: number;
@@ -83,13 +89,17 @@ export interface CreatePartitionsOptions extends AdminOptions {
 
 /** A topic as {@link Admin.listTopics} names it. */
 export interface TopicListing {
+  /** The name of the topic. */
   readonly topic: string;
+  /** Kafka's id of it: a topic that is created again has another. */
   readonly topicId: string;
+  /** Whether Kafka keeps the topic for itself. */
   readonly isInternal: boolean;
 }
 
 /** A topic with its partitions. */
 export interface TopicDescription extends TopicListing {
+  /** In the order of their numbers. */
   readonly partitions: readonly PartitionMetadata[];
 }
 

@@ -1,7 +1,10 @@
 /** A broker as the cluster advertises it to clients. */
 export interface Broker {
+  /** The broker's id. */
   readonly nodeId: number;
+  /** The host it advertises. */
   readonly host: string;
+  /** The port it advertises. */
   readonly port: number;
   /** The rack or zone that the broker is in, where its configuration says so. */
   readonly rack?: string | null | undefined;
@@ -9,13 +12,17 @@ export interface Broker {
 
 /** One partition of a topic, as of some leader epoch. */
 export interface PartitionMetadata {
+  /** The number of the partition. */
   readonly partition: number;
   /** The broker that leads the partition; -1 while there is none. */
   readonly leaderId: number;
   /** Rises with each new leader; -1 where the broker is too old to tell. */
   readonly leaderEpoch: number;
+  /** The brokers that hold it, the preferred leader first. */
   readonly replicas: readonly number[];
+  /** Those of them that are in sync with the leader. */
   readonly isr: readonly number[];
+  /** Those of them that are not running. */
   readonly offlineReplicas: readonly number[];
   /** 0, or why the partition cannot be used just now. */
   readonly errorCode: number;

@@ -11,11 +11,13 @@ import type { AssignmentTerm, PartitionState } from './partition-state.ts';
 
 /** The next offset to read of a partition. */
 export interface PartitionOffset extends TopicPartition {
+  /** The next offset to read: last processed + 1. */
   readonly offset: Int64Input;
 }
 
 /** An offset to commit, with a note of the caller's. */
 export interface OffsetAndMetadata extends PartitionOffset {
+  /** A note that is kept beside the offset. @defaultValue empty */
   readonly metadata?: string | undefined;
 }
 

@@ -5,8 +5,11 @@ let stateOfBatch: (batch: ConsumerBatch<unknown, unknown>) => PartitionState;
 
 /** Consecutive records of one partition, in the order of its log. */
 export class ConsumerBatch<K = Buffer | null, V = Buffer | null> implements Iterable<ConsumerRecord<K, V>> {
+  /** The topic that was read. */
   readonly topic: string;
+  /** The number of the partition. */
   readonly partition: number;
+  /** The records, in the order of their offsets. */
   readonly records: readonly ConsumerRecord<K, V>[];
   /** The end of the partition, as far as replicated, when the records were fetched. */
   readonly highWatermark: bigint;
@@ -30,6 +33,7 @@ export class ConsumerBatch<K = Buffer | null, V = Buffer | null> implements Iter
     return this.records.length;
   }
 
+  /** The same as iterating {@link ConsumerBatch.records}. */
   [Symbol.iterator](): IterableIterator<ConsumerRecord<K, V>> {
     return this.records.values();
   }
@@ -45,7 +49,10 @@ export function stateOf(item: ConsumerRecord<unknown, unknown> | ConsumerBatch<u
 }
 
 /** What `poll` gives: the records, and the same by partition. */
-export type PollResult<K, V> = ConsumerRecord<K, V>[] & { readonly batches: readonly ConsumerBatch<K, V>[] };
+export type PollResult<K, V> = ConsumerRecord<K, V>[] & {
+  /** The same records, together with those of their partition. */
+  readonly batches: readonly ConsumerBatch<K, V>[];
+};
 
 export function pollResult<K, V>(batches: readonly ConsumerBatch<K, V>[]): PollResult<K, V> {
   const only = batches.length === 1 ? batches[0] : undefined;

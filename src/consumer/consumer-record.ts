@@ -26,10 +26,15 @@ export interface BatchContext {
 
 /** The values of a record of a producer: what {@link ConsumerRecord.toProducerRecord} makes. */
 export interface ForwardedRecord<K, V> {
+  /** Where it goes. */
   readonly topic: string;
+  /** The key as it was deserialized. */
   readonly key: K;
+  /** The value as it was deserialized. */
   readonly value: V;
+  /** The headers of the record that was read. */
   readonly headers: RecordHeaders;
+  /** In milliseconds since 1970; absent where the record has none. */
   readonly timestamp?: number;
 }
 
@@ -96,10 +101,12 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
     this.#headerCount = place.headerCount;
   }
 
+  /** The topic it was read from. */
   get topic(): string {
     return this.#context.state.topic;
   }
 
+  /** The number of the partition. */
   get partition(): number {
     return this.#context.state.partition;
   }
@@ -114,6 +121,7 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
     return this.#timestampMs;
   }
 
+  /** Who set {@link ConsumerRecord.timestamp}. */
   get timestampType(): TimestampType {
     return this.#context.timestampType;
   }
@@ -135,6 +143,7 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
     return this.#value as V;
   }
 
+  /** Its headers, in the order in which they were sent; read at the first use. */
   get headers(): RecordHeaders {
     if (this.#headers === undefined) {
       const read = this.#headerCount > 0 ? readHeaders(this.#context.bytes, this.#headersStart, this.#headerCount) : [];

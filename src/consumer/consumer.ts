@@ -12,7 +12,7 @@ import type { ConsumerRecord } from './consumer-record.ts';
 import { EndsAtFirstSight } from './end-offsets.ts';
 import { Fetcher } from './fetch/fetcher.ts';
 import { GroupMember } from './group/group-member.ts';
-import type { ConsumerGroupMetadata, OffsetForTime, PartitionLag } from './offset-answers.ts';
+import type { ConsumerGroupMetadata, OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
 import { BEGINNING, END, OffsetClient, type CommittedOffset } from './offset-client.ts';
 import { resolveConsumerOptions, type ConsumerOptions, type ResolvedConsumerOptions } from './options.ts';
 import type { AssignmentTerm, PartitionState, StartingPoint } from './partition-state.ts';
@@ -26,7 +26,7 @@ import { StartingOffsets } from './starting-offsets.ts';
 import { TopicInterest } from './topic-interest.ts';
 
 export type { Committable, OffsetAndMetadata, PartitionOffset } from './committable.ts';
-export type { ConsumerGroupMetadata, OffsetForTime, PartitionLag } from './offset-answers.ts';
+export type { ConsumerGroupMetadata, OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
 export type { PollOptions } from './poll.ts';
 export type { RebalanceListener } from './rebalance-listener.ts';
 
@@ -392,10 +392,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   }
 
   /** The first offset of each partition, in the order asked for. */
-  async beginningOffsets(
-    partitions: readonly TopicPartition[],
-    options: CallOptions = {},
-  ): Promise<(TopicPartition & { readonly offset: bigint })[]> {
+  async beginningOffsets(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<PartitionEnd[]> {
     return this.#list(
       partitions.map(({ topic, partition }) => ({ topic, partition, timestamp: BEGINNING })),
       options,
@@ -403,10 +400,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   }
 
   /** The end of each partition (with `read_committed`, of what is decided), in the order asked for. */
-  async endOffsets(
-    partitions: readonly TopicPartition[],
-    options: CallOptions = {},
-  ): Promise<(TopicPartition & { readonly offset: bigint })[]> {
+  async endOffsets(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<PartitionEnd[]> {
     return this.#list(
       partitions.map(({ topic, partition }) => ({ topic, partition, timestamp: END })),
       options,

@@ -1,8 +1,16 @@
 import type { TopicPartition } from '../model/topic-partition.ts';
 
+/** Where a partition begins, or ends: {@link Consumer.beginningOffsets}, {@link Consumer.endOffsets}. */
+export interface PartitionEnd extends TopicPartition {
+  /** The first offset, or the one that the next record will have. */
+  readonly offset: bigint;
+}
+
 /** How far a partition's reading is behind its end. */
 export interface PartitionLag extends TopicPartition {
+  /** The next offset to be handed out; undefined while it is not known. */
   readonly position: bigint | undefined;
+  /** The end of the partition; with `read_committed`, of what is decided. */
   readonly endOffset: bigint;
   /** Undefined while the position is not known. */
   readonly lag: bigint | undefined;
@@ -10,10 +18,13 @@ export interface PartitionLag extends TopicPartition {
 
 /** Who this consumer is in its group. */
 export interface ConsumerGroupMetadata {
+  /** The group. */
   readonly groupId: string;
   /** -1 while it is not a member. */
   readonly generationId: number;
+  /** The id that the coordinator gave it; empty while it is not a member. */
   readonly memberId: string;
+  /** The `groupInstanceId` of a static member. */
   readonly groupInstanceId: string | undefined;
 }
 

@@ -20,10 +20,18 @@ export type AutoOffsetReset = 'earliest' | 'latest' | 'none';
 export type IsolationLevel = 'read_uncommitted' | 'read_committed';
 
 /** What {@link DeserializationErrorPolicy} may answer: end the read, leave the record out, try again, or use this value. */
-export type DeserializationDecision<V> = 'fail' | 'skip' | 'retry' | { readonly value: V };
+export type DeserializationDecision<V> =
+  | 'fail'
+  | 'skip'
+  | 'retry'
+  | {
+      /** Stands in the place of the value that could not be read. */
+      readonly value: V;
+    };
 
 /** A record that could not be deserialized: the error, and the record with its raw bytes. */
 export interface DeserializationFailure {
+  /** What the deserializer threw. */
   readonly error: unknown;
   /** Its `keyBytes` and `valueBytes` are what was sent. */
   readonly record: ConsumerRecord<unknown, unknown>;

@@ -13,6 +13,7 @@ export interface PollOptions {
   readonly maxRecords?: number | undefined;
   /** How long it waits, in milliseconds; then it gives what there is, be it nothing. @defaultValue 1000 */
   readonly timeoutMs?: number | undefined;
+  /** Ends the wait: the poll rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -2,8 +2,18 @@ import { KafkaError } from './kafka-error.ts';
 
 /** What became of one item of an administrative call. */
 export type SettledItem<Result> =
-  | { readonly status: 'fulfilled'; readonly value: Result }
-  | { readonly status: 'rejected'; readonly reason: KafkaError };
+  | {
+      /** As with `Promise.allSettled`: it was done. */
+      readonly status: 'fulfilled';
+      /** What the call found or made. */
+      readonly value: Result;
+    }
+  | {
+      /** As with `Promise.allSettled`: it was not. */
+      readonly status: 'rejected';
+      /** Why it was not. */
+      readonly reason: KafkaError;
+    };
 
 /** Some items of an administrative call failed; {@link AdminError.results} has one entry for each item, in order. */
 export class AdminError<Result = unknown> extends KafkaError {

@@ -143,6 +143,7 @@ export type BrokerErrorName =
 
 /** One line of Kafka's table of errors. */
 export interface BrokerErrorCode {
+  /** Kafka's name of it, as in `error.code`. */
   readonly name: BrokerErrorName;
   /** The number on the wire. */
   readonly code: number;

@@ -5,7 +5,7 @@ import type { BrokerErrorName } from './broker-error-codes.ts';
  *
  * A broker's answer keeps Kafka's own name (`TOPIC_ALREADY_EXISTS`); see {@link BrokerErrorName}.
  */
-export const clientErrorCodes = {
+export const clientErrorCodes: Readonly<Record<ClientErrorCode, string>> = {
   INVALID_OPTION: 'an option has a value outside of what it allows',
   UNKNOWN_OPTION: 'an option does not exist, most often because it is misspelt',
   INVALID_ARGUMENT: 'an argument of a call cannot be used',
@@ -37,10 +37,41 @@ export const clientErrorCodes = {
   ADMIN_FAILED: 'one or more items of an administrative call failed',
   FENCED: 'another client took over the identity of this one',
   CLOSED: 'the client has been closed',
-} as const;
+};
 
-/** The name of an error that Kavka itself found. */
-export type ClientErrorCode = keyof typeof clientErrorCodes;
+/** The name of an error that Kavka itself found; {@link clientErrorCodes} says what each one means. */
+export type ClientErrorCode =
+  | 'INVALID_OPTION'
+  | 'UNKNOWN_OPTION'
+  | 'INVALID_ARGUMENT'
+  | 'INVALID_STATE'
+  | 'CONSUMER_BUSY'
+  | 'PARTITION_NOT_OWNED'
+  | 'NO_OFFSET'
+  | 'BUFFER_FULL'
+  | 'SERIALIZATION_FAILED'
+  | 'DESERIALIZATION_FAILED'
+  | 'COMPRESSION_FAILED'
+  | 'TRANSACTION_REQUIRED'
+  | 'DNS_FAILED'
+  | 'CONNECTION_FAILED'
+  | 'CONNECTION_CLOSED'
+  | 'NOT_KAFKA'
+  | 'TLS_FAILED'
+  | 'TLS_UNTRUSTED_CERTIFICATE'
+  | 'TLS_HOST_NAME_MISMATCH'
+  | 'BOOTSTRAP_FAILED'
+  | 'BROKER_UNKNOWN'
+  | 'CONNECTION_SETUP_TIMEOUT'
+  | 'OPERATION_TIMEOUT'
+  | 'DELIVERY_TIMEOUT'
+  | 'PROTOCOL_ERROR'
+  | 'CORRUPT_BATCH'
+  | 'RESPONSE_TOO_LARGE'
+  | 'SEND_FAILED'
+  | 'ADMIN_FAILED'
+  | 'FENCED'
+  | 'CLOSED';
 
 /** What `error.code` holds: Kafka's name for an answer of a broker, Kavka's own otherwise. */
 export type ErrorCode = BrokerErrorName | ClientErrorCode;

@@ -2,10 +2,13 @@ import type { ErrorCode } from './error-codes.ts';
 
 /** What every {@link KafkaError} is made from. */
 export interface KafkaErrorDetails {
+  /** What {@link KafkaError.code} will be. */
   readonly code: ErrorCode;
-  /** @defaultValue false */
+  /** Whether the same call may succeed later. @defaultValue false */
   readonly retriable?: boolean;
+  /** The error behind this one. */
   readonly cause?: unknown;
+  /** For a request that failed: whether its bytes may have reached the broker. */
   readonly sent?: boolean;
 }
 

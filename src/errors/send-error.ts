@@ -31,8 +31,18 @@ export class SendError extends KafkaError {
 
 /** The result of one record of a `send` of many: its metadata, or the error that it alone met. */
 export type SendResult<Metadata> =
-  | { readonly status: 'fulfilled'; readonly value: Metadata }
-  | { readonly status: 'rejected'; readonly reason: SendError };
+  | {
+      /** As with `Promise.allSettled`: the record was acknowledged. */
+      readonly status: 'fulfilled';
+      /** Where the record is. */
+      readonly value: Metadata;
+    }
+  | {
+      /** As with `Promise.allSettled`: it was not. */
+      readonly status: 'rejected';
+      /** Why it was not. */
+      readonly reason: SendError;
+    };
 
 /** Some records of a `send` of many were not acknowledged; {@link SendManyError.results} has one entry for each, in order. */
 export class SendManyError<Metadata = unknown> extends KafkaError {

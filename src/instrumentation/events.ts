@@ -4,15 +4,21 @@ import type { TopicPartition } from '../model/topic-partition.ts';
 export interface ConnectionEvent {
   /** The broker's id, or undefined while only its bootstrap address is known. */
   readonly nodeId: number | undefined;
+  /** The host that the connection is to. */
   readonly host: string;
+  /** Its port. */
   readonly port: number;
+  /** What the connection is for, such as `fetch-1`. */
   readonly lane: string;
 }
 
 /** A request as the events about it name it. */
 export interface RequestEvent extends ConnectionEvent {
+  /** Kafka's name of the API. */
   readonly api: string;
+  /** The version that was agreed on. */
   readonly version: number;
+  /** The number by which the answer is found; unique within its connection. */
   readonly correlationId: number;
 }
 
@@ -24,84 +30,192 @@ export interface RequestEvent extends ConnectionEvent {
  */
 export interface ClientEvents {
   /** A connection is usable: connected, TLS and SASL done, versions known. */
-  'connection.opened': ConnectionEvent & { readonly durationMs: number };
+  'connection.opened': ConnectionEvent & {
+    /** From the first try to connect until it was usable. */
+    readonly durationMs: number;
+  };
   /** A connection that was usable has ended; `error` is undefined if we ended it. */
-  'connection.closed': ConnectionEvent & { readonly error: Error | undefined };
+  'connection.closed': ConnectionEvent & {
+    /** Why it ended; undefined if we ended it. */
+    readonly error: Error | undefined;
+  };
   /** A connection did not become usable. */
-  'connection.failed': ConnectionEvent & { readonly error: Error };
+  'connection.failed': ConnectionEvent & {
+    /** Why it did not. */
+    readonly error: Error;
+  };
   /** A request's bytes were handed to the socket. */
-  'request.sent': RequestEvent & { readonly bytes: number };
+  'request.sent': RequestEvent & {
+    /** The size of the request, header included. */
+    readonly bytes: number;
+  };
   /** A request was answered. */
   'request.answered': RequestEvent & {
+    /** The size of the answer. */
     readonly bytes: number;
+    /** From sending to the answer. */
     readonly durationMs: number;
+    /** For how long the broker asks us to be silent; 0 as a rule. */
     readonly throttleTimeMs: number;
   };
   /** A request ended without an answer. */
-  'request.failed': RequestEvent & { readonly error: Error; readonly durationMs: number };
+  'request.failed': RequestEvent & {
+    /** Why there will be no answer. */
+    readonly error: Error;
+    /** From sending until it was given up. */
+    readonly durationMs: number;
+  };
   /** A broker asked us to be silent for a while (KIP-219), and we are. */
-  'broker.throttled': ConnectionEvent & { readonly throttleTimeMs: number };
+  'broker.throttled': ConnectionEvent & {
+    /** For how long. */
+    readonly throttleTimeMs: number;
+  };
   /** A new snapshot of the cluster is in use. */
-  'metadata.updated': { readonly clusterId: string | undefined; readonly brokers: number; readonly topics: number };
+  'metadata.updated': {
+    /** The id of the cluster, where its brokers tell it. */
+    readonly clusterId: string | undefined;
+    /** How many brokers it knows. */
+    readonly brokers: number;
+    /** How many topics it knows. */
+    readonly topics: number;
+  };
   /** A metadata refresh failed; it will be tried again. */
-  'metadata.failed': { readonly error: Error; readonly failures: number };
+  'metadata.failed': {
+    /** Why the last try failed. */
+    readonly error: Error;
+    /** How many tries in a row brought nothing. */
+    readonly failures: number;
+  };
   /** No known broker could be reached: the bootstrap servers are used again (KIP-899). */
-  'metadata.rebootstrapped': { readonly reason: string };
+  'metadata.rebootstrapped': {
+    /** Why the known brokers are no use. */
+    readonly reason: string;
+  };
   /** A request will be tried again after a pause. */
   'request.retried': {
+    /** Kafka's name of the API. */
     readonly api: string;
+    /** Why it must be tried again. */
     readonly error: Error;
+    /** How often it has failed by now. */
     readonly failures: number;
+    /** How long the pause is. */
     readonly delayMs: number;
   };
   /** A batch of records was acknowledged. */
   'producer.batch.delivered': TopicPartition & {
+    /** How many records it holds. */
     readonly records: number;
+    /** Its size on the wire. */
     readonly bytes: number;
+    /** The offset of its first record. */
     readonly baseOffset: bigint;
+    /** From its first record until it was acknowledged. */
     readonly durationMs: number;
   };
   /** A batch of records will be sent again. */
   'producer.batch.retried': TopicPartition & {
+    /** How many records it holds. */
     readonly records: number;
+    /** Why it was not acknowledged. */
     readonly error: Error;
+    /** How often it has been sent by now. */
     readonly attempts: number;
   };
   /** A batch of records was given up; its sends reject with `error`. */
-  'producer.batch.failed': TopicPartition & { readonly records: number; readonly error: Error };
+  'producer.batch.failed': TopicPartition & {
+    /** How many records it holds. */
+    readonly records: number;
+    /** Why it was given up. */
+    readonly error: Error;
+  };
   /** An error of a record that nobody waits for (`enqueue` without a callback). */
-  'producer.error': { readonly error: Error };
+  'producer.error': {
+    /** Why the record was not delivered. */
+    readonly error: Error;
+  };
   /** A fetch was answered with records. */
   'consumer.fetched': {
+    /** The broker that was asked. */
     readonly nodeId: number;
+    /** How many bytes of records came. */
     readonly bytes: number;
+    /** How many partitions they are of. */
     readonly partitions: number;
+    /** From sending to the answer; the broker waits for records. */
     readonly durationMs: number;
   };
   /** A fetch failed and will be tried again. */
-  'consumer.fetch.failed': { readonly nodeId: number; readonly error: Error };
+  'consumer.fetch.failed': {
+    /** The broker that was asked. */
+    readonly nodeId: number;
+    /** Why it failed. */
+    readonly error: Error;
+  };
   /** Offsets were committed to the group. */
-  'consumer.committed': { readonly groupId: string; readonly partitions: number };
+  'consumer.committed': {
+    /** The group. */
+    readonly groupId: string;
+    /** How many partitions it was for. */
+    readonly partitions: number;
+  };
   /** A commit failed. */
-  'consumer.commit.failed': { readonly groupId: string; readonly error: Error };
+  'consumer.commit.failed': {
+    /** The group. */
+    readonly groupId: string;
+    /** Why it failed. */
+    readonly error: Error;
+  };
   /** A member joined a generation of its group and knows its assignment. */
   'group.joined': {
+    /** The group. */
     readonly groupId: string;
+    /** Who we are in it. */
     readonly memberId: string;
+    /** The number of the generation. */
     readonly generationId: number;
+    /** Whether this member assigned the partitions. */
     readonly leader: boolean;
+    /** The partitions that it has now. */
     readonly assignment: readonly TopicPartition[];
   };
   /** A member begins to rebalance. */
-  'group.rebalancing': { readonly groupId: string; readonly reason: string };
+  'group.rebalancing': {
+    /** The group. */
+    readonly groupId: string;
+    /** What made it necessary. */
+    readonly reason: string;
+  };
   /** A member left its group, or was removed. */
-  'group.left': { readonly groupId: string; readonly memberId: string; readonly reason: string };
+  'group.left': {
+    /** The group. */
+    readonly groupId: string;
+    /** Who we were in it. */
+    readonly memberId: string;
+    /** Why, and what was in hand then. */
+    readonly reason: string;
+  };
   /** A heartbeat was not answered well. */
-  'group.heartbeat.failed': { readonly groupId: string; readonly error: Error };
+  'group.heartbeat.failed': {
+    /** The group. */
+    readonly groupId: string;
+    /** What was answered, or why nothing was. */
+    readonly error: Error;
+  };
   /** Something odd that a user may want to know; the client goes on. */
-  warning: { readonly message: string; readonly error?: Error };
+  warning: {
+    /** What is odd, and what it may mean. */
+    readonly message: string;
+    /** The error behind it, if there is one. */
+    readonly error?: Error;
+  };
   /** A listener of one of these events threw. */
-  'listener.failed': { readonly event: string; readonly error: unknown };
+  'listener.failed': {
+    /** The event, or the callback, that it listens to. */
+    readonly event: string;
+    /** What it threw. */
+    readonly error: unknown;
+  };
 }
 
 /** The name of an event in {@link ClientEvents}. */

@@ -4,9 +4,13 @@ import type { ClientEventName, ClientEvents } from './events.ts';
 
 /** Where a client writes what happens to it: `console`, pino and most others fit as they are. */
 export interface Logger {
+  /** What belongs to normal work: connections, retries. */
   debug(message: string): void;
+  /** What a group member goes through. */
   info(message: string): void;
+  /** What may need a look if it comes often. */
   warn(message: string): void;
+  /** What was lost: records that were not delivered, a listener that threw. */
   error(message: string): void;
 }
 

@@ -2,7 +2,9 @@ import type { RecordHeaders } from './record-headers.ts';
 
 /** Where a value that is serialized or deserialized stands. */
 export interface SerdeContext {
+  /** The topic of the record. */
   readonly topic: string;
+  /** Which of the two it is. */
   readonly field: 'key' | 'value';
   /** The headers of the record; undefined where it has none, and for a record that is being sent. */
   readonly headers?: RecordHeaders | undefined;
@@ -62,18 +64,43 @@ export const string: Serde<string | null> = {
  * A validator in the form that validation libraries share (https://standardschema.dev): zod, valibot, arktype and others.
  */
 export interface StandardSchema<Output = unknown> {
+  /** What the specification puts here, so that it is in nobody's way. */
   readonly '~standard': {
+    /** The version of the specification. */
     readonly version: 1;
+    /** The name of the library. */
     readonly vendor: string;
+    /** Checks a value, and may change it. */
     validate(value: unknown): SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    /** For the compiler only. */
+    readonly types?:
+      | {
+          /** What may be checked. */
+          readonly input: unknown;
+          /** What is given back. */
+          readonly output: Output;
+        }
+      | undefined;
   };
 }
 
 /** What a {@link StandardSchema} answers: a value, or what is wrong with it. */
 export type SchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] };
+  | {
+      /** The value as the schema gives it back. */
+      readonly value: Output;
+      /** Absent: that is what tells the two apart. */
+      readonly issues?: undefined;
+    }
+  | {
+      /** What is wrong with it; at least one. */
+      readonly issues: readonly {
+        /** In words. */
+        readonly message: string;
+        /** Where in the value. */
+        readonly path?: readonly unknown[] | undefined;
+      }[];
+    };
 
 /** JSON text. Without a schema, `T` is what the program trusts the topic to hold; nothing checks it. */
 export function json<T = unknown>(): Serde<T | null>;

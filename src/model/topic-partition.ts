@@ -1,6 +1,8 @@
 /** One partition of a topic. */
 export interface TopicPartition {
+  /** The topic's name. */
   readonly topic: string;
+  /** The number of the partition, from 0. */
   readonly partition: number;
 }
 

@@ -1,5 +1,6 @@
 /** What a {@link Partitioner} is told of a record. */
 export interface PartitionerInput<K = unknown, V = unknown> {
+  /** The topic that the record goes to. */
   readonly topic: string;
   /** As it was given to `send`. */
   readonly key: K | null;

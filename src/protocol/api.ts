@@ -36,6 +36,7 @@ export interface Api<Req, Res> {
   readonly key: number;
   /** Kafka's name, without `Request` or `Response`: `Metadata`. */
   readonly name: string;
+  /** The lowest version that can be encoded and decoded. */
   readonly minVersion: number;
   /** The highest stable version. */
   readonly maxVersion: number;
@@ -43,19 +44,41 @@ export interface Api<Req, Res> {
   readonly unstableVersion: number | undefined;
   /** The first version with compact lengths and tagged fields (KIP-482); `Infinity` if there is none. */
   readonly firstFlexibleVersion: number;
+  /** The version of the header that stands before a request of this version. */
   requestHeaderVersion(this: void, version: number): number;
+  /** The version of the header that stands before a response of this version. */
   responseHeaderVersion(this: void, version: number): number;
+  /** Adds the body of a request to what `writer` holds. */
   writeRequest(this: void, writer: Writer, message: Input<Req>, version: number): void;
+  /** Reads the body of a request and leaves `reader` behind it. */
   readRequest(this: void, reader: Reader, version: number): Req;
+  /** Adds the body of a response to what `writer` holds. */
   writeResponse(this: void, writer: Writer, message: Input<Res>, version: number): void;
+  /** Reads the body of a response and leaves `reader` behind it. */
   readResponse(this: void, reader: Reader, version: number): Res;
-  /** @throws {@link UsageError} for a version that does not exist, or a value that does not fit its field */
+  /**
+   * The body of a request.
+   *
+   * @throws `UsageError` for a version that does not exist, or a value that does not fit its field
+   */
   encodeRequest(this: void, message: Input<Req>, version: number): Buffer;
-  /** @throws {@link ProtocolError} for bytes that are not such a message; bytes and records are views of the input */
+  /**
+   * The request that these bytes are; its bytes and records are views of them.
+   *
+   * @throws `ProtocolError` for bytes that are not such a message
+   */
   decodeRequest(this: void, bytes: Uint8Array, version: number): Req;
-  /** @throws {@link UsageError} for a version that does not exist, or a value that does not fit its field */
+  /**
+   * The body of a response.
+   *
+   * @throws `UsageError` for a version that does not exist, or a value that does not fit its field
+   */
   encodeResponse(this: void, message: Input<Res>, version: number): Buffer;
-  /** @throws {@link ProtocolError} for bytes that are not such a message; bytes and records are views of the input */
+  /**
+   * The response that these bytes are; its bytes and records are views of them.
+   *
+   * @throws `ProtocolError` for bytes that are not such a message
+   */
   decodeResponse(this: void, bytes: Uint8Array, version: number): Res;
 }
 
@@ -66,16 +89,29 @@ export interface Api<Req, Res> {
  * which Java reads the highest version it knows), use `read`, which leaves them.
  */
 export interface DataSchema<T> {
+  /** Kafka's name of it. */
   readonly name: string;
+  /** The lowest version that can be encoded and decoded. */
   readonly minVersion: number;
+  /** The highest version that can be encoded and decoded. */
   readonly maxVersion: number;
   /** The first version with compact lengths and tagged fields (KIP-482); `Infinity` if there is none. */
   readonly firstFlexibleVersion: number;
+  /** Adds the message to what `writer` holds. */
   write(this: void, writer: Writer, message: Input<T>, version: number): void;
+  /** Reads the message and leaves `reader` behind it. */
   read(this: void, reader: Reader, version: number): T;
-  /** @throws {@link UsageError} for a version that does not exist, or a value that does not fit its field */
+  /**
+   * The message as bytes.
+   *
+   * @throws `UsageError` for a version that does not exist, or a value that does not fit its field
+   */
   encode(this: void, message: Input<T>, version: number): Buffer;
-  /** @throws {@link ProtocolError} for bytes that are not such a message; bytes are views of the input */
+  /**
+   * The message that these bytes are; its fields of bytes are views of them.
+   *
+   * @throws `ProtocolError` for bytes that are not such a message
+   */
   decode(this: void, bytes: Uint8Array, version: number): T;
 }
 

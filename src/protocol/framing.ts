@@ -53,7 +53,12 @@ export function decodeRequestHeader(reader: Reader, headerVersion: number): Requ
 }
 
 /** Which API and version a request is of, without moving on: the version of its header depends on it. */
-export function peekRequest(reader: Reader): { readonly apiKey: number; readonly version: number } {
+export function peekRequest(reader: Reader): {
+  /** The number of the API. */
+  readonly apiKey: number;
+  /** The version of the request. */
+  readonly version: number;
+} {
   const { offset } = reader;
   const apiKey = reader.int16();
   const version = reader.int16();

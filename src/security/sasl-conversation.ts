@@ -19,7 +19,9 @@ export interface SaslConversation {
 
 /** Which broker a conversation is with. */
 export interface SaslContext {
+  /** The host that the connection is to, as the client names it. */
   readonly host: string;
+  /** Its port. */
   readonly port: number;
   /** Whether the connection is encrypted. */
   readonly encrypted: boolean;

@@ -10,7 +10,9 @@ import { ScramCredentials, type ScramHash } from './scram.ts';
 export interface SaslPasswordOptions {
   /** How the password is proven; `plain` sends it, so use it over TLS only. Must be one that the broker's listener allows. */
   readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  /** The name that the broker knows us by. */
   readonly username: string;
+  /** The secret; the client shows it nowhere. */
   readonly password: string;
 }
 

@@ -16,7 +16,9 @@ export interface Clock {
   nowMs(): number;
   /** Milliseconds since 1970, for timestamps of records. */
   wallMs(): number;
+  /** Calls `callback` once, after `delayMs` milliseconds. */
   setTimer(callback: () => void, delayMs: number): TimerHandle;
+  /** Takes back a timer that has not fired; does nothing otherwise. */
   clearTimer(timer: TimerHandle): void;
 }
 

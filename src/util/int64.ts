@@ -1,6 +1,8 @@
 /** The part of the `long` package's Long that is needed to read one. */
 export interface LongLike {
+  /** The lower 32 bits. */
   readonly low: number;
+  /** The upper 32 bits, with the sign. */
   readonly high: number;
 }
 

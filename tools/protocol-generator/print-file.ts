@@ -231,6 +231,7 @@ function printErrorCodes({ errors, version }: Release): string {
     '',
     "/** One line of Kafka's table of errors. */",
     'export interface BrokerErrorCode {',
+    "  /** Kafka's name of it, as in `error.code`. */",
     '  readonly name: BrokerErrorName;',
     '  /** The number on the wire. */',
     '  readonly code: number;',

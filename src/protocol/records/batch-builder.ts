@@ -26,7 +26,9 @@ import { varintSize, varlongSize, writeVarint, writeVarlong } from './varint.ts'
 
 /** A header of a record: a key that may occur more than once, and a value that may be null. */
 export interface RecordHeader {
+  /** The name of the header. */
   readonly key: string;
+  /** Text is written as UTF-8. */
   readonly value: string | Uint8Array | null;
 }
 
@@ -40,19 +42,27 @@ export interface BatchBuilderOptions {
 
 /** Who wrote a batch: -1, -1, -1 where the producer is not idempotent. */
 export interface ProducerStamp {
+  /** What the broker gave the producer with InitProducerId. */
   readonly producerId: bigint;
+  /** Rises with each producer that takes over the id; the broker refuses the older ones. */
   readonly producerEpoch: number;
+  /** The sequence number of the batch's first record in its partition. */
   readonly baseSequence: number;
 }
 
 /** What {@link BatchBuilder.close} puts into the header. The optional fields are those that only brokers write. */
 export interface CloseOptions extends ProducerStamp {
+  /** The codec that the header names. */
   readonly compression: CompressionName;
   /** What the codec made of {@link BatchBuilder.body}; required unless `compression` is `none`. */
   readonly compressed?: Buffer;
+  /** Whether the batch belongs to a transaction. */
   readonly transactional: boolean;
+  /** Whether it holds a control record. @defaultValue false */
   readonly control?: boolean;
+  /** The offset of the first record. @defaultValue 0 */
   readonly baseOffset?: bigint;
+  /** The epoch of the leader that appends it. @defaultValue -1 */
   readonly partitionLeaderEpoch?: number;
   /** The time of all records, set by the broker of a topic with `message.timestamp.type=LogAppendTime`. */
   readonly logAppendTimeMs?: number;

@@ -7,7 +7,9 @@ import { VarintReader } from './varint.ts';
 
 /** A header of a record that was read; its value is a view of the batch. */
 export interface ReadRecordHeader {
+  /** The name of the header. */
   readonly key: string;
+  /** Null where it was sent so. */
   readonly value: Buffer | null;
 }
 
@@ -23,15 +25,19 @@ export class RecordCursor {
   /** How many records there are. */
   readonly recordCount: number;
 
+  /** The record's offset, counted from {@link RecordCursor.baseOffset}. */
   offsetDelta = -1;
   /** In milliseconds; -1 if the record has none. Beyond the safe integers, the nearest number. */
   timestampMs = -1;
+  /** Where the key begins. */
   keyStart = 0;
   /** -1 if the key is null. */
   keyLength = -1;
+  /** Where the value begins. */
   valueStart = 0;
   /** -1 if the value is null. */
   valueLength = -1;
+  /** How many headers the record has. */
   headerCount = 0;
   /** Where the first header begins, for {@link readHeaders}. */
   headersStart = 0;

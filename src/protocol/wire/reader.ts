@@ -36,34 +36,42 @@ export class Reader {
     return this.end - this.offset;
   }
 
+  /** A byte: true unless it is 0. */
   bool(): boolean {
     return this.view.getInt8(this.take(1)) !== 0;
   }
 
+  /** A signed number in one byte. */
   int8(): number {
     return this.view.getInt8(this.take(1));
   }
 
+  /** A signed number in two bytes, big-endian, as all of them. */
   int16(): number {
     return this.view.getInt16(this.take(2));
   }
 
+  /** An unsigned number in two bytes. */
   uint16(): number {
     return this.view.getUint16(this.take(2));
   }
 
+  /** A signed number in four bytes. */
   int32(): number {
     return this.view.getInt32(this.take(4));
   }
 
+  /** An unsigned number in four bytes. */
   uint32(): number {
     return this.view.getUint32(this.take(4));
   }
 
+  /** A signed number in eight bytes. */
   int64(): bigint {
     return this.view.getBigInt64(this.take(8));
   }
 
+  /** A number in eight bytes, as IEEE 754 has it. */
   float64(): number {
     return this.view.getFloat64(this.take(8));
   }
@@ -89,37 +97,45 @@ export class Reader {
     return this.buffer.toString('base64url', at, at + 16);
   }
 
+  /** UTF-8 text behind a length of two bytes; null is refused. */
   string(): string {
     return this.text(this.present(this.int16(), 'a string'));
   }
 
+  /** Like {@link Reader.string}; a length of -1 means null. */
   nullableString(): string | null {
     const length = this.int16();
     return length < 0 ? null : this.text(length);
   }
 
+  /** Like {@link Reader.string}, for the flexible versions. */
   compactString(): string {
     return this.text(this.present(this.uvarint() - 1, 'a string'));
   }
 
+  /** Like {@link Reader.nullableString}, for the flexible versions. */
   compactNullableString(): string | null {
     const length = this.uvarint() - 1;
     return length < 0 ? null : this.text(length);
   }
 
+  /** Bytes behind a length of four bytes, as a view of the input; null is refused. */
   bytes(): Buffer {
     return this.slice(this.present(this.int32(), 'a byte field'));
   }
 
+  /** Like {@link Reader.bytes}; a length of -1 means null. */
   nullableBytes(): Buffer | null {
     const length = this.int32();
     return length < 0 ? null : this.slice(length);
   }
 
+  /** Like {@link Reader.bytes}, for the flexible versions. */
   compactBytes(): Buffer {
     return this.slice(this.present(this.uvarint() - 1, 'a byte field'));
   }
 
+  /** Like {@link Reader.nullableBytes}, for the flexible versions. */
   compactNullableBytes(): Buffer | null {
     const length = this.uvarint() - 1;
     return length < 0 ? null : this.slice(length);

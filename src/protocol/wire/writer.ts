@@ -37,42 +37,49 @@ export class Writer {
     return this.pieceBytes + this.offset - this.start;
   }
 
+  /** A byte, 1 or 0. */
   bool(value: boolean, field: string): void {
     if (typeof value !== 'boolean') throw refuse(field, value, 'a boolean');
     const at = this.reserve(1);
     this.view.setInt8(at, value ? 1 : 0);
   }
 
+  /** A signed number in one byte. */
   int8(value: number, field: string): void {
     if ((value << 24) >> 24 !== value) throw refuse(field, value, 'an int8');
     const at = this.reserve(1);
     this.view.setInt8(at, value);
   }
 
+  /** A signed number in two bytes, big-endian, as all of them. */
   int16(value: number, field: string): void {
     if ((value << 16) >> 16 !== value) throw refuse(field, value, 'an int16');
     const at = this.reserve(2);
     this.view.setInt16(at, value);
   }
 
+  /** An unsigned number in two bytes. */
   uint16(value: number, field: string): void {
     if ((value & 0xffff) !== value) throw refuse(field, value, 'a uint16');
     const at = this.reserve(2);
     this.view.setUint16(at, value);
   }
 
+  /** A signed number in four bytes. */
   int32(value: number, field: string): void {
     if ((value | 0) !== value) throw refuse(field, value, 'an int32');
     const at = this.reserve(4);
     this.view.setInt32(at, value);
   }
 
+  /** An unsigned number in four bytes. */
   uint32(value: number, field: string): void {
     if (value >>> 0 !== value) throw refuse(field, value, 'a uint32');
     const at = this.reserve(4);
     this.view.setUint32(at, value);
   }
 
+  /** A signed number in eight bytes; a `number` must be a safe integer. */
   int64(value: bigint | number, field: string): void {
     if (typeof value === 'bigint') {
       if (BigInt.asIntN(64, value) !== value) throw refuse(field, value, 'an int64');
@@ -86,6 +93,7 @@ export class Writer {
     this.view.setInt32(at + 4, value | 0);
   }
 
+  /** A number in eight bytes, as IEEE 754 has it. */
   float64(value: number, field: string): void {
     if (typeof value !== 'number') throw refuse(field, value, 'a number');
     const at = this.reserve(8);
@@ -98,7 +106,11 @@ export class Writer {
     this.offset = this.putUvarint(value, this.offset);
   }
 
-  /** @param value Kafka's base64 text */
+  /**
+   * Sixteen bytes.
+   *
+   * @param value Kafka's base64 text
+   */
   uuid(value: string, field: string): void {
     if (typeof value !== 'string' || value.length !== 22)
       throw refuse(field, value, 'a uuid in base64 of 22 characters');
@@ -106,7 +118,11 @@ export class Writer {
     if (this.buffer.write(value, at, 16, 'base64url') !== 16) throw refuse(field, value, 'a uuid in base64');
   }
 
-  /** @param value `undefined` stands for the empty string */
+  /**
+   * UTF-8 text behind a length of two bytes.
+   *
+   * @param value `undefined` stands for the empty string
+   */
   string(value: string | null | undefined, nullable: boolean, field: string): void {
     if (value === null && nullable) {
       const at = this.reserve(2);
@@ -134,7 +150,11 @@ export class Writer {
     this.text(text, length);
   }
 
-  /** @param value `undefined` stands for no bytes */
+  /**
+   * Bytes behind a length of four bytes; large ones are kept by reference.
+   *
+   * @param value `undefined` stands for no bytes
+   */
   bytes(value: Uint8Array | null | undefined, nullable: boolean, field: string): void {
     if (value === null && nullable) {
       const at = this.reserve(4);
@@ -216,6 +236,7 @@ export class Writer {
     return this.reserve(1) - this.start;
   }
 
+  /** Ends the tagged field that gave this mark. */
   closeTag(mark: number): void {
     this.openTags--;
     const size = this.offset - this.start - mark - 1;

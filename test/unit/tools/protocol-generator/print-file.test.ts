@@ -147,8 +147,8 @@ describe('printRelease', () => {
   });
 
   const definitions = [
-    'api Sample 7\nlisteners\nrequest 0-3 latestVersionUnstable\nheader 1 0-3\n  Parts []Part 0+\n    Id int8 0+\nresponse 0-3\nheader 0 0-3',
-    'schema Mark\nmessage 0-1\n  A int8 0+',
+    'api Sample 7\nlisteners\nrequest 0-3 flexible none latestVersionUnstable\nheader 1 0-3\n  Parts []Part 0+\n    Id int8 0+\nresponse 0-3 flexible none\nheader 0 0-3',
+    'schema Mark\nmessage 0-1 flexible none\n  A int8 0+',
   ].map((text) => parseDefinition(text));
   const textOf = (name: string): string =>
     printRelease({ version: '9.9.9', definitions, removed: [], errors: [] }).find(
