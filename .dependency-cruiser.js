@@ -76,7 +76,7 @@ const layers = [
 
 // One line per package, so that a new one is a decision (docs/decisions/dependencies.md).
 const packages = {
-  protocol: ['long', 'crc-32'],
+  protocol: ['crc-32'],
   compression: ['snappyjs', 'zstd-codec', 'lz4'],
 };
 const pure = ['^src/protocol/', '-machine\\.ts$'];
@@ -104,8 +104,8 @@ export default {
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?buffer$' },
     },
     {
-      name: 'pure-code-has-two-packages',
-      comment: 'Protocol code and machines use no npm package but long and crc-32.',
+      name: 'pure-code-has-one-package',
+      comment: 'Protocol code and machines use no npm package but crc-32.',
       severity: 'error',
       from: { path: pure },
       to: { dependencyTypes: npmTypes, pathNot: packages.protocol.map(inPackage) },
