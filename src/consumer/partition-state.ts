@@ -30,6 +30,8 @@ export class PartitionState {
   readonly partition: number;
   readonly term: AssignmentTerm;
   paused = false;
+  /** Whether the reader under way wants nothing more of it. */
+  unwanted = false;
   /** Whether the partition has left the assignment; of partitions assigned by hand, some may go and others stay. */
   dropped = false;
   /** How to find the first offset; undefined once it is known. */

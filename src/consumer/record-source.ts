@@ -40,7 +40,7 @@ export class RecordSource {
     for (let tried = 0; tried < partitions.length; tried++) {
       const index = (this.#next + tried) % partitions.length;
       const state = partitions[index];
-      if (state === undefined || state.paused || !wants(state)) continue;
+      if (state === undefined || state.paused || !this.#isWanted(state, wants)) continue;
       const isReady = this.#makeReady(state);
       if (isReady === false) continue;
       if (isReady !== true) return isReady;
@@ -48,6 +48,16 @@ export class RecordSource {
       return state;
     }
     return undefined;
+  }
+
+  /** What the reader has done with does not count as readable: else its bytes would stop the fetches of the others for good. */
+  #isWanted(state: PartitionState, wants: (state: PartitionState) => boolean): boolean {
+    const isWanted = wants(state);
+    if (state.unwanted === isWanted) {
+      state.unwanted = !isWanted;
+      this.#parts.onDrained(state);
+    }
+    return isWanted;
   }
 
   #makeReady(state: PartitionState): boolean | Promise<void> {

@@ -7,6 +7,8 @@ export interface Fetchable {
   /** Undefined once the first offset is known. */
   readonly start: unknown;
   readonly paused: boolean;
+  /** The reader under way has come to its end of it, as if it were paused. */
+  readonly unwanted?: boolean;
   readonly bufferedBytes: number;
   readonly retryAtMs: number;
   readonly lastServed: number;
@@ -72,7 +74,7 @@ export class FetchMachine {
     let isReadable = false;
     for (const partition of partitions) {
       bufferedBytes += partition.bufferedBytes;
-      if (partition.paused) continue;
+      if (partition.paused || partition.unwanted === true) continue;
       if (partition.bufferedBytes > 0) isReadable = true;
       if (partition.start !== undefined || partition.retryAtMs > nowMs) continue;
       const nodeId = leaderOf(partition);
