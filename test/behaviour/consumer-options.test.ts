@@ -562,7 +562,7 @@ describe('ConsumerOptions', { skip: broker.skip }, () => {
     ];
     for (const [code, options, message] of refused) {
       assert.throws(
-        () => kafka.consumer(options as ConsumerOptions),
+        () => kafka.consumer(options),
         (error) => hasCode(code)(error) && message.test(String(error)),
         JSON.stringify(options),
       );
