@@ -192,7 +192,7 @@ export type { TopicPartition } from './model/topic-partition.ts';
 export type { ProducerOptions } from './producer/options.ts';
 export type { Partitioner, PartitionerInput } from './producer/partitioner.ts';
 export { Producer } from './producer/producer.ts';
-export type { OnDelivery } from './producer/producer-batch.ts';
+export type { OnDelivery } from './producer/send-table.ts';
 export type { RecordMetadata } from './producer/record-metadata.ts';
 export type { CompressionName } from './protocol/records/compression-type.ts';
 export * from './security/index.ts';

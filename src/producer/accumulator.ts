@@ -19,6 +19,7 @@ import { failTarget, ProducerBatch, type SendTarget } from './producer-batch.ts'
 import { headersOf } from './record-headers-input.ts';
 import type { RecordMetadata } from './record-metadata.ts';
 import type { SendCall } from './send-call.ts';
+import { SendTables } from './send-table.ts';
 import type { Sender } from './sender.ts';
 import { notSent, notSentBecause, outcomeOf, topicGone } from './send-errors.ts';
 
@@ -45,6 +46,7 @@ export class Accumulator {
   readonly #cluster: ProducerCluster;
   readonly #options: ResolvedProducerOptions<unknown, unknown>;
   readonly #memory: BufferMemory;
+  readonly #tables = new SendTables();
   readonly #topics = new Map<string, TopicQueue>();
   readonly #waiting = new Fifo<HeldSend | HeldRest>();
   readonly #abort = new AbortController();
@@ -340,7 +342,7 @@ export class Accumulator {
   #newBatch(queue: PartitionQueue, span: SendSpan, calledMs: number): ProducerBatch {
     const builder = this.#memory.builder(queue.expectedBytes);
     const deadlineMs = calledMs + this.#options.deliveryTimeoutMs;
-    return new ProducerBatch(builder, span, calledMs, deadlineMs, this.#cluster.events);
+    return new ProducerBatch(builder, span, calledMs, deadlineMs, this.#tables, this.#cluster.events);
   }
 
   #held(

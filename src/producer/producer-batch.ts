@@ -5,24 +5,12 @@ import type { SendSpan } from './flush-tracker.ts';
 import type { SequencedBatch } from './partition-machine.ts';
 import { RecordMetadata, type DeliveredBatch } from './record-metadata.ts';
 import { SendCall, type BatchRun } from './send-call.ts';
-
-/**
- * Told how a record ended: with its metadata, or with the error.
- *
- * @param error undefined if the record was acknowledged
- */
-export type OnDelivery = (error: SendError | undefined, metadata: RecordMetadata | undefined) => void;
-
-/** Resolves the promise of one `send`; the promise stands beside it, and tells it from an {@link OnDelivery}. */
-export type ResolveSend = (metadata: RecordMetadata | Promise<never>) => void;
+import type { OnDelivery, ResolveSend, SendTable, SendTables } from './send-table.ts';
 
 /**
  * Who learns how a record ended: a promise by its resolver, an array by its {@link SendCall}, a callback, or nobody.
  */
 export type SendTarget = ResolveSend | OnDelivery | SendCall | undefined;
-
-/** Numbers kept for each record that was sent alone: offset within the batch, timestamp, size of key, size of value. */
-const numbersPerRecord = 4;
 
 /**
  * The records of one batch, and who waits for them. Nothing here is made per record: what the promises need at the end stands
@@ -58,13 +46,20 @@ export class ProducerBatch implements SequencedBatch {
   order = -1;
   settled = false;
 
-  readonly #targets: (ResolveSend | OnDelivery | undefined)[] = [];
-  readonly #promises: (Promise<RecordMetadata> | undefined)[] = [];
-  readonly #numbers: number[] = [];
+  readonly #tables: SendTables;
+  #singles: SendTable | undefined;
   readonly #runs: BatchRun[] = [];
   #lastRun: BatchRun | undefined;
 
-  constructor(builder: BatchBuilder, span: SendSpan, createdMs: number, deadlineMs: number, events: EventPublisher) {
+  constructor(
+    builder: BatchBuilder,
+    span: SendSpan,
+    createdMs: number,
+    deadlineMs: number,
+    tables: SendTables,
+    events: EventPublisher,
+  ) {
+    this.#tables = tables;
     this.builder = builder;
     this.span = span;
     this.createdMs = createdMs;
@@ -91,33 +86,15 @@ export class ProducerBatch implements SequencedBatch {
       target.place(index, run, timestampMs, keyBytes, valueBytes);
       return;
     }
-    this.#targets.push(target);
-    this.#promises.push(promise);
-    this.#numbers.push(delta, timestampMs, keyBytes, valueBytes);
+    this.#singles ??= this.#tables.take();
+    this.#singles.add(target, promise, delta, timestampMs, keyBytes, valueBytes);
   }
 
   /** Tells everybody: acknowledged. */
   deliver(delivered: DeliveredBatch, logAppendTimeMs: number): void {
     this.settled = true;
     for (const run of this.#runs) run.call.deliverRun(run, delivered, logAppendTimeMs);
-    const targets = this.#targets;
-    const numbers = this.#numbers;
-    for (let at = 0; at < targets.length; at++) {
-      const target = targets[at];
-      if (target === undefined) continue;
-      const number = at * numbersPerRecord;
-      const timestamp = logAppendTimeMs >= 0 ? logAppendTimeMs : (numbers[number + 1] ?? 0);
-      const metadata = new RecordMetadata(
-        delivered,
-        numbers[number] ?? 0,
-        timestamp,
-        numbers[number + 2] ?? 0,
-        numbers[number + 3] ?? 0,
-      );
-      if (this.#promises[at] !== undefined) (target as ResolveSend)(metadata);
-      else callBack(target as OnDelivery, undefined, metadata, this.#events);
-    }
-    if (targets.length > 0) this.span.end(targets.length);
+    if (this.#singles !== undefined) this.#deliverSingles(this.#singles, delivered, logAppendTimeMs);
     this.#forget();
   }
 
@@ -125,17 +102,35 @@ export class ProducerBatch implements SequencedBatch {
   fail(errorOf: (offsetDelta: number) => SendError): void {
     this.settled = true;
     for (const run of this.#runs) run.call.failRun(run, errorOf);
-    for (const [at, target] of this.#targets.entries()) {
-      const error = errorOf(this.#numbers[at * numbersPerRecord] ?? 0);
-      failTarget(target, this.#promises[at], 0, error, this.span, this.#events);
+    const singles = this.#singles;
+    for (let at = 0; singles !== undefined && at < singles.count; at++) {
+      const error = errorOf(singles.offsetDelta(at));
+      failTarget(singles.target(at), singles.promise(at), 0, error, this.span, this.#events);
     }
     this.#forget();
   }
 
+  #deliverSingles(singles: SendTable, delivered: DeliveredBatch, logAppendTimeMs: number): void {
+    const { count } = singles;
+    for (let at = 0; at < count; at++) {
+      const target = singles.target(at);
+      if (target === undefined) continue;
+      const metadata = new RecordMetadata(
+        delivered,
+        singles.offsetDelta(at),
+        logAppendTimeMs >= 0 ? logAppendTimeMs : singles.timestampMs(at),
+        singles.keyBytes(at),
+        singles.valueBytes(at),
+      );
+      if (singles.promise(at) !== undefined) (target as ResolveSend)(metadata);
+      else callBack(target as OnDelivery, undefined, metadata, this.#events);
+    }
+    this.span.end(count);
+  }
+
   #forget(): void {
-    this.#targets.length = 0;
-    this.#promises.length = 0;
-    this.#numbers.length = 0;
+    if (this.#singles !== undefined) this.#tables.giveBack(this.#singles);
+    this.#singles = undefined;
     this.#runs.length = 0;
     this.#lastRun = undefined;
   }
