@@ -3,14 +3,14 @@ import type { MetadataSnapshot, TopicMetadata } from '../cluster/metadata-snapsh
 import { KafkaError } from '../errors/kafka-error.ts';
 import type { SendError } from '../errors/send-error.ts';
 import type { ProducerRecord } from '../model/producer-record.ts';
-import { isPromiseLike, type Serialized, type SerdeContext, type Serializer } from '../model/serdes.ts';
+import { isPromiseLike, type Serialized } from '../model/serdes.ts';
 import { recordSizeBound, type RecordHeader } from '../protocol/records/index.ts';
 import { backoffMs } from '../util/backoff.ts';
 import { quote } from '../util/option-rules.ts';
 import type { BufferMemory } from './buffer-memory.ts';
 import { Fifo } from './fifo.ts';
 import type { SendSpan } from './flush-tracker.ts';
-import { partitionOfKey } from './key-hash.ts';
+import { PartitionChooser } from './partition-chooser.ts';
 import type { ResolvedProducerOptions } from './options.ts';
 import { PartitionMachine } from './partition-machine.ts';
 import { PartitionQueue, TopicQueue, type HeldRest, type HeldSend } from './partition-queue.ts';
@@ -20,6 +20,7 @@ import { headersOf } from './record-headers-input.ts';
 import type { RecordMetadata } from './record-metadata.ts';
 import type { SendCall } from './send-call.ts';
 import { SendTables } from './send-table.ts';
+import { checkSerialized, plain, refusal, serializationFailed, serialize, swallow } from './serialize.ts';
 import type { Sender } from './sender.ts';
 import { notSent, notSentBecause, outcomeOf, topicGone } from './send-errors.ts';
 
@@ -46,6 +47,7 @@ export class Accumulator {
   readonly #cluster: ProducerCluster;
   readonly #options: ResolvedProducerOptions<unknown, unknown>;
   readonly #memory: BufferMemory;
+  readonly #chooser: PartitionChooser;
   readonly #tables = new SendTables();
   readonly #topics = new Map<string, TopicQueue>();
   readonly #waiting = new Fifo<HeldSend | HeldRest>();
@@ -63,6 +65,7 @@ export class Accumulator {
     this.#cluster = cluster;
     this.#options = options;
     this.#memory = memory;
+    this.#chooser = new PartitionChooser(options.partitioner, () => cluster.refreshSoon());
   }
 
   /** The sender and this class work on the same partitions; they are made one after the other. */
@@ -104,7 +107,7 @@ export class Accumulator {
         return;
       }
       this.#refuseTooLarge(topic, key, value, headers);
-      const partition = this.#choose(topic, record, key);
+      const partition = this.#chooser.choose(topic, record, key);
       const isBehind = this.#waiting.length > 0 && !this.#isAdmitting;
       const queue = topic.partitions[partition];
       if (queue === undefined) throw new TypeError(`partition ${partition} does not exist`);
@@ -258,34 +261,6 @@ export class Accumulator {
     if (bytes <= maxRequestBytes) return;
     const why = `the record takes up to ${bytes} bytes, above maxRequestBytes, which is ${maxRequestBytes}`;
     throw notSent(topic.name, 'MESSAGE_TOO_LARGE', why);
-  }
-
-  #choose(topic: TopicQueue, record: AnyRecord, key: Serialized): number {
-    const count = topic.partitions.length;
-    const { partition } = record;
-    if (partition !== undefined) return this.#checkPartition(topic, partition, 'the record names');
-    const { partitioner } = this.#options;
-    if (partitioner === 'default') {
-      return key === null ? topic.sticky.next(count, topic.isAvailable) : partitionOfKey(key, count);
-    }
-    if (partitioner === 'round-robin') return topic.roundRobin.next(count, topic.isAvailable);
-    const chosen = partitioner({
-      topic: topic.name,
-      key: record.key ?? null,
-      value: record.value ?? null,
-      serializedKey: key,
-      partitionCount: count,
-    });
-    return this.#checkPartition(topic, chosen, 'the partitioner chose');
-  }
-
-  #checkPartition(topic: TopicQueue, partition: unknown, who: string): number {
-    const count = topic.partitions.length;
-    if (Number.isInteger(partition) && Number(partition) >= 0 && Number(partition) < count) return Number(partition);
-    // The topic may have grown meanwhile.
-    if (Number.isInteger(partition) && Number(partition) >= count) this.#cluster.refreshSoon();
-    const why = `${who} partition ${quote(partition)}, and the topic has ${count}: 0 to ${count - 1}`;
-    throw notSent(topic.name, 'INVALID_ARGUMENT', why);
   }
 
   /** Puts a record into the open batch of its partition; answers false, and does nothing, if there is no memory for it. */
@@ -471,7 +446,7 @@ export class Accumulator {
     try {
       if (held.partition < 0) {
         this.#refuseTooLarge(held.topic, held.key, held.value, held.headers);
-        held.partition = this.#choose(held.topic, held.record, held.key);
+        held.partition = this.#chooser.choose(held.topic, held.record, held.key);
       }
       if (this.#waiting.length === 0 && this.#putHeld(held)) return;
       this.#waiting.push(held);
@@ -664,51 +639,4 @@ function isUsable(metadata: TopicMetadata | undefined): metadata is TopicMetadat
 
 function isKnownId(topicId: string): boolean {
   return topicId !== '' && topicId !== 'AAAAAAAAAAAAAAAAAAAAAA';
-}
-
-function plain(content: unknown): Serialized {
-  if (typeof content === 'string' || content instanceof Uint8Array) return content;
-  if (content === null || content === undefined) return null;
-  const given = typeof content === 'object' ? Object.prototype.toString.call(content) : typeof content;
-  throw new TypeError(`${given} given where a string, a Uint8Array or null was expected; give the producer a serde`);
-}
-
-function serialize(
-  serde: Serializer<unknown>,
-  content: unknown,
-  context: SerdeContext,
-): Serialized | PromiseLike<Serialized> {
-  try {
-    const serialized = serde.serialize(content ?? null, context);
-    return isPromiseLike(serialized) ? serialized : checkSerialized(serialized, context.topic, context.field);
-  } catch (error) {
-    throw serializationFailed(context.topic, context.field, error);
-  }
-}
-
-function checkSerialized(serialized: unknown, topic: string, field: string): Serialized {
-  if (typeof serialized === 'string' || serialized instanceof Uint8Array || serialized === null) return serialized;
-  const error = new TypeError(`the serializer answered with ${quote(serialized)}, not a string, a Uint8Array or null`);
-  throw serializationFailed(topic, field, error);
-}
-
-function serializationFailed(topic: string, field: string, error: unknown): SendError {
-  const reason = error instanceof Error ? error.message : String(error);
-  return notSent(topic, 'SERIALIZATION_FAILED', `its ${field} could not be serialized: ${reason}`, error);
-}
-
-/** What the record's send rejects with. */
-function refusal(record: unknown, error: unknown): SendError {
-  const topic = typeof record === 'object' && record !== null ? String((record as { topic?: unknown }).topic) : '';
-  if (error instanceof KafkaError && 'outcome' in error) return error as SendError;
-  if (typeof record !== 'object' || record === null) {
-    return notSent(topic, 'INVALID_ARGUMENT', `${quote(record)} given, where a record was expected`, error);
-  }
-  const why = error instanceof Error ? error.message : String(error);
-  return notSent(topic, 'INVALID_ARGUMENT', why, error);
-}
-
-/** A promise that nobody will wait for must not end the process. */
-function swallow(value: unknown): void {
-  if (isPromiseLike(value)) value.then(undefined, () => undefined);
 }
