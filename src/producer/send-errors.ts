@@ -28,10 +28,13 @@ export function outcomeOf(batch: SequencedBatch): SendOutcome {
   return batch.attempts === 0 ? 'not-sent' : 'refused';
 }
 
+const tooLargeForTopic = 'send smaller records, lower batchSizeBytes, or raise max.message.bytes of the topic';
+
 /** The records of a batch were given up with `cause`. */
 export function batchFailed(topic: string, partition: number, outcome: SendOutcome, cause: KafkaError): SendError {
   const doing = doingSend(topic, partition);
-  const message = cause.message.startsWith(doing) ? cause.message : `${doing}: ${cause.message}`;
+  const why = cause.message.startsWith(doing) ? cause.message : `${doing}: ${cause.message}`;
+  const message = cause.code === 'MESSAGE_TOO_LARGE' ? `${why}; ${tooLargeForTopic}` : why;
   return new SendError(message, { code: cause.code, outcome, topic, partition, cause, retriable: cause.retriable });
 }
 
