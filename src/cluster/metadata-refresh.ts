@@ -27,6 +27,10 @@ export interface RefreshOptions extends CallOptions {
 interface Asked {
   readonly scope: 'all' | 'known' | 'new';
   readonly names: ReadonlySet<string>;
+  /** Whether brokers may create what is missing. */
+  readonly mayCreate: boolean;
+  /** Whether it leaves out some of what was due, which the next refresh has to bring. */
+  readonly isPart: boolean;
 }
 
 /** What a waiter is shown when a refresh has ended. */
@@ -57,6 +61,7 @@ export class MetadataRefresh {
   #underWay: Asked | undefined;
   #timer: TimerHandle | undefined;
   #lastFailure: KafkaError | undefined;
+  #isCreatingTurn = false;
 
   constructor(options: ResolvedClientOptions, events: EventPublisher, pool: BrokerConnections) {
     this.#options = options;
@@ -235,8 +240,7 @@ export class MetadataRefresh {
   async #run(order: RefreshOrder): Promise<void> {
     const asked = this.#asked(order);
     this.#underWay = asked;
-    const autoCreate = [...this.#waiters].some((waiter) => waiter.allowAutoTopicCreation);
-    const request = metadataRequest(asked.scope === 'all' ? undefined : [...asked.names], autoCreate);
+    const request = metadataRequest(asked.scope === 'all' ? undefined : [...asked.names], asked.mayCreate);
     const signal = this.#closing.signal;
     const next = await this.#source.fetch(request, this.#snapshot, order.rebootstrap, signal).then(
       (response) => ({ response }),
@@ -249,9 +253,24 @@ export class MetadataRefresh {
     this.#pump();
   }
 
+  /**
+   * What to ask for. A request lets brokers create all of its topics or none: those that may be created and the others, which
+   * must not come (back) to life by it, are asked for in turn.
+   */
   #asked({ topics }: RefreshOrder): Asked {
-    if (typeof topics === 'object') return { scope: 'new', names: new Set(topics) };
-    return { scope: topics, names: this.#wantedNames() };
+    const names = typeof topics === 'object' ? new Set(topics) : this.#wantedNames();
+    const scope = typeof topics === 'object' ? 'new' : topics;
+    const creatable = scope === 'all' ? [] : this.#creatableNames().filter((name) => names.has(name));
+    const isMixed = creatable.length > 0 && creatable.length < names.size;
+    if (isMixed) this.#isCreatingTurn = !this.#isCreatingTurn;
+    if (isMixed && this.#isCreatingTurn)
+      return { scope: 'new', names: new Set(creatable), mayCreate: true, isPart: true };
+    return { scope, names, mayCreate: creatable.length > 0 && !isMixed, isPart: false };
+  }
+
+  #creatableNames(): string[] {
+    const allowing = [...this.#waiters].filter((waiter) => waiter.allowAutoTopicCreation);
+    return [...new Set(allowing.flatMap((waiter) => waiter.names))];
   }
 
   #wantedNames(): Set<string> {
@@ -268,6 +287,7 @@ export class MetadataRefresh {
     const outcome = { kind: 'answered', settled, changed: !routesAlike(this.#snapshot, next) } as const;
     this.#lastFailure = undefined;
     this.#machine.handleEnded(outcome, this.#options.clock.nowMs(), this.#options.random());
+    if (asked.isPart) this.#machine.handleStale();
     this.#use(next);
     this.#tellWaiters({ kind: 'answered', asked });
   }

@@ -115,6 +115,26 @@ describe('Cluster metadata', () => {
     assert.equal(fake.count('Metadata'), 1);
   });
 
+  it('lets brokers create only the topics of callers that allow it, and asks for the others apart', async () => {
+    const fake = withTopics(one);
+    const { cluster } = clusterOver(fake);
+    await cluster.topics(['orders']);
+    const mine = watch(cluster.topics(['mine'], { allowAutoTopicCreation: true }));
+    const theirs = watch(cluster.topics(['theirs']));
+    await fake.clock.advance(10_000);
+    const asked = fake.requests
+      .filter(({ api }) => api === 'Metadata')
+      .map(({ message }) => ({
+        names: (message['topics'] as { name: string }[]).map(({ name }) => name),
+        mayCreate: message['allowAutoTopicCreation'],
+      }));
+    const creating = asked.filter(({ mayCreate }) => mayCreate === true);
+    assert.ok(creating.length > 0);
+    for (const { names } of creating) assert.deepEqual(names, ['mine']);
+    assert.ok(asked.some(({ names, mayCreate }) => names.includes('theirs') && mayCreate === false));
+    for (const { error } of [mine, theirs]) assert.ok(hasCode('UNKNOWN_TOPIC_OR_PARTITION')(error));
+  });
+
   it('lets brokers create topics only when told to', async () => {
     const fake = withTopics(one);
     const { cluster } = clusterOver(fake);
