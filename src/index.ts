@@ -64,19 +64,19 @@ export class Kafka implements AsyncDisposable {
     options: ProducerOptions<K, V> = {},
   ): Producer<K, V> {
     this.#refuseWhenClosed();
-    return remember(this.#producers, new Producer<K, V>(this.#cluster, options));
+    return this.#remember(this.#producers, (onClosed) => new Producer<K, V>(this.#cluster, options, onClosed));
   }
 
   /** A consumer; it has fetch and group connections of its own. */
   consumer<K = Buffer | null, V = Buffer | null>(options: ConsumerOptions<K, V> = {}): Consumer<K, V> {
     this.#refuseWhenClosed();
-    return remember(this.#consumers, new Consumer<K, V>(this.#cluster, options));
+    return this.#remember(this.#consumers, (onClosed) => new Consumer<K, V>(this.#cluster, options, onClosed));
   }
 
   /** An admin client: topics, configurations, groups, offsets. */
   admin(): Admin {
     this.#refuseWhenClosed();
-    return remember(this.#admins, new Admin(this.#cluster));
+    return this.#remember(this.#admins, (onClosed) => new Admin(this.#cluster, onClosed));
   }
 
   /**
@@ -117,14 +117,16 @@ export class Kafka implements AsyncDisposable {
     if (failures.length > 0) throw failures[0];
   }
 
+  /** Keeps a client to close it in the end, unless it is closed before: a service may make and close many. */
+  #remember<C extends Closable>(clients: Set<Closable>, make: (onClosed: () => void) => C): C {
+    const client: C = make(() => clients.delete(client));
+    clients.add(client);
+    return client;
+  }
+
   #refuseWhenClosed(): void {
     if (this.#closing !== undefined) throw new ClosedError('this Kafka client');
   }
-}
-
-function remember<C extends Closable>(clients: Set<Closable>, client: C): C {
-  clients.add(client);
-  return client;
 }
 
 export * from './admin/index.ts';

@@ -78,11 +78,13 @@ export interface ListTopicsOptions extends CallOptions {
 export class Admin implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly #lane: string;
+  readonly #onClosed: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  /** @internal Use `kafka.admin()`. */
-  constructor(cluster: Cluster) {
+  /** @internal Use `kafka.admin()`. `onClosed` is called at the end of `close()`. */
+  constructor(cluster: Cluster, onClosed?: () => void) {
     this.#cluster = cluster;
+    this.#onClosed = onClosed;
     this.#lane = `admin-${cluster.nextClientNumber()}`;
   }
 
@@ -344,7 +346,7 @@ export class Admin implements AsyncDisposable {
 
   /** Closes the connections of this client; calls under way end with an error, later ones reject `CLOSED`. */
   close(): Promise<void> {
-    this.#closing ??= this.#cluster.closeLane(this.#lane);
+    this.#closing ??= this.#cluster.closeLane(this.#lane).finally(this.#onClosed);
     return this.#closing;
   }
 

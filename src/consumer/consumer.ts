@@ -70,11 +70,13 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   #topics: readonly string[] = [];
   #isAssignedByHand = false;
   #hasBegun = false;
+  readonly #onClosed: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
-  /** @internal Use `kafka.consumer()`. */
-  constructor(cluster: Cluster, options: ConsumerOptions<K, V> = {}) {
+  /** @internal Use `kafka.consumer()`. `onClosed` is called at the end of `close()`. */
+  constructor(cluster: Cluster, options: ConsumerOptions<K, V> = {}, onClosed?: () => void) {
     this.#cluster = cluster;
+    this.#onClosed = onClosed;
     const resolved = (this.#options = resolveConsumerOptions(options));
     const number = cluster.nextClientNumber();
     this.#fetchLane = `fetch-${number}`;
@@ -463,6 +465,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
       this.#assignment.end();
       this.#stopListening();
       await Promise.all([this.#cluster.closeLane(this.#fetchLane), this.#cluster.closeLane(this.#groupLane)]);
+      this.#onClosed?.();
     }
     if (failure !== undefined) throw failure.error;
   }

@@ -46,15 +46,18 @@ export class Producer<K = string | Uint8Array | null, V = string | Uint8Array | 
     this.#readingsLeft = 0;
   };
   #closing: Promise<void> | undefined;
+  readonly #onClosed: (() => void) | undefined;
   #isClosed = false;
   #room: Promise<void> | undefined;
 
   /**
    * @internal
+   * @param onClosed called at the end of `close()`: whoever keeps this producer to close it may forget it
    * @throws {@link UsageError} an option is unknown or has a value that cannot be used
    */
-  constructor(cluster: ProducerCluster, options?: ProducerOptions<K, V>) {
+  constructor(cluster: ProducerCluster, options?: ProducerOptions<K, V>, onClosed?: () => void) {
     this.#cluster = cluster;
+    this.#onClosed = onClosed;
     this.#options = resolveProducerOptions(options, cluster.options.requestTimeoutMs);
     const { bufferMemoryBytes, batchSizeBytes, compression, compressionLevel } = this.#options;
     const anyRecord = this.#options as ResolvedProducerOptions<unknown, unknown>;
@@ -228,6 +231,7 @@ export class Producer<K = string | Uint8Array | null, V = string | Uint8Array | 
       this.#sender.close();
       await this.#cluster.closeLane(this.#laneName);
       this.#isClosed = true;
+      this.#onClosed?.();
     }
   }
 

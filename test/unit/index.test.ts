@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import * as front from '../../src/index.ts';
 import * as protocol from '../../src/protocol/index.ts';
+import { eventually } from '../support/eventually.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 // The names that users build on: one that comes or goes shows here, in review. Types stand in test/docs/public-types.test.ts.
 
@@ -76,5 +82,23 @@ describe('kavka/protocol', () => {
       'stampStored',
       'useCrc32c',
     ]);
+  });
+});
+
+describe('Kafka', () => {
+  it('forgets clients that were closed, so that a service may make and close many', async () => {
+    const kafka = new front.Kafka({ bootstrapServers: 'localhost:1' });
+    const refs: WeakRef<object>[] = [];
+    await (async () => {
+      for (const client of [kafka.producer(), kafka.consumer(), kafka.admin()]) {
+        refs.push(new WeakRef(client));
+        await client.close();
+      }
+    })();
+    await eventually(() => {
+      collectGarbage();
+      return refs.every((ref) => ref.deref() === undefined);
+    }, 'closed clients to be collected');
+    await kafka.close();
   });
 });
