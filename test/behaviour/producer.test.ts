@@ -14,6 +14,7 @@ import {
   type ProducerOptions,
   type RecordMetadata,
 } from '../../src/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 
 const broker = await kafkaUnderTest({ brokers: 1 });
@@ -222,20 +223,22 @@ describe('Producer', { skip: broker.skip }, () => {
 
   it('option acks: 0 does not learn the offset, 1 and all do', async () => {
     const topic = await makeTopic();
+    // The one that nobody confirms comes last: it may be overtaken by what another producer sends after it.
     for (const [acks, offset] of [
+      [1, 0n],
+      ['all', 1n],
+      [-1, 2n],
       [0, -1n],
-      [1, 1n],
-      ['all', 2n],
-      [-1, 3n],
     ] as const) {
       const producer = kafka.producer({ acks });
       assert.equal((await producer.send({ topic, value: String(acks) })).offset, offset);
       await producer.close();
     }
-    assert.deepEqual(
-      (await read(topic)).map(({ value }) => value),
-      ['0', '1', 'all', '-1'],
-    );
+    const values = await eventually(async () => {
+      const seen = await read(topic);
+      return seen.length === 4 && seen.map(({ value }) => value);
+    }, 'the record without acknowledgement');
+    assert.deepEqual(values, ['1', 'all', '-1', '0']);
   });
 
   it('option idempotence: only with it a producer id is asked for', async () => {
