@@ -159,9 +159,16 @@ export async function endOffsets(connection: BareConnection, topic: string, part
   return offsets;
 }
 
+/** What a broker that has just started answers for a while. */
+const coordinatorLoading = 14;
+
 /** A producer id and its epoch (InitProducerId v0). */
 export async function initProducerId(connection: BareConnection): Promise<{ id: bigint; epoch: number }> {
-  const answer = await connection.send(22, 0, [int16(-1), int32(60_000)]);
+  let answer = await connection.send(22, 0, [int16(-1), int32(60_000)]);
+  for (let tries = 1; answer.readInt16BE(4) === coordinatorLoading && tries < 100; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    answer = await connection.send(22, 0, [int16(-1), int32(60_000)]);
+  }
   refuse('Cannot get a producer id', answer.readInt16BE(4));
   return { id: answer.readBigInt64BE(6), epoch: answer.readInt16BE(14) };
 }
