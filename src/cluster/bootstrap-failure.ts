@@ -32,7 +32,7 @@ export function bootstrapFailure(failures: readonly ServerFailure[], hasWorked: 
   const list = failures.map(({ server, error }) => `${server}: ${error.message}`).join('; ');
   const causes = failures.map(({ error }) => error);
   return new NetworkError(
-    `Cannot reach the cluster: ${failures.length === 1 ? 'the only server' : `none of ${failures.length} servers`} ` +
+    `Cannot reach the cluster: ${failures.length === 1 ? 'not even the only server' : `none of ${failures.length} servers`} ` +
       `could be used (${list}); check bootstrapServers, that brokers listen there, and that tls and sasl fit their listener`,
     {
       code: 'BOOTSTRAP_FAILED',

@@ -133,13 +133,14 @@ describe('ConsumerOptions', { skip: broker.skip }, () => {
       Array.from({ length: 4 }, () => 'x'.repeat(10_000)),
       4,
     );
+    const admin = kafka.admin();
     const mostBuffered = async (options: ConsumerOptions): Promise<number> => {
       const { client, events } = watched('consumer.fetched');
       const consumer = assigned(topic, { ...options, maxPartitionFetchBytes: 12_000 }, 4, client);
       let [taken, most] = [0, 0];
       for await (const _ of consumer.records({ until: 'end' })) {
         // A fetch that goes out at once is answered meanwhile.
-        await kafka.admin().describeTopics(topic);
+        await admin.describeTopics(topic);
         // An answer has one whole batch of a partition, and no more.
         most = Math.max(most, events.reduce((sum, { partitions }) => sum + partitions, 0) - taken++);
       }
