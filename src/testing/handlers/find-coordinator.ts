@@ -1,0 +1,51 @@
+import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
+import { FindCoordinator } from '../../protocol/generated/find-coordinator.ts';
+import { defineHandler, type AnyHandler, type RequestContext } from '../handler.ts';
+import type { CoordinatorType } from '../state/cluster-state.ts';
+
+/**
+ * FindCoordinator, versions 0-6.
+ *
+ * Does: the leader of the internal topic's partition that a group or transactional id hashes to, many keys at once.
+ * Leaves out: -
+ * v1 key types · v3 flexible · v4 many keys (KIP-699) · v6 share groups (KIP-932)
+ */
+export const findCoordinatorHandler: AnyHandler = defineHandler(FindCoordinator, (request, context) => {
+  const type = types[request.keyType];
+  const find = (key: string): Found => (type === undefined ? invalidType : locate(type, key, context));
+  if (context.version >= 4) {
+    return { coordinators: request.coordinatorKeys.map((key) => ({ key, ...find(key) })) };
+  }
+  const { errorMessage, ...found } = find(request.key);
+  return context.version >= 1 ? { ...found, errorMessage } : found;
+});
+
+const types: readonly (CoordinatorType | undefined)[] = ['group', 'transaction', 'share'];
+
+interface Found {
+  readonly nodeId: number;
+  readonly host: string;
+  readonly port: number;
+  readonly errorCode: number;
+  readonly errorMessage: string | null;
+}
+
+const nowhere = { nodeId: -1, host: '', port: -1 };
+const invalidType: Found = {
+  ...nowhere,
+  errorCode: brokerErrorCodes.INVALID_REQUEST,
+  errorMessage: 'There is no coordinator of this type',
+};
+
+function locate(type: CoordinatorType, key: string, { cluster, connection }: RequestContext): Found {
+  const coordinator = cluster.coordinator(type, key);
+  const endpoint = coordinator?.endpoints.get(connection.listener.name);
+  if (coordinator === undefined || endpoint === undefined) {
+    return {
+      ...nowhere,
+      errorCode: brokerErrorCodes.COORDINATOR_NOT_AVAILABLE,
+      errorMessage: 'The partition that would coordinate has no leader',
+    };
+  }
+  return { nodeId: coordinator.id, ...endpoint, errorCode: 0, errorMessage: null };
+}

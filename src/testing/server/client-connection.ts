@@ -1,0 +1,103 @@
+import type { Socket } from 'node:net';
+import type { ConnectionState, ListenerInfo } from '../handler.ts';
+import { RequestCutter } from './request-cutter.ts';
+
+/** What becomes of one request: the pieces of its answer, nothing to send, or the end of the connection. */
+export type Outcome = readonly Buffer[] | undefined | 'disconnect';
+
+/** Serves one request; `signal` is aborted when the connection is gone. */
+export type Serve = (frame: Buffer, connection: ConnectionState, signal: AbortSignal) => Promise<Outcome>;
+
+// What Kafka's `socket.request.max.bytes` is by default.
+const MAX_REQUEST_BYTES = 104_857_600;
+
+/**
+ * The broker's side of one connection. As in Kafka, the next request of a connection is looked at when the one before has been
+ * answered, so answers keep the order of the requests.
+ */
+export class ClientConnection {
+  readonly state: ConnectionState;
+  readonly #socket: Socket;
+  readonly #serve: Serve;
+  readonly #gone = new AbortController();
+  readonly #cutter = new RequestCutter(MAX_REQUEST_BYTES);
+  readonly #waiting: Buffer[] = [];
+  #isServing = false;
+
+  constructor(socket: Socket, id: number, listener: ListenerInfo, serve: Serve) {
+    this.#socket = socket;
+    this.#serve = serve;
+    this.state = {
+      id,
+      listener,
+      clientHost: socket.remoteAddress ?? '',
+      principal: 'User:ANONYMOUS',
+      software: undefined,
+      attachments: new Map(),
+    };
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('error', () => socket.destroy());
+    socket.once('end', () => socket.destroy());
+    socket.once('close', () => this.#gone.abort());
+  }
+
+  /** Calls back once, when the socket is closed. */
+  onClose(callback: () => void): void {
+    this.#socket.once('close', callback);
+  }
+
+  /** Ends the connection as a broker that dies does. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Stops reading, as a broker that hangs does; answers under way stay unsent until {@link resume}. */
+  pause(): void {
+    this.#socket.pause();
+    this.#socket.cork();
+  }
+
+  resume(): void {
+    this.#socket.uncork();
+    this.#socket.resume();
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      this.#waiting.push(...this.#cutter.take(chunk));
+    } catch {
+      this.#socket.destroy();
+      return;
+    }
+    void this.#serveWaiting();
+  }
+
+  async #serveWaiting(): Promise<void> {
+    if (this.#isServing) return;
+    this.#isServing = true;
+    for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
+      const outcome = await this.#serve(frame, this.state, this.#gone.signal);
+      if (this.#gone.signal.aborted) return;
+      if (outcome === 'disconnect') {
+        this.#socket.destroy();
+        return;
+      }
+      if (outcome !== undefined) await this.#send(outcome);
+    }
+    this.#isServing = false;
+  }
+
+  async #send(pieces: readonly Buffer[]): Promise<void> {
+    this.#socket.cork();
+    let flowing = true;
+    for (const piece of pieces) flowing = this.#socket.write(piece);
+    this.#socket.uncork();
+    if (flowing || this.#gone.signal.aborted) return;
+    // A client that does not read is not served: its answers would pile up here.
+    await new Promise<void>((resolve) => {
+      this.#socket.once('drain', resolve);
+      this.#socket.once('close', resolve);
+    });
+  }
+}

@@ -1,0 +1,181 @@
+import { PartitionLog } from '../log/partition-log.ts';
+import type { Clock } from '../../util/clock.ts';
+import { Watchable } from '../watch.ts';
+import type { BrokerState } from './broker-state.ts';
+import { configDefaults } from './config-defaults.ts';
+import { PartitionState } from './partition-state.ts';
+import { spreadReplicas } from './replica-placement.ts';
+import { TopicState } from './topic-state.ts';
+
+/** What a cluster is made of from the start. */
+export interface ClusterSettings {
+  readonly clusterId: string;
+  readonly clock: Clock;
+  /** Chance, from the seed: equal seeds make equal runs. */
+  readonly random: () => number;
+  readonly brokers: readonly BrokerState[];
+  /** Finalized features and their levels, such as `transaction.version`; none for a Kafka before them. */
+  readonly features: ReadonlyMap<string, number>;
+  /** Broker settings by Kafka's names, for all brokers. */
+  readonly configs: ReadonlyMap<string, string>;
+}
+
+/** How a topic is to be made. */
+export interface TopicPlan {
+  readonly name: string;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly configs?: ReadonlyMap<string, string>;
+  /** The replicas of each partition, where the caller places them. */
+  readonly assignment?: readonly (readonly number[])[];
+}
+
+/** The topics that coordinators keep their state in; the leader of a partition coordinates what hashes to it. */
+export const internalTopics = {
+  group: '__consumer_offsets',
+  transaction: '__transaction_state',
+  share: '__share_group_state',
+} as const;
+
+/** What a coordinator is for. */
+export type CoordinatorType = keyof typeof internalTopics;
+
+/**
+ * The whole cluster as its controller sees it: brokers, topics, settings. It knows no socket.
+ *
+ * What has state of its own beside that (groups, transactions, quotas …) is a service: a class made at first use, {@link service}.
+ */
+export class ClusterState {
+  readonly clusterId: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly brokers: ReadonlyMap<number, BrokerState>;
+  readonly topics = new Map<string, TopicState>();
+  readonly topicsById = new Map<string, TopicState>();
+  readonly features: Map<string, number>;
+  /** Broker settings for all brokers (`configs` of a broker win). */
+  readonly configs: Map<string, string>;
+  /** Told when brokers, topics, leaders or settings change. */
+  readonly changed = new Watchable();
+  controllerId: number;
+  readonly #services = new Map<unknown, unknown>();
+
+  constructor(settings: ClusterSettings) {
+    this.clusterId = settings.clusterId;
+    this.clock = settings.clock;
+    this.random = settings.random;
+    this.brokers = new Map(settings.brokers.map((broker) => [broker.id, broker]));
+    this.features = new Map(settings.features);
+    this.configs = new Map(settings.configs);
+    this.controllerId = settings.brokers[0]?.id ?? -1;
+  }
+
+  /** The one instance of a part of the cluster, such as its group coordinator. */
+  service<T>(type: new (cluster: ClusterState) => T): T {
+    const known = this.#services.get(type);
+    if (known !== undefined) return known as T;
+    const made = new type(this);
+    this.#services.set(type, made);
+    return made;
+  }
+
+  runningBrokers(): BrokerState[] {
+    return [...this.brokers.values()].filter((broker) => broker.isRunning);
+  }
+
+  /** The value of a broker setting: of the broker, else of all, else Kafka's default. */
+  brokerConfig(name: string, broker?: BrokerState): string {
+    return broker?.configs.get(name) ?? this.configs.get(name) ?? configDefaults.broker.get(name) ?? '';
+  }
+
+  /** The value of a topic setting: of the topic, else the broker setting that it inherits from, else Kafka's default. */
+  topicConfig(topic: TopicState, name: string): string {
+    const own = topic.configs.get(name);
+    if (own !== undefined) return own;
+    const inherited = configDefaults.inheritance.get(name);
+    if (inherited !== undefined) {
+      const set = this.configs.get(inherited);
+      if (set !== undefined) return set;
+    }
+    return configDefaults.topic.get(name) ?? '';
+  }
+
+  partition(topic: string, partition: number): PartitionState | undefined {
+    return this.topics.get(topic)?.partitions[partition];
+  }
+
+  /** Adds a topic whose name and settings were checked. */
+  createTopic(plan: TopicPlan): TopicState {
+    const topic = new TopicState(plan.name, this.uuid(), plan.name.startsWith('__'));
+    for (const [name, value] of plan.configs ?? []) topic.configs.set(name, value);
+    const assignment =
+      plan.assignment ?? spreadReplicas(this.runningBrokers(), plan.partitions, plan.replicationFactor, this.random);
+    assignment.forEach((replicas) => this.#addPartition(topic, replicas));
+    this.topics.set(topic.name, topic);
+    this.topicsById.set(topic.topicId, topic);
+    this.changed.notify();
+    return topic;
+  }
+
+  addPartitions(topic: TopicState, assignments: readonly (readonly number[])[]): void {
+    for (const replicas of assignments) this.#addPartition(topic, replicas);
+    this.changed.notify();
+  }
+
+  deleteTopic(topic: TopicState): void {
+    this.topics.delete(topic.name);
+    this.topicsById.delete(topic.topicId);
+    for (const partition of topic.partitions) {
+      partition.leaderId = -1;
+      partition.changed.notify();
+    }
+    this.changed.notify();
+  }
+
+  /** The partition of the internal topic that holds what is kept under this key; the topic is made when it is first needed. */
+  coordinatorPartition(type: CoordinatorType, key: string): PartitionState {
+    const name = internalTopics[type];
+    const topic = this.topics.get(name) ?? this.#createInternalTopic(name, type);
+    const partition = topic.partitions[(javaHash(key) & 0x7fff_ffff) % topic.partitions.length];
+    if (partition === undefined) throw new Error(`"${name}" has no partitions`);
+    return partition;
+  }
+
+  /** The broker that coordinates this key; undefined while none can. */
+  coordinator(type: CoordinatorType, key: string): BrokerState | undefined {
+    const broker = this.brokers.get(this.coordinatorPartition(type, key).leaderId);
+    return broker?.isRunning === true ? broker : undefined;
+  }
+
+  /** A random uuid in Kafka's text form. */
+  uuid(): string {
+    return Buffer.from(Array.from({ length: 16 }, () => Math.floor(this.random() * 256))).toString('base64url');
+  }
+
+  #createInternalTopic(name: string, type: CoordinatorType): TopicState {
+    const prefix = {
+      group: 'offsets.topic',
+      transaction: 'transaction.state.log',
+      share: 'share.coordinator.state.topic',
+    }[type];
+    const replicationFactor = Math.min(Number(this.brokerConfig(`${prefix}.replication.factor`)), this.brokers.size);
+    const partitions = Number(this.brokerConfig(`${prefix}.num.partitions`));
+    return this.createTopic({ name, partitions, replicationFactor, configs: new Map([['cleanup.policy', 'compact']]) });
+  }
+
+  #addPartition(topic: TopicState, replicas: readonly number[]): void {
+    const log = new PartitionLog();
+    const partition = new PartitionState(topic.name, topic.partitions.length, replicas, log);
+    const running = replicas.filter((id) => this.brokers.get(id)?.isRunning === true);
+    partition.isr = running;
+    partition.leaderId = running[0] ?? -1;
+    topic.partitions.push(partition);
+  }
+}
+
+/** What `String.hashCode` of Java answers: coordinators are found by it. */
+export function javaHash(text: string): number {
+  let hash = 0;
+  for (let at = 0; at < text.length; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;
+  return hash;
+}
