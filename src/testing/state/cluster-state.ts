@@ -3,6 +3,7 @@ import type { Clock } from '../../util/clock.ts';
 import { Watchable } from '../watch.ts';
 import type { BrokerState } from './broker-state.ts';
 import { configDefaults } from './config-defaults.ts';
+import type { ConfigRow } from './config-row.ts';
 import { PartitionState } from './partition-state.ts';
 import { spreadReplicas } from './replica-placement.ts';
 import { TopicState } from './topic-state.ts';
@@ -53,8 +54,12 @@ export class ClusterState {
   readonly topics = new Map<string, TopicState>();
   readonly topicsById = new Map<string, TopicState>();
   readonly features: Map<string, number>;
-  /** Broker settings for all brokers (`configs` of a broker win). */
-  readonly configs: Map<string, string>;
+  /** Broker settings from the start; those set while the brokers run win. */
+  readonly configs: ReadonlyMap<string, string>;
+  /** Broker settings for all brokers, set while they run; those of one broker win. */
+  readonly dynamicConfigs = new Map<string, string>();
+  /** What was set for groups, by group id. */
+  readonly groupConfigs = new Map<string, Map<string, string>>();
   /** Told when brokers, topics, leaders or settings change. */
   readonly changed = new Watchable();
   controllerId: number;
@@ -83,21 +88,26 @@ export class ClusterState {
     return [...this.brokers.values()].filter((broker) => broker.isRunning);
   }
 
-  /** The value of a broker setting: of the broker, else of all, else Kafka's default. */
+  /** The value of a broker setting: of the broker, else set for all while they ran, else from the start, else Kafka's default. */
   brokerConfig(name: string, broker?: BrokerState): string {
-    return broker?.configs.get(name) ?? this.configs.get(name) ?? configDefaults.broker.get(name) ?? '';
+    const set = broker?.configs.get(name) ?? this.dynamicConfigs.get(name) ?? this.configs.get(name);
+    return set ?? configDefaults.broker.get(name)?.[2] ?? '';
   }
 
-  /** The value of a topic setting: of the topic, else the broker setting that it inherits from, else Kafka's default. */
+  /** The value of a topic setting: of the topic, else of the broker setting that it inherits from, else Kafka's default. */
   topicConfig(topic: TopicState, name: string): string {
-    const own = topic.configs.get(name);
-    if (own !== undefined) return own;
-    const inherited = configDefaults.inheritance.get(name);
-    if (inherited !== undefined) {
-      const set = this.configs.get(inherited);
-      if (set !== undefined) return set;
-    }
-    return configDefaults.topic.get(name) ?? '';
+    return topic.configs.get(name) ?? this.#inherited(configDefaults.topic.get(name));
+  }
+
+  /** The value of a group setting: of the group, else of the broker setting that it inherits from, else Kafka's default. */
+  groupConfig(groupId: string, name: string): string {
+    return this.groupConfigs.get(groupId)?.get(name) ?? this.#inherited(configDefaults.group.get(name));
+  }
+
+  #inherited(row: ConfigRow | undefined): string {
+    const [, , defaultValue = null, parent = null] = row ?? [];
+    const set = parent === null ? undefined : (this.dynamicConfigs.get(parent) ?? this.configs.get(parent));
+    return set ?? defaultValue ?? '';
   }
 
   partition(topic: string, partition: number): PartitionState | undefined {
