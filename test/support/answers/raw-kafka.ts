@@ -84,7 +84,12 @@ export class RawKafka {
 
   /** A new connection to one of the brokers. */
   async connect(brokerIndex = 0): Promise<RawConnection> {
-    const connection = await RawConnection.open(this.bootstrapServers[brokerIndex] ?? '');
+    return this.connectTo(this.bootstrapServers[brokerIndex] ?? '');
+  }
+
+  /** A new connection to the broker at this address, as a coordinator or leader is told. */
+  async connectTo(address: string): Promise<RawConnection> {
+    const connection = await RawConnection.open(address);
     this.#open.push(connection);
     return connection;
   }
