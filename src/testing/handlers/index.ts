@@ -1,6 +1,27 @@
 import type { AnyHandler } from '../handler.ts';
+import { alterConfigsHandler } from './alter-configs.ts';
+import { createPartitionsHandler } from './create-partitions.ts';
+import { createTopicsHandler } from './create-topics.ts';
+import { deleteTopicsHandler } from './delete-topics.ts';
+import { describeClusterHandler } from './describe-cluster.ts';
+import { describeConfigsHandler } from './describe-configs.ts';
+import { describeTopicPartitionsHandler } from './describe-topic-partitions.ts';
 import { findCoordinatorHandler } from './find-coordinator.ts';
+import { incrementalAlterConfigsHandler } from './incremental-alter-configs.ts';
+import { listConfigResourcesHandler } from './list-config-resources.ts';
 import { metadataHandler } from './metadata.ts';
 
 /** Every API that the brokers answer, but ApiVersions, which lists them. In alphabetical order, one file each. */
-export const handlers: readonly AnyHandler[] = [findCoordinatorHandler, metadataHandler];
+export const handlers: readonly AnyHandler[] = [
+  alterConfigsHandler,
+  createPartitionsHandler,
+  createTopicsHandler,
+  deleteTopicsHandler,
+  describeClusterHandler,
+  describeConfigsHandler,
+  describeTopicPartitionsHandler,
+  findCoordinatorHandler,
+  incrementalAlterConfigsHandler,
+  listConfigResourcesHandler,
+  metadataHandler,
+];
