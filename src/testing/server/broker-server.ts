@@ -21,6 +21,7 @@ export class BrokerServer {
   readonly #connections = new Set<ClientConnection>();
   #server: Server | undefined;
   #port: number;
+  #isPaused = false;
 
   constructor(plan: ListenerPlan, serve: Serve) {
     this.plan = plan;
@@ -33,6 +34,11 @@ export class BrokerServer {
     return this.#port;
   }
 
+  /**
+   * Takes connections from now on, at the port of the last time if there was one.
+   *
+   * @throws Error with Node's code, such as EADDRINUSE
+   */
   async listen(): Promise<void> {
     const { tls, host } = this.plan;
     const accept = (socket: Socket): void => this.#accept(socket);
@@ -49,11 +55,23 @@ export class BrokerServer {
     this.#port = (server.address() as AddressInfo).port;
   }
 
+  /** Goes on accepting connections, as the system does for a process that hangs, and does nothing with them. */
+  pause(): void {
+    this.#isPaused = true;
+    for (const connection of this.#connections) connection.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    for (const connection of this.#connections) connection.resume();
+  }
+
   /** Refuses new connections and ends those that are open. */
   async close(): Promise<void> {
     const server = this.#server;
     if (server === undefined) return;
     this.#server = undefined;
+    this.#isPaused = false;
     const closed = new Promise((resolve) => server.close(resolve));
     for (const connection of this.#connections) connection.destroy();
     await closed;
@@ -66,6 +84,7 @@ export class BrokerServer {
   #accept(socket: Socket): void {
     const connection = new ClientConnection(socket, ++connectionCount, this.plan.info, this.#serve);
     this.#connections.add(connection);
+    if (this.#isPaused) connection.pause();
     connection.onClose(() => this.#connections.delete(connection));
   }
 }

@@ -2,8 +2,15 @@ import type { Socket } from 'node:net';
 import type { ConnectionState, ListenerInfo } from '../handler.ts';
 import { RequestCutter } from './request-cutter.ts';
 
-/** What becomes of one request: the pieces of its answer, nothing to send, or the end of the connection. */
-export type Outcome = readonly Buffer[] | undefined | 'disconnect';
+/** What becomes of one request: its answer in pieces, if there is one, or the end of the connection. */
+export type Outcome =
+  | 'disconnect'
+  | {
+      /** Undefined where nothing is to be sent. */
+      readonly pieces: readonly Buffer[] | undefined;
+      /** Holds back the next request after the answer was sent: how a broker throttles (KIP-219). */
+      readonly mute?: () => Promise<void>;
+    };
 
 /** Serves one request; `signal` is aborted when the connection is gone. */
 export type Serve = (frame: Buffer, connection: ConnectionState, signal: AbortSignal) => Promise<Outcome>;
@@ -23,6 +30,7 @@ export class ClientConnection {
   readonly #cutter = new RequestCutter(MAX_REQUEST_BYTES);
   readonly #waiting: Buffer[] = [];
   #isServing = false;
+  #pause: { readonly over: Promise<void>; readonly end: () => void } | undefined;
 
   constructor(socket: Socket, id: number, listener: ListenerInfo, serve: Serve) {
     this.#socket = socket;
@@ -39,7 +47,10 @@ export class ClientConnection {
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', () => socket.destroy());
     socket.once('end', () => socket.destroy());
-    socket.once('close', () => this.#gone.abort());
+    socket.once('close', () => {
+      this.#gone.abort();
+      this.resume();
+    });
   }
 
   /** Calls back once, when the socket is closed. */
@@ -52,15 +63,23 @@ export class ClientConnection {
     this.#socket.destroy();
   }
 
-  /** Stops reading, as a broker that hangs does; answers under way stay unsent until {@link resume}. */
+  /** Stops reading, handling and answering, as a broker that hangs does, until {@link resume}. */
   pause(): void {
+    if (this.#pause !== undefined || this.#gone.signal.aborted) return;
     this.#socket.pause();
-    this.#socket.cork();
+    let end: () => void = () => undefined;
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#pause = { over, end };
   }
 
   resume(): void {
-    this.#socket.uncork();
+    const pause = this.#pause;
+    if (pause === undefined) return;
+    this.#pause = undefined;
     this.#socket.resume();
+    pause.end();
   }
 
   #receive(chunk: Buffer): void {
@@ -77,13 +96,16 @@ export class ClientConnection {
     if (this.#isServing) return;
     this.#isServing = true;
     for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
+      if (this.#pause !== undefined) await this.#pause.over;
       const outcome = await this.#serve(frame, this.state, this.#gone.signal);
+      if (this.#pause !== undefined) await this.#pause.over;
       if (this.#gone.signal.aborted) return;
       if (outcome === 'disconnect') {
         this.#socket.destroy();
         return;
       }
-      if (outcome !== undefined) await this.#send(outcome);
+      if (outcome.pieces !== undefined) await this.#send(outcome.pieces);
+      await outcome.mute?.();
     }
     this.#isServing = false;
   }

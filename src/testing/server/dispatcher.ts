@@ -1,8 +1,9 @@
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
-import type { Api } from '../../protocol/api.ts';
+import type { Api, Input } from '../../protocol/api.ts';
 import { decodeRequestHeader, encodeResponseFrame, peekRequest } from '../../protocol/framing.ts';
 import { ApiVersions } from '../../protocol/generated/api-versions.ts';
 import { Reader } from '../../protocol/wire/reader.ts';
+import { delay } from '../../util/delay.ts';
 import type { AnyHandler, ConnectionState, RequestContext } from '../handler.ts';
 import type { BrokerState } from '../state/broker-state.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
@@ -15,20 +16,33 @@ export interface ArrivedRequest {
   readonly message: unknown;
   readonly correlationId: number;
   readonly context: RequestContext;
+  /** What it took on the wire, without its length. */
+  readonly sizeBytes: number;
 }
+
+/**
+ * What a request comes to: its answer; undefined where none is due (a Produce with acks 0); `disconnect`; or `silence`, which
+ * holds the connection for ever, as a broker answers in order.
+ */
+export type Reply = object | undefined | 'disconnect' | 'silence';
 
 /** What is to be done with a request. */
 export type Admission =
   | { readonly do: 'handle' }
-  | { readonly do: 'answer'; readonly message: unknown }
+  | { readonly do: 'answer'; readonly message: object }
   | { readonly do: 'disconnect' }
   | { readonly do: 'silence' };
 
-/** Stands before the handlers: authentication, faults, the log of requests. The first that does not say `handle` decides. */
+/** Stands before the handlers: authentication, faults, the log of requests. The first gate is the outermost. */
 export interface RequestGate {
-  admit(request: ArrivedRequest): Admission | Promise<Admission>;
+  /** Decides whether a request gets further. */
+  admit?(request: ArrivedRequest): Admission | Promise<Admission>;
   /** Sees the answer before it is encoded; may change it, as a quota adds its throttle time. */
-  answered?(request: ArrivedRequest, answer: unknown): unknown;
+  answered?(request: ArrivedRequest, answer: object): object | undefined;
+  /** Decides when, and whether, what stands behind this gate sees the request (`next`), and what becomes of the answer. */
+  around?(request: ArrivedRequest, next: () => Promise<Reply>): Promise<Reply>;
+  /** Told what became of a request, with the size of its answer on the wire. */
+  ended?(request: ArrivedRequest, reply: Reply, answerBytes: number): void;
 }
 
 /** Reads requests, lets the gates look at them, has them handled, and encodes the answers. */
@@ -48,14 +62,51 @@ export class Dispatcher {
     return (frame, connection, signal) => this.#serve(broker, frame, connection, signal);
   }
 
+  /** What a request comes to that is asked by the cluster itself, past sockets and gates. */
+  async ask<Req, Res>(api: Api<Req, Res>, message: Req, version: number, broker: BrokerState): Promise<Res> {
+    const served = this.#apis.find(api.key);
+    if (served === undefined) throw new Error(`Nothing answers ${api.name}`);
+    const { signal } = new AbortController();
+    const context = { cluster: this.#cluster, broker, connection: insideConnection, version, clientId: null, signal };
+    const answer = (await served.handler.handle(message as never, context)) as Res;
+    // As a client would read it: absent fields have their defaults then.
+    return api.decodeResponse(api.encodeResponse(answer as Input<Res>, version), version);
+  }
+
   async #serve(broker: BrokerState, frame: Buffer, connection: ConnectionState, signal: AbortSignal): Promise<Outcome> {
     const request = this.#read(broker, frame, connection, signal);
-    if (request === 'disconnect' || Array.isArray(request)) return request;
-    let answer = await this.#answer(request);
-    if (answer === undefined || answer === 'disconnect') return answer;
-    for (const gate of this.#gates) answer = gate.answered?.(request, answer) ?? answer;
+    if (request === 'disconnect') return request;
+    if (Array.isArray(request)) return { pieces: request };
+    try {
+      return await this.#serveRequest(request);
+    } catch (error) {
+      if (!signal.aborted) warn(request, error);
+      return 'disconnect';
+    }
+  }
+
+  async #serveRequest(request: ArrivedRequest): Promise<Outcome> {
+    const reply = await this.#reply(request, 0);
+    if (typeof reply !== 'object') return await this.#withoutAnswer(request, reply);
+    const { version, signal } = request.context;
     const api = request.handler.api as Api<unknown, object>;
-    return encodeResponseFrame(api, answer as object, request.context.version, request.correlationId);
+    const pieces = encodeResponseFrame(api, reply, version, request.correlationId);
+    this.#tell(request, reply, pieces);
+    const throttleMs = throttleOf(reply);
+    if (throttleMs <= 0) return { pieces };
+    return { pieces, mute: () => delay(this.#cluster.clock, throttleMs, signal, true) };
+  }
+
+  async #withoutAnswer(request: ArrivedRequest, reply: 'disconnect' | 'silence' | undefined): Promise<Outcome> {
+    this.#tell(request, reply, []);
+    if (reply === undefined) return { pieces: undefined };
+    if (reply === 'silence') await goneOf(request.context.signal);
+    return 'disconnect';
+  }
+
+  #tell(request: ArrivedRequest, reply: Reply, pieces: readonly Buffer[]): void {
+    const answerBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    for (const gate of this.#gates) gate.ended?.(request, reply, answerBytes);
   }
 
   #read(
@@ -77,25 +128,24 @@ export class Dispatcher {
       if (!inRange) return this.#refuseVersion(correlationId);
       const message: unknown = handler.api.readRequest(reader, version);
       reader.finish();
-      return {
-        handler,
-        message,
-        correlationId,
-        context: { cluster: this.#cluster, broker, connection, version, clientId, signal },
-      };
+      const context = { cluster: this.#cluster, broker, connection, version, clientId, signal };
+      return { handler, message, correlationId, context, sizeBytes: frame.length };
     } catch {
       return 'disconnect'; // as Kafka does with bytes that it cannot read
     }
   }
 
-  async #answer(request: ArrivedRequest): Promise<unknown> {
-    for (const gate of this.#gates) {
-      const admission = await gate.admit(request);
-      if (admission.do === 'answer') return admission.message;
-      if (admission.do === 'disconnect') return 'disconnect';
-      if (admission.do === 'silence') return undefined;
-    }
-    return request.handler.handle(request.message as never, request.context);
+  /** What the gates from this one on, and the handler behind them, make of a request. */
+  async #reply(request: ArrivedRequest, index: number): Promise<Reply> {
+    const gate = this.#gates[index];
+    if (gate === undefined) return (await request.handler.handle(request.message as never, request.context)) as Reply;
+    const next = async (): Promise<Reply> => {
+      const admission = (await gate.admit?.(request)) ?? { do: 'handle' };
+      if (admission.do === 'disconnect' || admission.do === 'silence') return admission.do;
+      const reply = admission.do === 'answer' ? admission.message : await this.#reply(request, index + 1);
+      return typeof reply === 'object' ? (gate.answered?.(request, reply) ?? reply) : reply;
+    };
+    return gate.around === undefined ? await next() : await gate.around(request, next);
   }
 
   /** KIP-511: whoever asks in a version that is too new is told in version 0 which ones there are. */
@@ -105,4 +155,33 @@ export class Dispatcher {
     const message = { errorCode: brokerErrorCodes.UNSUPPORTED_VERSION, apiKeys: [range] };
     return encodeResponseFrame(ApiVersions, message, 0, correlationId);
   }
+}
+
+const insideConnection: ConnectionState = {
+  id: 0,
+  listener: { name: 'PLAINTEXT', tls: false, sasl: false },
+  clientHost: '',
+  principal: 'User:ANONYMOUS',
+  software: undefined,
+  attachments: new Map(),
+};
+
+/** A mistake in this cluster, or in a test's own answer, is not to look like one of the client's. */
+function warn({ handler, context }: ArrivedRequest, error: unknown): void {
+  const what = `Cannot answer ${handler.api.name} version ${context.version} of client "${context.clientId ?? ''}"`;
+  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.emitWarning(`${what}: ${reason}; its connection was closed`, 'KavkaTestClusterWarning');
+}
+
+/** KIP-219: who is told to wait is not read from for as long. */
+function throttleOf(reply: object): number {
+  const { throttleTimeMs } = reply as { readonly throttleTimeMs?: unknown };
+  return typeof throttleTimeMs === 'number' ? throttleTimeMs : 0;
+}
+
+function goneOf(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

@@ -15,6 +15,8 @@ export class PartitionState {
   addingReplicas: number[] = [];
   removingReplicas: number[] = [];
   isr: number[];
+  /** How far the replicas that left the in-sync set had copied the log, by broker. */
+  readonly copiedUpTo = new Map<number, bigint>();
   /** -1 while nobody can lead. */
   leaderId: number;
   leaderEpoch = 0;
