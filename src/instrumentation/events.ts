@@ -39,6 +39,13 @@ export interface ClientEvents {
     /** Why it ended; undefined if we ended it. */
     readonly error: Error | undefined;
   };
+  /** A connection in use authenticated again before the broker ended its session (KIP-368). */
+  'connection.reauthenticated': ConnectionEvent & {
+    /** How long that took; requests waited meanwhile. */
+    readonly durationMs: number;
+    /** How long the new session lasts, in milliseconds; undefined if it does not end. */
+    readonly sessionLifetimeMs: number | undefined;
+  };
   /** A connection did not become usable. */
   'connection.failed': ConnectionEvent & {
     /** Why it did not. */

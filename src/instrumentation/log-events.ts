@@ -20,6 +20,10 @@ type Line<Name extends ClientEventName> = readonly [keyof Logger, (payload: Clie
 const lines: { readonly [Name in ClientEventName]?: Line<Name> } = {
   'connection.opened': ['debug', (e) => `Connected to ${broker(e)} in ${Math.round(e.durationMs)} ms`],
   'connection.closed': ['debug', (e) => `Connection to ${broker(e)} ended${because(e.error)}`],
+  'connection.reauthenticated': [
+    'debug',
+    (e) => `Authenticated again with ${broker(e)} in ${Math.round(e.durationMs)} ms`,
+  ],
   'connection.failed': ['warn', (e) => `Connection to ${broker(e)} failed${because(e.error)}`],
   'broker.throttled': ['warn', (e) => `${broker(e)} asks for ${e.throttleTimeMs} ms of silence`],
   'metadata.failed': ['warn', (e) => `Metadata could not be refreshed, try ${e.failures}${because(e.error)}`],

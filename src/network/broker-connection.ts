@@ -8,16 +8,14 @@ import { deferred } from '../util/deferred.ts';
 import type { BrokerVersions } from './broker-versions.ts';
 import type { BrokerAddress, Connection, RequestOptions } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { HandshakeResult } from './handshake-machine.ts';
+import { nextCorrelationId, type HandshakeResult } from './handshake-machine.ts';
 import { LazyTimer } from './lazy-timer.ts';
 import type { NetworkSettings } from './network-options.ts';
 import { PeerClosedError } from './peer-closed-error.ts';
 import { settle, type PendingRequest } from './pending-request.ts';
 import { brokerName, closedError, timeoutError } from './request-errors.ts';
+import { SessionRenewal, type RenewedSession } from './session-renewal.ts';
 import type { Transport, TransportReceiver } from './transport.ts';
-
-/** A new connection takes over before the broker ends the session: a request must not meet the end. Java: 85 to 95 %. */
-const SESSION_SHARE = 0.85;
 
 /** What a finished set-up hands over. */
 export interface EstablishedConnection {
@@ -31,22 +29,21 @@ export interface EstablishedConnection {
   readonly onClose: () => void;
 }
 
-/** The {@link Connection} over a {@link Transport}: pipelining, time-outs, throttling, idle end. */
+/** The {@link Connection} over a {@link Transport}: pipelining, time-outs, throttling, renewal of its session, idle end. */
 export class BrokerConnection implements Connection, TransportReceiver {
   readonly nodeId: number | undefined;
   readonly endpoint: Endpoint;
   readonly lane: string;
   readonly versions: BrokerVersions;
-  readonly sessionEndsAtMs: number | undefined;
   readonly #settings: NetworkSettings;
   readonly #transport: Transport;
   readonly #maxInFlight: number;
   readonly #onClose: () => void;
   readonly #closed = deferred<void>();
-  readonly #retireAtMs: number;
+  readonly #session: SessionRenewal;
   /** Sent and not answered, oldest first: answers come in this order. */
   readonly #inFlight: PendingRequest[] = [];
-  /** Not sent yet: the bound is reached, or the broker asked for silence. */
+  /** Not sent yet: the bound is reached, the broker asked for silence, or the session is being renewed. */
   readonly #waiting: PendingRequest[] = [];
   /** Sent, without an answer to come, and not yet taken by the kernel. */
   readonly #writing = new Set<PendingRequest>();
@@ -73,9 +70,15 @@ export class BrokerConnection implements Connection, TransportReceiver {
     this.#onClose = onClose;
     const { clock } = settings;
     this.#lastUsedMs = clock.nowMs();
-    const lifetimeMs = handshake.sessionLifetimeMs;
-    this.sessionEndsAtMs = lifetimeMs === undefined ? undefined : this.#lastUsedMs + lifetimeMs;
-    this.#retireAtMs = lifetimeMs === undefined ? Infinity : this.#lastUsedMs + lifetimeMs * SESSION_SHARE;
+    this.#session = new SessionRenewal({
+      doing: `Cannot authenticate again with ${brokerName(this)}`,
+      endpoint: this.endpoint,
+      settings,
+      handshake,
+      send: (pieces) => transport.write(pieces),
+      onRenewed: (renewed) => this.#handleRenewed(renewed),
+      onFailed: (error) => this.#end(error),
+    });
     this.#deadlines = new LazyTimer(clock, () => this.#checkDeadlines());
     this.#idle = new LazyTimer(clock, () => this.#checkIdle());
     this.#silence = new LazyTimer(clock, () => this.#sendWaiting());
@@ -86,11 +89,6 @@ export class BrokerConnection implements Connection, TransportReceiver {
 
   get isOpen(): boolean {
     return this.#open;
-  }
-
-  /** Whether a new connection should be made instead: the broker will soon end this one's session (KIP-368). */
-  get isWorn(): boolean {
-    return this.#retired || this.#settings.clock.nowMs() >= this.#retireAtMs;
   }
 
   /** Why it is not open any more, where there is a reason. */
@@ -150,6 +148,8 @@ export class BrokerConnection implements Connection, TransportReceiver {
   handleFrame(frame: Buffer): void {
     const correlationId = frame.readInt32BE(0);
     const request = this.#inFlight[0];
+    // Answers come in order: those to requests that were sent before the renewal began come first.
+    if (request === undefined && this.#session.isRunning) return this.#session.handleFrame(frame);
     if (request === undefined) {
       throw new ProtocolError(`${this.#reading()}: it answered request ${correlationId}, and nothing was asked`);
     }
@@ -163,6 +163,7 @@ export class BrokerConnection implements Connection, TransportReceiver {
     this.#answered = true;
     this.#lastUsedMs = this.#settings.clock.nowMs();
     const throttleMs = throttleTimeOf(response);
+    this.#session.noteAnswer(throttleMs);
     if (throttleMs > 0) this.#mute(throttleMs);
     this.#publishAnswered(request, frame.length, throttleMs);
     this.#settleAnswered(request, response);
@@ -209,13 +210,14 @@ export class BrokerConnection implements Connection, TransportReceiver {
     } else {
       this.#setDeadline(request, nowMs + request.timeoutMs);
       this.#waiting.push(request);
-      if (nowMs < this.#mutedUntilMs) this.#silence.atLatest(this.#mutedUntilMs);
+      this.#prepareToSend(nowMs);
     }
     this.#keepAlive();
   }
 
   #mayWrite(nowMs: number): boolean {
-    return this.#open && this.#inFlight.length < this.#maxInFlight && nowMs >= this.#mutedUntilMs;
+    if (!this.#open || this.#session.holdsBack(nowMs)) return false;
+    return this.#inFlight.length < this.#maxInFlight && nowMs >= this.#mutedUntilMs;
   }
 
   #sendWaiting(): void {
@@ -225,12 +227,29 @@ export class BrokerConnection implements Connection, TransportReceiver {
       if (request === undefined) return;
       this.#write(request, nowMs);
     }
-    if (nowMs < this.#mutedUntilMs) this.#silence.atLatest(this.#mutedUntilMs);
+    if (this.#waiting.length > 0) this.#prepareToSend(nowMs);
     this.#rest();
   }
 
+  /** Something waits: brings about what it waits for, where that is not an answer. */
+  #prepareToSend(nowMs: number): void {
+    if (!this.#open) return;
+    if (nowMs < this.#mutedUntilMs) return this.#silence.atLatest(this.#mutedUntilMs);
+    if (this.#session.isRunning || !this.#session.holdsBack(nowMs)) return;
+    this.#session.begin(this.#correlationId);
+    this.#deadlines.atLatest(this.#session.deadlineMs);
+  }
+
+  #handleRenewed({ correlationId, sessionLifetimeMs, durationMs }: RenewedSession): void {
+    this.#correlationId = correlationId;
+    this.#lastUsedMs = this.#settings.clock.nowMs();
+    const { events } = this.#settings;
+    events.publish('connection.reauthenticated', { ...this.#event(), durationMs, sessionLifetimeMs });
+    this.#sendWaiting();
+  }
+
   #write(request: PendingRequest, nowMs: number): void {
-    const correlationId = (this.#correlationId + 1) & 0x7fff_ffff;
+    const correlationId = nextCorrelationId(this.#correlationId);
     let pieces: Buffer[];
     try {
       const { api, version, message } = request;
@@ -320,7 +339,11 @@ export class BrokerConnection implements Connection, TransportReceiver {
     }
     const late = [...this.#inFlight, ...this.#writing].find(({ deadlineMs }) => deadlineMs <= nowMs);
     if (late !== undefined) return this.#end(timeoutError(this.#doing(late), late.timeoutMs, true));
-    let next = Infinity;
+    if (this.#session.deadlineMs <= nowMs) {
+      if (this.#inFlight.length === 0) return this.#end(this.#renewalTimeout());
+      this.#session.noteAnswer();
+    }
+    let next = this.#session.deadlineMs;
     for (const list of [this.#waiting, this.#inFlight, this.#writing]) {
       for (const { deadlineMs } of list) next = Math.min(next, deadlineMs);
     }
@@ -370,6 +393,7 @@ export class BrokerConnection implements Connection, TransportReceiver {
     this.#deadlines.clear();
     this.#idle.clear();
     this.#silence.clear();
+    this.#session.stop();
     this.#transport.close(error);
     this.#onClose();
   }
@@ -395,6 +419,10 @@ export class BrokerConnection implements Connection, TransportReceiver {
     const unanswered = cause instanceof PeerClosedError && !this.#answered && this.#settings.sasl === undefined;
     const advice = unanswered ? 'if its listener authenticates clients, set the option sasl' : undefined;
     return closedError({ doing, cause, sent, next, advice });
+  }
+
+  #renewalTimeout(): TimeoutError {
+    return timeoutError(`Cannot authenticate again with ${brokerName(this)}`, this.#settings.requestTimeoutMs, true);
   }
 
   #reading(): string {

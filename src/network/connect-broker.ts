@@ -1,11 +1,11 @@
 import { AuthenticationError, KafkaError, NetworkError, TimeoutError } from '../errors/kafka-error.ts';
-import type { SaslConversation } from '../security/sasl-conversation.ts';
 import { tlsError } from '../security/tls-errors.ts';
 import { deferred } from '../util/deferred.ts';
 import type { TimerHandle } from '../util/clock.ts';
 import type { BrokerAddress } from './connection.ts';
 import { endpointText } from './endpoint.ts';
-import { HandshakeMachine, type HandshakeEffect, type HandshakeResult } from './handshake-machine.ts';
+import { HandshakeDriver } from './handshake-driver.ts';
+import type { HandshakeResult } from './handshake-machine.ts';
 import type { NetworkSettings } from './network-options.ts';
 import { PeerClosedError } from './peer-closed-error.ts';
 import { brokerName } from './request-errors.ts';
@@ -66,29 +66,30 @@ export async function connectBroker<Established>(request: ConnectRequest<Establi
   );
 }
 
-/** One address: drives a {@link HandshakeMachine} over a {@link Transport}, within a time. */
+/** One address: a handshake over a {@link Transport}, within a time. */
 class Setup<Established> implements TransportReceiver {
   readonly #request: ConnectRequest<Established>;
   readonly #resolved: string;
-  readonly #machine: HandshakeMachine;
+  readonly #handshake: HandshakeDriver;
   readonly #transport: Transport;
   readonly #timer: TimerHandle;
   readonly #done = deferred<Established>();
   readonly #onAbort = (): void => this.#transport.close(abortReason(this.#request.signal));
-  #conversation: SaslConversation | undefined;
   #connected = false;
 
   constructor(request: ConnectRequest<Established>, resolved: string) {
     const { address, settings, setupTimeoutMs, apiVersionsVersion } = request;
-    const { sasl, tls, clock, clientId, maxResponseBytes } = settings;
+    const { tls, clock, maxResponseBytes } = settings;
     this.#request = request;
     this.#resolved = resolved;
-    this.#machine = new HandshakeMachine({
+    this.#handshake = new HandshakeDriver({
       doing: this.#doing,
-      clientId,
+      endpoint: address.endpoint,
+      settings,
       apiVersionsVersion,
-      mechanism: sasl?.mechanism,
-      redact: (text) => sasl?.redact(text) ?? text,
+      send: (pieces) => this.#transport.write(pieces),
+      finish: (result) => this.#finish(result),
+      fail: (error) => this.#transport.close(error),
     });
     const { host, port } = address.endpoint;
     this.#transport = new Transport({ address: resolved, port, host, tls, maxResponseBytes }, this);
@@ -102,13 +103,11 @@ class Setup<Established> implements TransportReceiver {
 
   handleConnect(): void {
     this.#connected = true;
-    this.#machine.start();
-    this.#act();
+    this.#handshake.start();
   }
 
   handleFrame(frame: Buffer): void {
-    this.#machine.handleFrame(frame);
-    this.#act();
+    this.#handshake.handleFrame(frame);
   }
 
   handleClosing(): void {
@@ -120,38 +119,13 @@ class Setup<Established> implements TransportReceiver {
     this.#done.reject(this.#request.signal.aborted ? abortReason(this.#request.signal) : this.#explain(error));
   }
 
-  #act(): void {
-    for (const effect of this.#machine.takeEffects()) this.#perform(effect);
-  }
-
-  #perform(effect: HandshakeEffect): void {
-    switch (effect.kind) {
-      case 'send':
-        return this.#transport.write(effect.pieces);
-      case 'askAuthenticator':
-        void this.#askAuthenticator(effect.challenge);
-        return;
-      case 'finish':
-        this.#stop();
-        return this.#done.resolve(this.#request.establish({ transport: this.#transport, handshake: effect.result }));
-      case 'fail':
-        return this.#transport.close(effect.error);
-    }
-  }
-
-  async #askAuthenticator(challenge: Buffer | undefined): Promise<void> {
-    const { settings, address } = this.#request;
-    try {
-      const { host, port } = address.endpoint;
-      this.#conversation ??= settings.sasl?.conversation({ host, port, encrypted: settings.tls !== undefined });
-      this.#machine.handleToken(await this.#conversation?.respond(challenge));
-    } catch (error) {
-      this.#machine.handleTokenError(error);
-    }
-    this.#act();
+  #finish(handshake: HandshakeResult): void {
+    this.#stop();
+    this.#done.resolve(this.#request.establish({ transport: this.#transport, handshake }));
   }
 
   #stop(): void {
+    this.#handshake.stop();
     this.#request.settings.clock.clearTimer(this.#timer);
     this.#request.signal.removeEventListener('abort', this.#onAbort);
   }
@@ -163,7 +137,7 @@ class Setup<Established> implements TransportReceiver {
   }
 
   #timeout(): TimeoutError {
-    const where = this.#connected ? `while ${this.#machine.stage}` : this.#waitingFor;
+    const where = this.#connected ? `while ${this.#handshake.stage}` : this.#waitingFor;
     const advice = this.#connected ? '; check that the port is a Kafka listener, and whether it needs TLS' : '';
     return new TimeoutError(
       `${this.#doing}: not ready within ${Math.round(this.#request.setupTimeoutMs)} ms, ${where}${advice}`,
@@ -195,7 +169,7 @@ class Setup<Established> implements TransportReceiver {
     const why = error === undefined || error instanceof PeerClosedError ? 'it closed the connection' : error.message;
     const encrypted = this.#request.settings.tls !== undefined;
     const guess = encrypted ? 'whether it is a Kafka listener' : 'whether the port needs TLS (option tls)';
-    return `${why} while ${this.#machine.stage}; check ${guess} or another SASL setting`;
+    return `${why} while ${this.#handshake.stage}; check ${guess} or another SASL setting`;
   }
 
   #whyNotConnected(error: Error | undefined): string {

@@ -122,7 +122,7 @@ export class ConnectionPool {
   #usable(key: string, target: BrokerAddress): BrokerConnection | undefined {
     const connection = this.#connections.get(key);
     if (connection === undefined) return undefined;
-    if (connection.isOpen && !connection.isWorn && isSame(connection.endpoint, target.endpoint)) return connection;
+    if (connection.isOpen && isSame(connection.endpoint, target.endpoint)) return connection;
     this.#connections.delete(key);
     connection.retire();
     return undefined;

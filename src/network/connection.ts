@@ -30,7 +30,8 @@ export interface RequestOptions {
  * An open connection to a broker: connected, authenticated, its versions known.
  *
  * Requests are pipelined and answered in order. While a request is under way the connection keeps the process alive, otherwise
- * it does not.
+ * it does not. Where the broker bounds the session, the connection authenticates again by itself (KIP-368); requests wait
+ * meanwhile, in order.
  */
 export interface Connection extends BrokerAddress {
   readonly lane: string;
@@ -40,8 +41,6 @@ export interface Connection extends BrokerAddress {
   readonly inFlight: number;
   /** Bytes of requests that the kernel has not taken yet. */
   readonly bytesToWrite: number;
-  /** When the broker ends the authentication (KIP-368), on the clock's `nowMs`; undefined where it does not. */
-  readonly sessionEndsAtMs: number | undefined;
 
   /**
    * Sends a request and resolves with its decoded answer.

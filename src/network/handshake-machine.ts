@@ -15,6 +15,12 @@ import { clientSoftware } from './client-software.ts';
 const MAX_ROUNDS = 32;
 /** A broker's words are shown up to here. */
 const MAX_SHOWN = 200;
+/**
+ * The part of a session's lifetime after which it is renewed: from here on, plus a random part of the window, so that the
+ * connections of a client that started at once do not all come back at once (KIP-368; as Java).
+ */
+const EARLIEST_RENEWAL = 0.85;
+const RENEWAL_WINDOW = 0.1;
 
 /** What the handshake needs to know. */
 export interface HandshakeOptions {
@@ -46,10 +52,8 @@ export type HandshakeEffect =
   | { readonly kind: 'finish'; readonly result: HandshakeResult }
   | { readonly kind: 'fail'; readonly error: KafkaError };
 
-interface Known {
-  readonly versions: BrokerVersions;
-  readonly apiVersionsVersion: number;
-}
+/** What is known of a broker once it has told its versions. */
+type Known = Omit<HandshakeResult, 'sessionLifetimeMs'>;
 
 type HandshakeState =
   | { readonly name: 'starting' }
@@ -62,13 +66,15 @@ type HandshakeState =
 
 /**
  * What happens on a connection before its first request: ApiVersions with its fallbacks (KIP-35, KIP-511), then SASL (KIP-43,
- * KIP-152). Everything it decides is in this file; it knows no socket, no clock, and no secret.
+ * KIP-152); and SASL alone, when the session of an open connection is renewed (KIP-368). Everything it decides is in this file;
+ * it knows no socket, no clock, and no secret.
  */
 export class HandshakeMachine {
   readonly #options: HandshakeOptions;
   readonly #effects: HandshakeEffect[] = [];
   #state: HandshakeState = { name: 'starting' };
   #correlationId = -1;
+  #isRenewal = false;
 
   constructor(options: HandshakeOptions) {
     this.#options = options;
@@ -90,9 +96,28 @@ export class HandshakeMachine {
     }
   }
 
+  /** The number of the last request that was sent: an open connection goes on counting from there. */
+  get correlationId(): number {
+    return this.#correlationId;
+  }
+
+  /** Begins on a new connection. */
   start(): void {
     if (this.#state.name !== 'starting') return;
     this.#askVersions(Math.min(this.#options.apiVersionsVersion ?? ApiVersions.maxVersion, ApiVersions.maxVersion));
+  }
+
+  /**
+   * Begins on a connection in use, to authenticate again.
+   *
+   * @param known what the first handshake found out; versions are not asked for a second time
+   * @param correlationId the number of the last request on the connection
+   */
+  startRenewal(known: Known, correlationId: number): void {
+    if (this.#state.name !== 'starting') return;
+    this.#isRenewal = true;
+    this.#correlationId = correlationId;
+    this.#chooseMechanism(known, this.#options.mechanism ?? '');
   }
 
   /** A frame arrived. */
@@ -115,8 +140,9 @@ export class HandshakeMachine {
     }
     const version = commonVersion(SaslAuthenticate, state.known.versions);
     if (version === undefined) return this.#fail(this.#refusal('the broker does not know SaslAuthenticate (KIP-152)'));
-    this.#state = { name: 'authenticating', known: state.known, round: state.round + 1, version };
+    // Sent first: a token that cannot be encoded is an error of the conversation, which is still to be told.
     this.#send(SaslAuthenticate, version, { authBytes: token });
+    this.#state = { name: 'authenticating', known: state.known, round: state.round + 1, version };
   }
 
   /** The SASL conversation refused to go on. */
@@ -198,11 +224,8 @@ export class HandshakeMachine {
         new AuthenticationError(`${this.#options.doing}: ${why}`, { code: 'UNSUPPORTED_SASL_MECHANISM' }),
       );
     }
-    const hint =
-      errorCode === brokerErrorCodes.ILLEGAL_SASL_STATE
-        ? 'this listener does not authenticate with SASL; leave out sasl or use another port'
-        : undefined;
-    this.#fail(brokerError(errorCode, this.#options.doing, hint));
+    const isWrongTime = errorCode === brokerErrorCodes.ILLEGAL_SASL_STATE;
+    this.#fail(brokerError(errorCode, this.#options.doing, isWrongTime ? this.#wrongTimeHint : undefined));
   }
 
   #handleAuthenticated(response: SaslAuthenticateResponse, known: Known, round: number): void {
@@ -213,6 +236,12 @@ export class HandshakeMachine {
     const lifetimeMs = Number(response.sessionLifetimeMs);
     this.#state = { name: 'waitingForToken', known, round, lifetimeMs };
     this.#effects.push({ kind: 'askAuthenticator', challenge: response.authBytes });
+  }
+
+  get #wrongTimeHint(): string {
+    return this.#isRenewal
+      ? 'this broker does not authenticate a connection again, or not so soon'
+      : 'this listener does not authenticate with SASL; leave out sasl or use another port';
   }
 
   #finish(known: Known, lifetimeMs: number): void {
@@ -235,7 +264,9 @@ export class HandshakeMachine {
   }
 
   #send<Req>(api: Api<Req, unknown>, version: number, message: Input<Req>): void {
-    const pieces = encodeRequestFrame(api, message, version, ++this.#correlationId, this.#options.clientId);
+    const correlationId = nextCorrelationId(this.#correlationId);
+    const pieces = encodeRequestFrame(api, message, version, correlationId, this.#options.clientId);
+    this.#correlationId = correlationId;
     this.#effects.push({ kind: 'send', pieces });
   }
 
@@ -250,6 +281,21 @@ export class HandshakeMachine {
     reader.finish();
     return response;
   }
+}
+
+/** Correlation ids of a connection count up and begin again at 0: a negative one is nobody's. */
+export function nextCorrelationId(last: number): number {
+  return (last + 1) & 0x7fff_ffff;
+}
+
+/**
+ * After how many milliseconds of a session it is to be renewed.
+ *
+ * @param chance from 0 to 1
+ * @returns Infinity for a session that does not end
+ */
+export function renewalDelayMs(sessionLifetimeMs: number | undefined, chance: number): number {
+  return sessionLifetimeMs === undefined ? Infinity : sessionLifetimeMs * (EARLIEST_RENEWAL + RENEWAL_WINDOW * chance);
 }
 
 /** ApiVersions answers with header version 0 and an error code first, in every version. */

@@ -1,8 +1,5 @@
 import type { Connection } from '../cluster/connection.ts';
 
-/** A session may end while requests are under way: another connection is taken before that. */
-const sessionShare = 0.85;
-
 /** What a lane keeps in its list. */
 interface Listed {
   isListed: boolean;
@@ -21,19 +18,15 @@ export class BrokerLane<Queue extends Listed> {
   retryAtMs = 0;
   lastError: Error | undefined;
   #connection: Connection | undefined;
-  #retireAtMs = Infinity;
 
   constructor(nodeId: number) {
     this.nodeId = nodeId;
   }
 
-  /** The connection to use now, if there is one. */
-  connection(nowMs: number): Connection | undefined {
+  /** The connection to use, if there is one. */
+  connection(): Connection | undefined {
     if (this.#connection?.isOpen !== true) this.#connection = undefined;
-    if (nowMs < this.#retireAtMs) return this.#connection;
-    // Two connections at once could change the order: the next one begins when this one has nothing under way.
-    if (this.inFlight === 0) this.#connection = undefined;
-    return undefined;
+    return this.#connection;
   }
 
   /** Whether another connection may be made now. */
@@ -41,11 +34,9 @@ export class BrokerLane<Queue extends Listed> {
     return !this.isConnecting && this.inFlight === 0 && this.#connection === undefined && nowMs >= this.retryAtMs;
   }
 
-  use(connection: Connection, nowMs: number): void {
+  use(connection: Connection): void {
     this.#connection = connection;
     this.failures = 0;
-    const endsAtMs = connection.sessionEndsAtMs;
-    this.#retireAtMs = endsAtMs === undefined ? Infinity : nowMs + (endsAtMs - nowMs) * sessionShare;
   }
 
   list(queue: Queue): void {

@@ -151,7 +151,7 @@ export class Sender {
 
   #drain(lane: Lane, nowMs: number): void {
     if (lane.listed.length === 0 || this.#abort.signal.aborted) return;
-    const connection = lane.connection(nowMs);
+    const connection = lane.connection();
     if (connection === undefined) return this.#connect(lane, nowMs);
     const isIdle = lane.inFlight === 0;
     while (lane.inFlight < this.#options.maxInFlightRequests) {
@@ -217,7 +217,7 @@ export class Sender {
     this.#cluster.connection(lane.nodeId, this.#laneName, { signal, maxInFlight }).then(
       (connection) => {
         lane.isConnecting = false;
-        lane.use(connection, this.#clock.nowMs());
+        lane.use(connection);
         this.#drain(lane, this.#clock.nowMs());
       },
       (error: unknown) => {

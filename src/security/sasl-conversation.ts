@@ -1,5 +1,6 @@
 /**
- * One SASL conversation, from the client's side: challenge in, response out. Made anew for each connection.
+ * One SASL conversation, from the client's side: challenge in, response out. Made anew for each connection, and
+ * each time that a connection authenticates again because the broker ends its session (KIP-368).
  *
  * This is the seam for mechanisms that Kavka does not bring: see {@link SaslAuthenticator}.
  */
@@ -27,5 +28,5 @@ export interface SaslContext {
   readonly encrypted: boolean;
 }
 
-/** Begins a conversation for a new connection. */
+/** Begins a conversation, for a new connection or to renew the session of one in use; a token that it sends should be a fresh one. */
 export type SaslAuthenticator = (context: SaslContext) => SaslConversation;

@@ -20,7 +20,7 @@ export interface SaslPasswordOptions {
 export interface SaslCustomOptions {
   /** The mechanism's registered name, as the broker knows it: `OAUTHBEARER`. */
   readonly mechanism: string;
-  /** Begins the conversation on each new connection. */
+  /** Begins the conversation on each new connection, and each time that one authenticates again (KIP-368). */
   readonly authenticator: SaslAuthenticator;
 }
 
@@ -57,7 +57,7 @@ export class SaslSettings {
     this.#secrets = secrets;
   }
 
-  /** Begins the conversation on a new connection. */
+  /** Begins a conversation. */
   conversation(context: SaslContext): SaslConversation {
     return this.#begin(context);
   }

@@ -93,7 +93,6 @@ export class FakeBrokers implements BrokerConnections {
       isOpen: true,
       inFlight: 0,
       bytesToWrite: 0,
-      sessionEndsAtMs: undefined,
       send,
       close: () => Promise.resolve(),
     };

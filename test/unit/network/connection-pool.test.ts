@@ -182,19 +182,6 @@ describe('ConnectionPool', () => {
     assert.equal((await patient).isOpen, true);
     assert.equal(server.peers.length, 1);
   });
-
-  it('replaces a connection before the broker ends its session', async () => {
-    const clock = new FakeClock();
-    const server = await start((peer) => authenticated(peer, { sessionLifetimeMs: 100_000n }));
-    const pool = poolOf({ clock, sasl: { mechanism: 'plain', username: 'a', password: SECRET } });
-    const first = await pool.connect(at(server.port), 'a');
-    assert.equal(first.sessionEndsAtMs, clock.nowMs() + 100_000);
-    await clock.advance(84_000);
-    assert.equal(await pool.connect(at(server.port), 'a'), first);
-    await clock.advance(1000);
-    assert.notEqual(await pool.connect(at(server.port), 'a'), first);
-    await eventually(() => !first.isOpen);
-  });
 });
 
 describe('ConnectionPool and brokers that cannot be reached', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   HandshakeMachine,
+  renewalDelayMs,
   type HandshakeEffect,
   type HandshakeOptions,
 } from '../../../src/network/handshake-machine.ts';
@@ -20,9 +21,9 @@ class Pair {
   readonly machine: HandshakeMachine;
   effects: HandshakeEffect[] = [];
 
-  constructor(options: Partial<HandshakeOptions> = {}) {
+  constructor(options: Partial<HandshakeOptions> = {}, isNew = true) {
     this.machine = new HandshakeMachine({ doing: 'Cannot connect to broker b:1', clientId: 'me', ...options });
-    this.machine.start();
+    if (isNew) this.machine.start();
   }
 
   /** The request that the machine sent last. */
@@ -249,6 +250,46 @@ describe('HandshakeMachine with SASL', () => {
     assert.deepEqual(pair.machine.takeEffects(), []);
   });
 
+  it('fails where the authenticator says what are no bytes', () => {
+    const pair = new Pair(sasl);
+    pair.toAuthenticator();
+    assert.throws(
+      () => pair.machine.handleToken('text' as unknown as Uint8Array),
+      (error) => {
+        pair.machine.handleTokenError(error);
+        return true;
+      },
+    );
+    assert.match(pair.failure().message, /authBytes|authenticator failed/);
+  });
+
+  it('authenticates a connection in use without asking for versions again, and goes on counting', () => {
+    const first = new Pair(sasl);
+    first.toAuthenticator();
+    first.machine.handleToken(Buffer.from('one'));
+    const { version, correlationId } = first.sent();
+    first.answer(SaslAuthenticate, version, correlationId, { sessionLifetimeMs: 1000n });
+    first.next();
+    first.machine.handleToken(undefined);
+    const finished = first.next();
+    assert.equal(finished.kind, 'finish');
+
+    const pair = new Pair(sasl, false);
+    pair.machine.startRenewal(finished.result, 0x7fff_ffff);
+    const handshake = pair.sent();
+    assert.deepEqual([handshake.apiKey, handshake.correlationId], [SaslHandshake.key, 0]);
+    assert.equal(pair.machine.correlationId, 0);
+    pair.answer(SaslHandshake, 1, 0, { mechanisms: ['PLAIN'] });
+    assert.deepEqual(pair.next(), { kind: 'askAuthenticator', challenge: undefined });
+    pair.machine.handleToken(Buffer.from('again'));
+    const authenticate = pair.sent();
+    assert.equal(SaslAuthenticate.readRequest(authenticate.body, authenticate.version).authBytes.toString(), 'again');
+    pair.answer(SaslAuthenticate, authenticate.version, 1, { sessionLifetimeMs: 2000n });
+    pair.next();
+    pair.machine.handleToken(undefined);
+    assert.deepEqual(pair.next(), { kind: 'finish', result: { ...finished.result, sessionLifetimeMs: 2000 } });
+  });
+
   it('fails with the error of the authenticator', () => {
     const pair = new Pair(sasl);
     pair.toAuthenticator();
@@ -256,5 +297,17 @@ describe('HandshakeMachine with SASL', () => {
     const error = pair.failure();
     assert.equal(error.code, 'SASL_AUTHENTICATION_FAILED');
     assert.equal((error.cause as Error).message, 'no token');
+  });
+});
+
+describe('renewalDelayMs', () => {
+  it('lies from 85 to 95 % of the lifetime', () => {
+    assert.equal(renewalDelayMs(100_000, 0), 85_000);
+    assert.equal(renewalDelayMs(100_000, 0.5), 90_000);
+    assert.equal(renewalDelayMs(100_000, 1), 95_000);
+  });
+
+  it('is never where the session does not end', () => {
+    assert.equal(renewalDelayMs(undefined, 0), Infinity);
   });
 });

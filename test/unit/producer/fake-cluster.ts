@@ -244,7 +244,6 @@ class FakeConnection implements Connection {
   readonly endpoint = { host: 'fake', port: 1 };
   readonly lane = 'produce-1';
   readonly bytesToWrite = 0;
-  readonly sessionEndsAtMs = undefined;
   readonly versions: BrokerVersions;
   isOpen = true;
   inFlight = 0;
