@@ -47,28 +47,38 @@ export interface Handler<Req, Res> {
   readonly minVersion: number;
   /** The highest version that is answered; an older Kafka that the cluster pretends to be may know fewer. */
   readonly maxVersion: number;
-  /** The answer; undefined where none is sent (a Produce with acks 0). */
-  handle(this: void, request: Req, context: RequestContext): Input<Res> | undefined | Promise<Input<Res> | undefined>;
+  /** Where ApiVersions lists lower versions than are answered; see `defineHandler`. */
+  readonly listedFrom?: number;
+  /** The answer; undefined where none is sent (a Produce with acks 0); or the end of the connection. */
+  handle(this: void, request: Req, context: RequestContext): Outcome<Res> | Promise<Outcome<Res>>;
 }
+
+type Outcome<Res> = Input<Res> | undefined | 'disconnect';
 
 /** A handler with its types forgotten, as the dispatcher keeps it: only it may call `handle`, with what the same API has read. */
 export interface AnyHandler {
   readonly api: Api<unknown, unknown>;
   readonly minVersion: number;
   readonly maxVersion: number;
+  readonly listedFrom?: number;
   handle(this: void, request: never, context: RequestContext): unknown;
 }
 
-/** Makes a handler, typed by its API; the versions default to all stable ones of the API. */
+/**
+ * Makes a handler, typed by its API; the versions default to all stable ones of the API.
+ *
+ * `listedFrom` is for an API of which clients look for versions that no broker answers any more: ApiVersions lists them.
+ */
 export function defineHandler<Req, Res>(
   api: Api<Req, Res>,
   handle: Handler<Req, Res>['handle'],
-  versions: { readonly min?: number; readonly max?: number } = {},
+  versions: { readonly min?: number; readonly max?: number; readonly listedFrom?: number } = {},
 ): AnyHandler {
   return Object.freeze({
     api,
     handle,
     minVersion: versions.min ?? api.minVersion,
     maxVersion: versions.max ?? api.maxVersion,
+    ...(versions.listedFrom === undefined ? {} : { listedFrom: versions.listedFrom }),
   });
 }

@@ -18,7 +18,11 @@ export function apiVersionsHandler(apis: () => ServedApis): AnyHandler {
       if (version >= 3) connection.software = { name, version: clientSoftwareVersion };
       const apiKeys = apis()
         .all()
-        .map(({ handler, min, max }) => ({ apiKey: handler.api.key, minVersion: min, maxVersion: max }));
+        .map(({ handler, min, max }) => ({
+          apiKey: handler.api.key,
+          minVersion: handler.listedFrom ?? min,
+          maxVersion: max,
+        }));
       if (version < 3) return { apiKeys };
       const features = [...cluster.features];
       return {

@@ -1,17 +1,91 @@
+import { BatchBuilder, stampStored } from '../../protocol/records/batch-builder.ts';
+import type { BatchHeader } from '../../protocol/records/batch-header.ts';
 import { BatchReader } from '../../protocol/records/batch-reader.ts';
-import { stampStored } from '../../protocol/records/batch-builder.ts';
+import { controlKey, controlType, controlValue } from '../../protocol/records/control-record.ts';
+import { RecordCursor } from '../../protocol/records/record-cursor.ts';
+import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts';
+import { LeaderEpochs } from './leader-epochs.ts';
+import { LogSegment, type BatchPlace } from './log-segment.ts';
+import { nextSequence, ProducerStates, type ProducedBatch } from './producer-states.ts';
 
-interface StoredBatch {
-  readonly baseOffset: bigint;
-  readonly lastOffset: bigint;
-  readonly bytes: Buffer;
+/** How batches are appended. */
+export interface AppendOptions {
+  /** Of the leader that appends. */
+  readonly leaderEpoch: number;
+  /** The brokers' wall clock, in milliseconds. */
+  readonly nowMs: number;
+  /** Where the topic has `message.timestamp.type=LogAppendTime`: the time that all records get. */
+  readonly logAppendTimeMs?: number;
+  /** No segment becomes larger, unless one batch does. @defaultValue 1 MiB */
+  readonly segmentBytes?: number;
+  /** A segment that is older gets no more batches. @defaultValue never */
+  readonly segmentMs?: number;
 }
 
-/** The records of one partition, as batches. */
+/** What came of an append. */
+export type AppendResult =
+  | {
+      readonly kind: 'appended' | 'duplicate';
+      readonly baseOffset: bigint;
+      readonly lastOffset: bigint;
+      /** -1 where the records keep their own times. */
+      readonly logAppendTimeMs: number;
+    }
+  | { readonly kind: 'refused'; readonly errorCode: number; readonly message: string };
+
+/** The end of a transaction, as its coordinator writes it into each partition. */
+export interface Marker {
+  readonly type: 'commit' | 'abort';
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  readonly coordinatorEpoch: number;
+  readonly leaderEpoch: number;
+  readonly nowMs: number;
+}
+
+/** Up to where a reader may see. */
+export type Visibility = 'endOffset' | 'highWatermark' | 'lastStableOffset';
+
+/** How much is read. */
+export interface ReadOptions {
+  readonly maxBytes: number;
+  /** Whether the first batch is handed out whole even if it is larger than `maxBytes`. */
+  readonly minOneBatch: boolean;
+  readonly until: Visibility;
+}
+
+/** Batches that were read: a view of the log. */
+export interface ReadResult {
+  readonly records: Buffer;
+  /** The offset behind the batches, for looking up what was aborted among them. */
+  readonly endOffset: bigint;
+}
+
+/** In memory no segment becomes larger than this, so that retention can work in small steps. */
+export const MAX_SEGMENT_BYTES: number = 1024 * 1024;
+
+let segmentCount = 0;
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/**
+ * The records of one partition: batches in segments, who wrote them, and which of them belong to transactions.
+ *
+ * It is the log of all replicas at once; that some of them have less shows in the high watermark alone. It knows no clock, and
+ * no settings: both are passed in.
+ */
 export class PartitionLog {
   #startOffset = 0n;
-  #endOffset = 0n;
-  readonly #batches: StoredBatch[] = [];
+  #highWatermark = 0n;
+  /** Whether the high watermark follows the end by itself: no replica lags behind. */
+  #isFullyReplicated = true;
+  #segments: LogSegment[] = [];
+  readonly producers: ProducerStates = new ProducerStates();
+  readonly epochs: LeaderEpochs = new LeaderEpochs();
+  readonly #aborted = new AbortedTransactions();
+  /** First offsets by producer, in the order of their beginning. */
+  readonly #ongoing = new Map<bigint, bigint>();
+  /** Ended by a marker that not all replicas have. */
+  #unreplicated: AbortedTransaction[] = [];
 
   /** The offset of the first record that is kept. */
   get startOffset(): bigint {
@@ -20,26 +94,277 @@ export class PartitionLog {
 
   /** The offset that the next record will get. */
   get endOffset(): bigint {
-    return this.#endOffset;
+    return this.#segments.at(-1)?.nextOffset ?? this.#startOffset;
   }
 
-  /** Appends checked batches, which it copies; answers the offset of the first record. */
-  append(records: Buffer, options: { readonly leaderEpoch: number; readonly logAppendTimeMs?: number }): bigint {
-    const baseOffset = this.#endOffset;
-    const copy = Buffer.from(records);
-    const reader = new BatchReader(copy, { checkCrcs: false });
-    for (let batch = reader.next(); batch !== undefined; batch = reader.next()) {
-      const bytes = copy.subarray(batch.start, batch.end);
-      const { logAppendTimeMs } = options;
-      stampStored(bytes, {
-        baseOffset: this.#endOffset,
-        partitionLeaderEpoch: options.leaderEpoch,
-        ...(logAppendTimeMs === undefined ? {} : { logAppendTimeMs }),
-      });
-      const lastOffset = this.#endOffset + BigInt(batch.lastOffsetDelta);
-      this.#batches.push({ baseOffset: this.#endOffset, lastOffset, bytes });
-      this.#endOffset = lastOffset + 1n;
-    }
-    return baseOffset;
+  /** The offset up to which all in-sync replicas have the records, so that consumers may see them. */
+  get highWatermark(): bigint {
+    return this.#highWatermark;
   }
+
+  /** The offset up to which every transaction has ended: how far readers of committed records see. */
+  get lastStableOffset(): bigint {
+    let first = this.#highWatermark;
+    for (const offset of this.#ongoing.values()) {
+      if (offset < first) first = offset;
+      break; // the others began later
+    }
+    for (const { firstOffset } of this.#unreplicated) if (firstOffset < first) first = firstOffset;
+    return first;
+  }
+
+  /** What the batches take. */
+  get sizeBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+  }
+
+  get segments(): readonly LogSegment[] {
+    return this.#segments;
+  }
+
+  /** First offset of the open transaction of each producer. */
+  get ongoingTransactions(): ReadonlyMap<bigint, bigint> {
+    return this.#ongoing;
+  }
+
+  /**
+   * Appends checked batches, which it copies. Whether they may be appended is decided before the first one is: none or all are.
+   */
+  append(records: Buffer, options: AppendOptions): AppendResult {
+    const batches: BatchHeader[] = [];
+    const reader = new BatchReader(records, { checkCrcs: false });
+    for (let batch = reader.next(); batch !== undefined; batch = reader.next()) {
+      if (batch.producerId >= 0n && !batch.isControl) {
+        const verdict = this.producers.check(producedBatch(batch));
+        if (verdict.kind === 'refuse') return { ...verdict, kind: 'refused' };
+        if (verdict.kind === 'duplicate') {
+          const { baseOffset, lastOffset, timestampMs } = verdict.of;
+          return { kind: 'duplicate', baseOffset, lastOffset, logAppendTimeMs: timestampMs };
+        }
+      }
+      batches.push(batch);
+    }
+    const baseOffset = this.endOffset;
+    for (const batch of batches) this.#appendBatch(batch, options);
+    return {
+      kind: 'appended',
+      baseOffset,
+      lastOffset: this.endOffset - 1n,
+      logAppendTimeMs: options.logAppendTimeMs ?? -1,
+    };
+  }
+
+  /** Ends a producer's transaction in this partition; the marker takes an offset of its own, which is answered. */
+  appendMarker(marker: Marker): bigint {
+    const { type, producerId, producerEpoch, coordinatorEpoch, leaderEpoch, nowMs } = marker;
+    const offset = this.endOffset;
+    const batch = markerBatch(marker);
+    this.epochs.begin(leaderEpoch, offset);
+    stampStored(batch, { baseOffset: offset, partitionLeaderEpoch: leaderEpoch });
+    this.#store(batch, { baseOffset: offset, lastOffset: offset, maxTimestamp: nowMs }, { leaderEpoch, nowMs });
+    const firstOffset = this.producers.marked(producerId, producerEpoch, coordinatorEpoch, nowMs);
+    this.#endTransaction(producerId, firstOffset, offset, type);
+    this.#advance();
+    return offset;
+  }
+
+  /** Batches from the one that holds this offset on, of one segment. */
+  read(offset: bigint, options: ReadOptions): ReadResult {
+    const end = this.#visibleEnd(options.until);
+    const none = { records: NOTHING, endOffset: offset };
+    if (offset >= end) return none;
+    const segment = this.#segments[this.#segmentIndexOf(offset)];
+    const start = segment?.positionOf(offset);
+    if (segment === undefined || start === undefined) return none;
+    const first = segment.batchBytesAt(start);
+    if (!options.minOneBatch && first > options.maxBytes) return none;
+    const wanted = Math.max(options.maxBytes, options.minOneBatch ? first : 0);
+    const stop = Math.min(segment.endBefore(end), start + wanted);
+    const records = segment.batches.subarray(start, stop);
+    return { records, endOffset: end < segment.nextOffset ? end : segment.nextOffset };
+  }
+
+  /** How many bytes a read from this offset could give, up to `enough`. */
+  availableBytes(offset: bigint, until: Visibility, enough: number): number {
+    const end = this.#visibleEnd(until);
+    if (offset >= end) return 0;
+    let bytes = 0;
+    for (let index = this.#segmentIndexOf(offset); index < this.#segments.length && bytes < enough; index++) {
+      const segment = this.#segments[index];
+      if (segment === undefined) break;
+      bytes += Math.max(0, segment.endBefore(end) - (segment.positionOf(offset) ?? segment.sizeBytes));
+    }
+    return Math.min(bytes, enough);
+  }
+
+  /** The aborted transactions that a reader of these offsets has to skip. */
+  abortedWithin(from: bigint, to: bigint): AbortedTransaction[] {
+    return this.#aborted.within(from, to);
+  }
+
+  /** Where all in-sync replicas have the records; undefined if that is always the end. */
+  replicateTo(offset: bigint | undefined): void {
+    this.#isFullyReplicated = offset === undefined;
+    this.#setHighWatermark(offset ?? this.endOffset);
+  }
+
+  /** Deletes what lies below this offset, which must not be above the high watermark. Only whole segments give memory back. */
+  deleteBefore(offset: bigint): void {
+    if (offset <= this.#startOffset) return;
+    const end = this.endOffset;
+    const kept = this.#segments.filter((segment) => segment.nextOffset > offset);
+    if (kept.length === 0) kept.push(newSegment(end, -1));
+    this.#segments = kept;
+    this.#startOffset = offset;
+    this.#aborted.dropBefore(offset);
+    this.epochs.dropBefore(offset);
+  }
+
+  /** Cuts off what does not end below this offset, as a replica does that follows a leader which has less. */
+  truncateTo(offset: bigint): void {
+    if (offset >= this.endOffset) return;
+    const kept = this.#segments
+      .filter((segment) => segment.baseOffset < offset)
+      .map((segment) => segment.cutTo(offset));
+    this.#segments = kept.length > 0 ? kept : [newSegment(offset, -1)];
+    this.#startOffset = offset < this.#startOffset ? offset : this.#startOffset;
+    this.epochs.truncateTo(offset);
+    this.#replay();
+    if (this.#highWatermark > this.endOffset) this.#setHighWatermark(this.endOffset);
+  }
+
+  /** Learns from the batches alone who wrote them and which transactions they belong to. */
+  #replay(): void {
+    this.producers.clear();
+    this.#ongoing.clear();
+    this.#unreplicated = [];
+    this.#aborted.truncateTo(0n);
+    for (const segment of this.#segments) for (const batch of segment.headers()) this.#replayBatch(batch);
+  }
+
+  #replayBatch(batch: BatchHeader): void {
+    const { baseOffset, producerId, maxTimestamp } = batch;
+    this.epochs.begin(batch.partitionLeaderEpoch, baseOffset);
+    if (producerId < 0n) return;
+    const lastOffset = baseOffset + BigInt(batch.lastOffsetDelta);
+    if (!batch.isControl) {
+      this.#remember(batch, baseOffset, lastOffset, maxTimestamp, maxTimestamp);
+      return;
+    }
+    const cursor = new RecordCursor(batch);
+    if (!cursor.next()) return;
+    const type = controlType(cursor.bytes.subarray(cursor.keyStart, cursor.keyStart + cursor.keyLength));
+    if (type === 'unknown') return;
+    const coordinatorEpoch = cursor.valueLength < 6 ? -1 : cursor.bytes.readInt32BE(cursor.valueStart + 2);
+    const first = this.producers.marked(producerId, batch.producerEpoch, coordinatorEpoch, maxTimestamp);
+    this.#endTransaction(producerId, first, lastOffset, type);
+  }
+
+  #appendBatch(batch: BatchHeader, options: AppendOptions): void {
+    const { leaderEpoch, logAppendTimeMs, nowMs } = options;
+    const baseOffset = this.endOffset;
+    const lastOffset = baseOffset + BigInt(batch.lastOffsetDelta);
+    this.epochs.begin(leaderEpoch, baseOffset);
+    const timestampMs = logAppendTimeMs ?? batch.maxTimestamp;
+    const place = { baseOffset, lastOffset, maxTimestamp: timestampMs };
+    const stored = this.#store(batch.bytes.subarray(batch.start, batch.end), place, options);
+    const stamp = { baseOffset, partitionLeaderEpoch: leaderEpoch };
+    stampStored(stored, logAppendTimeMs === undefined ? stamp : { ...stamp, logAppendTimeMs });
+    if (batch.producerId >= 0n) this.#remember(batch, baseOffset, lastOffset, timestampMs, nowMs);
+    this.#advance();
+  }
+
+  #remember(batch: BatchHeader, baseOffset: bigint, lastOffset: bigint, timestampMs: number, nowMs: number): void {
+    const { producerId } = batch;
+    const produced = producedBatch(batch);
+    const { baseSequence, lastSequence } = produced;
+    this.producers.appended(produced, { baseSequence, lastSequence, baseOffset, lastOffset, timestampMs }, nowMs);
+    if (batch.isTransactional && !this.#ongoing.has(producerId)) this.#ongoing.set(producerId, baseOffset);
+  }
+
+  #store(batch: Buffer, place: BatchPlace, options: AppendOptions): Buffer {
+    const segment = this.#segmentFor(batch.length, options);
+    return segment.append(batch, place, segmentLimit(options));
+  }
+
+  #segmentFor(batchBytes: number, options: AppendOptions): LogSegment {
+    const last = this.#segments.at(-1);
+    if (last !== undefined && !isFull(last, batchBytes, options)) return last;
+    last?.seal();
+    const segment = newSegment(this.endOffset, options.nowMs);
+    this.#segments.push(segment);
+    return segment;
+  }
+
+  #endTransaction(
+    producerId: bigint,
+    firstOffset: bigint | undefined,
+    lastOffset: bigint,
+    type: 'commit' | 'abort',
+  ): void {
+    if (firstOffset === undefined) return;
+    const ended = { producerId, firstOffset, lastOffset };
+    this.#ongoing.delete(producerId);
+    this.#unreplicated.push(ended);
+    if (type === 'abort') this.#aborted.add(ended);
+  }
+
+  #advance(): void {
+    if (this.#isFullyReplicated) this.#setHighWatermark(this.endOffset);
+  }
+
+  #setHighWatermark(offset: bigint): void {
+    this.#highWatermark = offset;
+    if (this.#unreplicated.length > 0)
+      this.#unreplicated = this.#unreplicated.filter(({ lastOffset }) => lastOffset >= offset);
+  }
+
+  #visibleEnd(until: Visibility): bigint {
+    return until === 'endOffset' ? this.endOffset : this[until];
+  }
+
+  /** The last segment that begins at this offset or before. */
+  #segmentIndexOf(offset: bigint): number {
+    let low = 0;
+    let high = this.#segments.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#segments[middle]?.nextOffset ?? 0n) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function newSegment(baseOffset: bigint, nowMs: number): LogSegment {
+  return new LogSegment(baseOffset, nowMs, segmentCount++);
+}
+
+function segmentLimit({ segmentBytes = MAX_SEGMENT_BYTES }: AppendOptions): number {
+  return Math.min(segmentBytes, MAX_SEGMENT_BYTES);
+}
+
+function isFull(segment: LogSegment, batchBytes: number, options: AppendOptions): boolean {
+  if (segment.sizeBytes === 0) return false;
+  if (segment.sizeBytes + batchBytes > segmentLimit(options)) return true;
+  return options.nowMs - segment.createdMs >= (options.segmentMs ?? Infinity);
+}
+
+function producedBatch(batch: BatchHeader): ProducedBatch {
+  const { producerId, producerEpoch, baseSequence, lastOffsetDelta, isTransactional } = batch;
+  const lastSequence = nextSequence(baseSequence, lastOffsetDelta);
+  return { producerId, producerEpoch, baseSequence, lastSequence, isTransactional };
+}
+
+function markerBatch({ type, producerId, producerEpoch, coordinatorEpoch, nowMs }: Marker): Buffer {
+  const builder = new BatchBuilder({ initialBytes: 128, maxBytes: 1024 });
+  builder.append(nowMs, controlKey(type), controlValue(coordinatorEpoch), undefined);
+  return builder.close({
+    compression: 'none',
+    transactional: true,
+    control: true,
+    producerId,
+    producerEpoch,
+    baseSequence: -1,
+  });
 }
