@@ -30,6 +30,8 @@ export function alterResource(
 ): Refusal | undefined {
   const resource = findConfigResource(change.resourceType, change.resourceName, context);
   if (isRefusal(resource)) return resource;
+  const names = change.changes.map(({ name }) => name);
+  if (new Set(names).size < names.length) return refusal('INVALID_REQUEST', 'A setting is named more than once');
   const changed = new Map(change.replacesAll ? [] : resource.configs);
   for (const each of change.changes) {
     const refused = applyChange(each, resource, changed);
@@ -46,13 +48,17 @@ function applyChange(
 ): Refusal | undefined {
   const { name } = change;
   const operation = configOperations[change.operation];
-  if (operation === undefined) return refusal('INVALID_REQUEST', `There is no operation ${change.operation}`);
+  if (operation === undefined) return refusal('UNKNOWN_SERVER_ERROR', null);
   const row = resource.definitions.get(name);
   if (operation === 'delete') {
     changed.delete(name);
     return undefined;
   }
   if (change.value === null) return refusal('INVALID_REQUEST', `The setting ${name} has no value`);
+  if (row === undefined && resource.takesOthers) {
+    changed.set(name, change.value);
+    return undefined;
+  }
   if (row === undefined) return refusal('INVALID_CONFIG', `There is no setting ${name}`);
   if (row[3] === 'read-only') return refusal('INVALID_REQUEST', `${name} cannot change while the broker runs`);
   const [, type, defaultValue] = row;

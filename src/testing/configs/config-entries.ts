@@ -49,6 +49,12 @@ export interface ConfigEntry {
   readonly synonyms: readonly ConfigSynonym[];
 }
 
+/** The number of a broker setting's type; 0 for one that Kafka does not know. */
+export function configTypeOf(name: string): number {
+  const row = configDefaults.broker.get(name);
+  return row === undefined ? 0 : typeNumbers[row[1]];
+}
+
 /** All settings of a topic, a group or a broker, each with the places that give it a value, the one that counts first. */
 export function configEntries(cluster: ClusterState, owner: ConfigOwner): ConfigEntry[] {
   return [...configDefaults[owner.kind].values()].map((row) => entryOf(cluster, owner, row));

@@ -15,6 +15,8 @@ export interface ConfigResource {
   readonly configs: Map<string, string>;
   /** Which settings there are. */
   readonly definitions: ReadonlyMap<string, ConfigRow>;
+  /** Whether settings that Kafka does not know are kept, too: a plug-in may know them. */
+  readonly takesOthers: boolean;
   /** Keeps what was changed. */
   save(configs: ReadonlyMap<string, string>): void;
 }
@@ -41,6 +43,7 @@ function topicResource(name: string, { cluster }: RequestContext): ConfigResourc
     owner: { kind: 'topic', configs },
     configs,
     definitions: configDefaults.topic,
+    takesOthers: false,
     save: (changed) => {
       replace(configs, changed);
       cluster.changed.notify();
@@ -55,11 +58,17 @@ function brokerResource(name: string, { cluster, broker }: RequestContext): Conf
   };
   if (name === '') {
     const configs = cluster.dynamicConfigs;
-    return { owner: undefined, configs, definitions: configDefaults.broker, save: save(configs) };
+    return { owner: undefined, configs, definitions: configDefaults.broker, takesOthers: true, save: save(configs) };
   }
   if (name !== String(broker.id)) return refusal('INVALID_REQUEST', `This is broker ${broker.id}, not "${name}"`);
   const { configs } = broker;
-  return { owner: { kind: 'broker', broker }, configs, definitions: configDefaults.broker, save: save(configs) };
+  return {
+    owner: { kind: 'broker', broker },
+    configs,
+    definitions: configDefaults.broker,
+    takesOthers: true,
+    save: save(configs),
+  };
 }
 
 function groupResource(name: string, { cluster }: RequestContext): ConfigResource | Refusal {
@@ -69,6 +78,7 @@ function groupResource(name: string, { cluster }: RequestContext): ConfigResourc
     owner: { kind: 'group', configs },
     configs,
     definitions: configDefaults.group,
+    takesOthers: false,
     save: (changed) => {
       replace(configs, changed);
       if (configs.size === 0) cluster.groupConfigs.delete(name);

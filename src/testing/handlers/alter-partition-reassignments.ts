@@ -40,8 +40,7 @@ function reassign(
   if (partition === undefined) return refusal('UNKNOWN_TOPIC_OR_PARTITION', 'There is no such partition');
   const reassignments = cluster.service(Reassignments);
   if (replicas === null) {
-    if (!reassignments.isOngoing(partition))
-      return refusal('NO_REASSIGNMENT_IN_PROGRESS', 'The partition is not being reassigned');
+    if (!reassignments.isOngoing(partition)) return refusal('NO_REASSIGNMENT_IN_PROGRESS', null);
     reassignments.cancel(partition);
     return undefined;
   }

@@ -37,7 +37,8 @@ interface Plan {
 
 function planOf(wanted: CreatePartitionsRequestCreatePartitionsTopic, cluster: ClusterState): Plan | Refusal {
   const topic = cluster.topics.get(wanted.name);
-  if (topic === undefined) return refusal('UNKNOWN_TOPIC_OR_PARTITION', 'There is no such topic');
+  // Kafka says nothing more to this one.
+  if (topic === undefined) return refusal('UNKNOWN_TOPIC_OR_PARTITION', null);
   const more = wanted.count - topic.partitions.length;
   if (more < 0) return refusal('INVALID_PARTITIONS', `The topic has ${topic.partitions.length} partitions already`);
   if (more === 0) return refusal('INVALID_PARTITIONS', `The topic has ${wanted.count} partitions already`);

@@ -36,12 +36,12 @@ function create(topic: CreateTopicsRequestCreatableTopic, validateOnly: boolean,
   const { cluster, version } = context;
   const plan = planOf(topic, cluster);
   if (isRefusal(plan)) return refused(topic.name, plan, context);
-  const made = validateOnly ? undefined : cluster.createTopic(plan);
+  const topicId = validateOnly ? cluster.uuid() : cluster.createTopic(plan).topicId;
   const answer: Result = { name: topic.name, errorCode: 0, errorMessage: null };
   if (version < 5) return answer;
   return {
     ...answer,
-    ...(version < 7 || made === undefined ? {} : { topicId: made.topicId }),
+    ...(version < 7 ? {} : { topicId }),
     numPartitions: plan.assignment?.length ?? plan.partitions,
     replicationFactor: plan.assignment?.[0]?.length ?? plan.replicationFactor,
     configs: configEntries(cluster, { kind: 'topic', configs: plan.configs ?? new Map<string, string>() }),

@@ -19,7 +19,7 @@ export const deleteTopicsHandler: AnyHandler = defineHandler(DeleteTopics, (requ
   const times = new Map<TopicState, number>();
   for (const { topic } of found) if (topic !== undefined) times.set(topic, (times.get(topic) ?? 0) + 1);
   return {
-    responses: found.map((each) =>
+    responses: [...new Map(found.map((each) => [each.topic ?? each, each])).values()].map((each) =>
       each.topic !== undefined && (times.get(each.topic) ?? 0) > 1
         ? answer({ ...each, error: 'INVALID_REQUEST' }, context)
         : remove(each, context),

@@ -1,13 +1,14 @@
+import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import {
   DescribeConfigs,
   type DescribeConfigsRequestDescribeConfigsResource,
   type DescribeConfigsResponseDescribeConfigsResult,
 } from '../../protocol/generated/describe-configs.ts';
 import type { Input } from '../../protocol/api.ts';
-import { configEntries, configSource, type ConfigEntry } from '../configs/config-entries.ts';
+import { configEntries, configSource, configTypeOf, type ConfigEntry } from '../configs/config-entries.ts';
 import { findConfigResource } from '../configs/config-resource.ts';
 import { defineHandler, type AnyHandler, type RequestContext } from '../handler.ts';
-import { isRefusal } from '../state/topic-plans.ts';
+import { isRefusal, type Refusal } from '../state/topic-plans.ts';
 
 /**
  * DescribeConfigs, versions 1-4.
@@ -27,7 +28,8 @@ function describe(
 ): Input<DescribeConfigsResponseDescribeConfigsResult> {
   const { resourceType, resourceName, configurationKeys } = wanted;
   const resource = findConfigResource(resourceType, resourceName, context);
-  if (isRefusal(resource)) return { ...resource, resourceType, resourceName, configs: [] };
+  if (isRefusal(resource))
+    return { ...resource, errorMessage: textOf(resource), resourceType, resourceName, configs: [] };
   const entries =
     resource.owner === undefined
       ? [...resource.configs].map(([name, value]) => setForAll(name, value))
@@ -37,7 +39,7 @@ function describe(
   const configs = entries.filter(({ name }) => all || configurationKeys.includes(name));
   return {
     errorCode: 0,
-    errorMessage: context.version >= 4 ? null : '',
+    errorMessage: '',
     resourceType,
     resourceName,
     configs: configs.map((entry) => answerOf(entry, includeSynonyms, context.version)),
@@ -46,11 +48,28 @@ function describe(
 
 function answerOf(entry: ConfigEntry, includeSynonyms: boolean, version: number): object {
   const { configType, synonyms, ...rest } = entry;
-  return { ...rest, synonyms: includeSynonyms ? synonyms : [], ...(version >= 3 ? { configType } : {}) };
+  return {
+    ...rest,
+    synonyms: includeSynonyms ? synonyms : [],
+    ...(version >= 3 ? { configType, documentation: null } : {}),
+  };
+}
+
+/** Kafka says nothing more of a topic that is not there. */
+function textOf({ errorCode, errorMessage }: Refusal): string | null {
+  return errorCode === brokerErrorCodes.UNKNOWN_TOPIC_OR_PARTITION ? '' : errorMessage;
 }
 
 function setForAll(name: string, value: string): ConfigEntry {
   const source = configSource.allBrokers;
   const synonyms = [{ name, value, source }];
-  return { name, value, readOnly: false, configSource: source, isSensitive: false, configType: 0, synonyms };
+  return {
+    name,
+    value,
+    readOnly: false,
+    configSource: source,
+    isSensitive: false,
+    configType: configTypeOf(name),
+    synonyms,
+  };
 }

@@ -25,13 +25,13 @@ export const describeTopicPartitionsHandler: AnyHandler = defineHandler(Describe
   const topics: Input<DescribeTopicPartitionsResponseTopic>[] = [];
   let room = limit;
   for (const name of namesFrom(request, context.cluster)) {
+    const first = request.cursor?.topicName === name ? Math.max(request.cursor.partitionIndex, 0) : 0;
+    if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: first } };
     const topic = context.cluster.topics.get(name);
     if (topic === undefined) {
       topics.push(missing(name));
       continue;
     }
-    const first = request.cursor?.topicName === name ? Math.max(request.cursor.partitionIndex, 0) : 0;
-    if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: first } };
     const shown = topic.partitions.slice(first, first + room);
     const { topicId, isInternal } = topic;
     const partitions = shown.map((partition) => describe(partition, context.cluster));

@@ -37,7 +37,7 @@ const invalidType: Found = {
   errorMessage: 'There is no coordinator of this type',
 };
 
-function locate(type: CoordinatorType, key: string, { cluster, connection }: RequestContext): Found {
+function locate(type: CoordinatorType, key: string, { cluster, connection, version }: RequestContext): Found {
   const coordinator = cluster.coordinator(type, key);
   const endpoint = coordinator?.endpoints.get(connection.listener.name);
   if (coordinator === undefined || endpoint === undefined) {
@@ -47,5 +47,6 @@ function locate(type: CoordinatorType, key: string, { cluster, connection }: Req
       errorMessage: 'The partition that would coordinate has no leader',
     };
   }
-  return { nodeId: coordinator.id, ...endpoint, errorCode: 0, errorMessage: null };
+  // Kafka's text for "no error" is the name of that code, until v4.
+  return { nodeId: coordinator.id, ...endpoint, errorCode: 0, errorMessage: version < 4 ? 'NONE' : '' };
 }

@@ -53,8 +53,8 @@ function byName(name: string, mayCreate: boolean, { cluster, broker }: RequestCo
   const replicationFactor = Number(cluster.brokerConfig('default.replication.factor', broker));
   if (replicationFactor > cluster.runningBrokers().length) return missing(brokerErrorCodes.INVALID_REPLICATION_FACTOR);
   cluster.createTopic({ name, partitions, replicationFactor });
-  // Kafka answers the request that made the topic before its leaders are known.
-  return missing(brokerErrorCodes.LEADER_NOT_AVAILABLE);
+  // Kafka answers the request that made the topic with what it knew before.
+  return missing(brokerErrorCodes.UNKNOWN_TOPIC_OR_PARTITION);
 }
 
 function answerOf(topic: TopicState | MissingTopic, { cluster, version }: RequestContext): object {

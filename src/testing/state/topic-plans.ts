@@ -6,10 +6,10 @@ import { configProblem } from './config-rules.ts';
 /** Why something cannot be done: Kafka's error, and words of ours. */
 export interface Refusal {
   readonly errorCode: number;
-  readonly errorMessage: string;
+  readonly errorMessage: string | null;
 }
 
-export function refusal(name: BrokerErrorName, errorMessage: string): Refusal {
+export function refusal(name: BrokerErrorName, errorMessage: string | null): Refusal {
   return { errorCode: brokerErrorCodes[name], errorMessage };
 }
 

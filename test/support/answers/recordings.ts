@@ -23,9 +23,11 @@ export async function areas(): Promise<Area[]> {
   );
 }
 
-/** Replaces what is recorded of an area. */
-export async function writeRecording(area: string, answers: Readonly<Record<string, unknown>>): Promise<void> {
-  await writeFile(new URL(`${area}.json`, recordingFolder), `${JSON.stringify(answers, null, 2)}\n`);
+/** Replaces what is recorded of the scenarios that ran; what no scenario asks any more goes. */
+export async function writeRecording(area: Area, answers: Readonly<Record<string, unknown>>): Promise<void> {
+  const known = { ...area.recorded, ...answers };
+  const kept = Object.fromEntries(area.scenarios.map(({ name }) => [name, known[name]]));
+  await writeFile(new URL(`${area.name}.json`, recordingFolder), `${JSON.stringify(kept, null, 2)}\n`);
 }
 
 async function readRecording(area: string): Promise<Readonly<Record<string, unknown>>> {

@@ -26,7 +26,7 @@ export function errorName(code: number): string {
 export function normalise(answer: unknown, names: Readonly<Record<string, string | bigint | number>> = {}): unknown {
   const words = new Map(Object.entries(names).map(([word, value]) => [String(value), `<${word}>`]));
   const walk = (value: unknown, key: string): unknown => {
-    if (key === 'errorMessage' || key === 'statusMessage') return value === null ? null : '<message>';
+    if (key === 'errorMessage' || key === 'statusMessage') return value === null || value === '' ? value : '<message>';
     if (key === 'throttleTimeMs') return undefined;
     if (key.endsWith('rrorCode') && typeof value === 'number') return errorName(value);
     if (typeof value === 'bigint') return words.get(String(value)) ?? `${value}`;
