@@ -58,6 +58,12 @@ export interface TestClusterOptions {
    * @defaultValue the machine's
    */
   readonly clock?: Clock;
+  /**
+   * How much memory `cluster.requests()` may take: of what is more than this, the oldest is forgotten. 0 keeps nothing.
+   *
+   * @defaultValue 16777216
+   */
+  readonly requestLogBytes?: number;
 }
 
 /** {@link TestClusterOptions} with everything decided. */
@@ -75,6 +81,7 @@ const rules: Readonly<Record<keyof TestClusterOptions, OptionRule>> = {
   configs: object,
   seed: integer(0, 0xffff_ffff),
   clock: object,
+  requestLogBytes: integer(0, Number.MAX_SAFE_INTEGER),
 };
 const topicRules: Readonly<Record<keyof TestTopic, OptionRule>> = {
   partitions: integer(1, 100_000),
@@ -89,13 +96,16 @@ const topicRules: Readonly<Record<keyof TestTopic, OptionRule>> = {
  */
 export function resolveTestClusterOptions(given: TestClusterOptions = {}): ResolvedTestClusterOptions {
   check(given, rules, 'the test cluster');
-  for (const [name, topic] of Object.entries(given.topics ?? {}))
-    check({ topic: topic }, { topic: anyOf(integer(1, 100_000), object) }, `topic "${name}"`);
-  for (const [name, topic] of Object.entries(given.topics ?? {}))
-    if (typeof topic === 'object') check(topic, topicRules, `topic "${name}"`);
+  for (const [name, topic] of Object.entries(given.topics ?? {})) checkTestTopic(name, topic);
   const { brokers = 1, topics = {}, host = '127.0.0.1', ports = [], racks, configs = {} } = given;
-  const { seed = Math.floor(Math.random() * 2 ** 32), clock = systemClock } = given;
-  return Object.freeze({ brokers, topics, host, ports, racks, configs, seed, clock });
+  const { seed = Math.floor(Math.random() * 2 ** 32), clock = systemClock, requestLogBytes = 16 * 1024 * 1024 } = given;
+  return Object.freeze({ brokers, topics, host, ports, racks, configs, seed, clock, requestLogBytes });
+}
+
+/** @throws UsageError for a number of partitions, or something else about the topic, that cannot be */
+export function checkTestTopic(name: string, topic: number | TestTopic): void {
+  check({ partitions: topic }, { partitions: anyOf(integer(1, 100_000), object) }, `topic "${name}"`);
+  if (typeof topic === 'object') check(topic, topicRules, `topic "${name}"`);
 }
 
 function check(given: object, table: Readonly<Record<string, OptionRule>>, owner: string): void {

@@ -1,4 +1,4 @@
-import type { Api, Input } from '../../protocol/api.ts';
+import type { Api } from '../../protocol/api.ts';
 import type { ArrivedRequest, Reply, RequestGate } from '../server/dispatcher.ts';
 import type { ApiName, ApiSelector, ResponseOf } from './api-names.ts';
 import { matches, testRequestOf, type RequestFilter, type TestRequest } from './test-request.ts';
@@ -54,7 +54,7 @@ class LogEntry implements LoggedRequest {
   get answer(): ResponseOf<ApiName> | undefined {
     if (this.#reply === undefined) return undefined;
     // Handlers leave out what has its default: what the client reads is whole.
-    const bytes = this.#api.encodeResponse(this.#reply as Input<object>, this.version);
+    const bytes = this.#api.encodeResponse(this.#reply, this.version);
     return this.#api.decodeResponse(bytes, this.version) as ResponseOf<ApiName>;
   }
 

@@ -62,14 +62,20 @@ export class Dispatcher {
     return (frame, connection, signal) => this.#serve(broker, frame, connection, signal);
   }
 
+  /** Whether the brokers answer this API. */
+  serves(api: Pick<Api<never, never>, 'key'>): boolean {
+    return this.#apis.find(api.key) !== undefined;
+  }
+
   /** What a request comes to that is asked by the cluster itself, past sockets and gates. */
-  async ask<Req, Res>(api: Api<Req, Res>, message: Req, version: number, broker: BrokerState): Promise<Res> {
+  async ask<Req, Res>(api: Api<Req, Res>, message: Input<Req>, version: number, broker: BrokerState): Promise<Res> {
     const served = this.#apis.find(api.key);
     if (served === undefined) throw new Error(`Nothing answers ${api.name}`);
     const { signal } = new AbortController();
     const context = { cluster: this.#cluster, broker, connection: insideConnection, version, clientId: null, signal };
-    const answer = (await served.handler.handle(message as never, context)) as Res;
-    // As a client would read it: absent fields have their defaults then.
+    // As they would be read from a socket: absent fields have their defaults then.
+    const request = api.decodeRequest(api.encodeRequest(message, version), version);
+    const answer = (await served.handler.handle(request as never, context)) as Res;
     return api.decodeResponse(api.encodeResponse(answer as Input<Res>, version), version);
   }
 
