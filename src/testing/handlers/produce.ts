@@ -15,10 +15,10 @@ import {
 } from '../../protocol/records/batch-layout.ts';
 import { defineHandler, type AnyHandler, type RequestContext } from '../handler.ts';
 import { refusalOf } from '../log/produced-records.ts';
-import { TransactionMembership } from '../log/transaction-membership.ts';
 import { findPartition, nodeEndpoints, type TopicReference } from '../state/partition-lookup.ts';
 import type { PartitionState } from '../state/partition-state.ts';
 import { topicRules, type TopicRules } from '../state/topic-rules.ts';
+import { verifyTransactionalWrite } from '../transactions/write-verification.ts';
 import { waitUntil } from '../wait-until.ts';
 
 /**
@@ -80,7 +80,7 @@ async function write(
   const refusal = await refusalOf(data.records, rules.produce(version, cluster.clock.wallMs()));
   if (refusal !== undefined) return refused(refusal.errorCode, refusal);
   const records = data.records ?? Buffer.alloc(0);
-  const membership = await verifyTransaction(records, partition, request, context);
+  const membership = verifyTransaction(records, partition, request, context);
   if (membership !== 0) return refused(membership);
   return await append(records, rules, partition, request, context, refused);
 }
@@ -91,36 +91,35 @@ function leaderHint({ errorCode, partition }: { errorCode: number; partition?: P
 }
 
 /** Asks the coordinator about the first write of a transaction to this partition; later ones are known. */
-async function verifyTransaction(
+function verifyTransaction(
   records: Buffer,
   partition: PartitionState,
   { transactionalId }: ProduceRequest,
   { cluster, version }: RequestContext,
-): Promise<number> {
+): number {
   if (transactionalId === null || records.length < batchHeaderBytes) return 0;
   if (records.readInt32BE(baseSequenceAt) < 0) return 0;
   const producerId = records.readBigInt64BE(producerIdAt);
   const producerEpoch = records.readInt16BE(producerEpochAt);
   const state = partition.log.producers.get(producerId);
   if (state?.transactionStart !== undefined && state.producerEpoch === producerEpoch) return 0;
-  return await cluster.service(TransactionMembership).ask(
-    {
-      transactionalId,
-      producerId,
-      producerEpoch,
-      topic: partition.topic,
-      partition: partition.partition,
-      addsPartition: version >= 12,
-    },
-    brokerErrorCodes.INVALID_TXN_STATE,
-  );
+  const { topic, partition: index } = partition;
+  const knows = { addsPartition: version >= 12, knowsAbortable: version >= 11 };
+  return verifyTransactionalWrite(cluster, {
+    transactionalId,
+    producerId,
+    producerEpoch,
+    topic,
+    partition: index,
+    ...knows,
+  });
 }
 
 async function append(
   records: Buffer,
   rules: TopicRules,
   partition: PartitionState,
-  { acks, timeoutMs }: ProduceRequest,
+  { acks, timeoutMs, transactionalId }: ProduceRequest,
   context: RequestContext,
   refused: (errorCode: number, more?: PartitionAnswer) => PartitionAnswer,
 ): Promise<PartitionAnswer> {
@@ -128,7 +127,8 @@ async function append(
   const minIsr = Math.min(rules.minInsyncReplicas, partition.replicas.length);
   if (acks === -1 && partition.isr.length < minIsr) return refused(brokerErrorCodes.NOT_ENOUGH_REPLICAS);
   const { leaderEpoch, log } = partition;
-  const result = log.append(records, rules.append(leaderEpoch, cluster.clock.wallMs()));
+  const mustBeginAtZero = transactionalId !== null && version >= 12;
+  const result = log.append(records, { ...rules.append(leaderEpoch, cluster.clock.wallMs()), mustBeginAtZero });
   if (result.kind === 'refused') return refused(result.errorCode, { errorMessage: result.message });
   if (result.kind === 'appended') partition.changed.notify();
   if (acks === -1) {

@@ -20,6 +20,8 @@ export interface AppendOptions {
   readonly segmentBytes?: number;
   /** A segment that is older gets no more batches. @defaultValue never */
   readonly segmentMs?: number;
+  /** Whether a producer of which no batch is known must begin with sequence 0 (KIP-890, second part). @defaultValue false */
+  readonly mustBeginAtZero?: boolean;
 }
 
 /** What came of an append. */
@@ -135,7 +137,7 @@ export class PartitionLog {
     const reader = new BatchReader(records, { checkCrcs: false });
     for (let batch = reader.next(); batch !== undefined; batch = reader.next()) {
       if (batch.producerId >= 0n && !batch.isControl) {
-        const verdict = this.producers.check(producedBatch(batch));
+        const verdict = this.producers.check(producedBatch(batch), options.mustBeginAtZero);
         if (verdict.kind === 'refuse') return { ...verdict, kind: 'refused' };
         if (verdict.kind === 'duplicate') {
           const { baseOffset, lastOffset, timestampMs } = verdict.of;

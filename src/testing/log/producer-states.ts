@@ -55,8 +55,10 @@ export class ProducerStates {
   }
 
   /** Whether this batch is the next of its producer, one that is there already, or neither. */
-  check(batch: ProducedBatch): SequenceVerdict {
+  check(batch: ProducedBatch, mustBeginAtZero = false): SequenceVerdict {
     const state = this.#states.get(batch.producerId);
+    const hasNone = state === undefined || (state.producerEpoch === batch.producerEpoch && state.batches.length === 0);
+    if (hasNone && mustBeginAtZero && batch.baseSequence !== 0) return outOfOrder(batch, 'no batch of it is known');
     if (state === undefined) return APPEND;
     const duplicate = findDuplicate(state, batch);
     if (duplicate !== undefined) return { kind: 'duplicate', of: duplicate };

@@ -1,11 +1,17 @@
+import { brokerErrorCodes } from '../../../src/errors/broker-error-codes.ts';
 import { apis, BatchBuilder, controlType, readBatches, RecordCursor } from '../../../src/protocol/index.ts';
 import type { DescribeTransactionsResponseTransactionState as DescribedTransaction } from '../../../src/protocol/generated/describe-transactions.ts';
 import { eventually } from '../eventually.ts';
-import { RawConnection, type RawKafka } from './raw-kafka.ts';
+import type { RawConnection, RawKafka } from './raw-kafka.ts';
 import { errorName } from './scenario.ts';
 
-/** Numbers of answers that only ask to come again: coordinator not there yet, loading, or moving. */
-const passing = new Set([14, 15, 16]);
+/** Answers that only ask to come again: a coordinator is not there yet, a leader has not yet heard that it is one. */
+const passing = new Set([
+  brokerErrorCodes.COORDINATOR_LOAD_IN_PROGRESS,
+  brokerErrorCodes.COORDINATOR_NOT_AVAILABLE,
+  brokerErrorCodes.NOT_COORDINATOR,
+  brokerErrorCodes.NOT_LEADER_OR_FOLLOWER,
+]);
 
 /** What a producer is known by. */
 export interface Identity {
@@ -154,18 +160,15 @@ export class RawProducer {
     const place = `${producerId}/${producerEpoch}/${topic}/${partition}`;
     const baseSequence = fields.baseSequence ?? this.#sequences.get(place) ?? 0;
     const batch = new BatchBuilder({ initialBytes: 256, maxBytes: 1 << 20 });
-    for (const value of values) batch.append(1_700_000_000_000, null, value, undefined);
+    for (const value of values) batch.append(Date.now(), null, value, undefined);
     const stamp = { producerId, producerEpoch, baseSequence };
     const records = batch.close({ ...stamp, compression: 'none', transactional: true });
     const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }];
-    const leader = await this.#leaderOf(topic, partition);
-    const answer = await leader.send(apis.Produce, version, {
-      transactionalId,
-      acks: -1,
-      timeoutMs: 30_000,
-      topicData,
+    const message = { transactionalId, acks: -1, timeoutMs: 30_000, topicData };
+    const { errorCode } = await this.#patiently(async () => {
+      const answer = await (await this.#leaderOf(topic, partition)).send(apis.Produce, version, message);
+      return { errorCode: answer.responses[0]?.partitionResponses[0]?.errorCode ?? -1 };
     });
-    const errorCode = answer.responses[0]?.partitionResponses[0]?.errorCode ?? -1;
     if (errorCode === 0) this.#sequences.set(place, baseSequence + values.length);
     this.#write(`Produce v${version}`, errorCode);
     return errorCode;
@@ -220,6 +223,17 @@ export class RawProducer {
       const offsets = `high watermark ${highWatermark}, last stable offset ${lastStableOffset}`;
       const lists = `aborted: ${aborted?.join(', ') ?? 'null'}`;
       this.log.push(`${what} → ${this.#contents(data?.records ?? null)}; ${offsets}; ${lists}`);
+    }
+  }
+
+  /** Waits until the leaders of a new topic know that they are. */
+  async ready(topic: string, partitions: number): Promise<void> {
+    for (let partition = 0; partition < partitions; partition++) {
+      const topics = [{ name: topic, partitions: [{ partitionIndex: partition, timestamp: -2n }] }];
+      await this.#patiently(async () => {
+        const answer = await (await this.#leaderOf(topic, partition)).send(apis.ListOffsets, 5, { topics });
+        return { errorCode: answer.topics[0]?.partitions[0]?.errorCode ?? -1 };
+      });
     }
   }
 
