@@ -63,7 +63,7 @@ try {
   const repeated = [...timesSeen.values()].filter((times) => times > 1).length;
   assert.equal(timesSeen.size, total);
   assert.ok(repeated <= 3 * 10, `${repeated} records were processed more than once`);
-  assert.ok(rebalances >= 6, 'every member of both runs was given partitions');
+  assert.ok(rebalances >= 2, 'both runs were given partitions');
 
   await admin.deleteGroups([groupId]);
   await admin.deleteTopics([topic]);
