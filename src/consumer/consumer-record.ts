@@ -1,4 +1,5 @@
 import { RecordHeaders, type RecordHeaderEntry } from '../model/record-headers.ts';
+import { readTerm, type ReadTerm } from '../model/read-term.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
 import { readHeaders, type RecordCursor } from '../protocol/records/index.ts';
 import { inspectAs } from '../util/custom-inspect.ts';
@@ -16,7 +17,7 @@ export interface RecordDeserializers {
 /** What the records of one batch share, so that each of them carries only its own numbers. */
 export interface BatchContext {
   /** The assigned partition that the records were fetched for. */
-  readonly state: TopicPartition;
+  readonly state: TopicPartition & { readonly term?: ReadTerm };
   readonly bytes: Buffer;
   readonly baseOffset: bigint;
   readonly leaderEpoch: number;
@@ -109,6 +110,11 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
   /** The number of the partition. */
   get partition(): number {
     return this.#context.state.partition;
+  }
+
+  /** @internal */
+  get [readTerm](): ReadTerm | undefined {
+    return this.#context.state.term;
   }
 
   /** The record's place in its partition. */

@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { CallOptions } from '../cluster/request.ts';
 import { ClosedError, KafkaError, TimeoutError, UsageError } from '../errors/kafka-error.ts';
+import type { ConsumerGroupMetadata } from '../model/consumer-group-metadata.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
 import { parseInt64 } from '../util/int64.ts';
 import { quote } from '../util/option-rules.ts';
@@ -12,7 +13,7 @@ import type { ConsumerRecord } from './consumer-record.ts';
 import { EndsAtFirstSight } from './end-offsets.ts';
 import { Fetcher } from './fetch/fetcher.ts';
 import { GroupMember } from './group/group-member.ts';
-import type { ConsumerGroupMetadata, OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
+import type { OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
 import { BEGINNING, END, OffsetClient, type CommittedOffset } from './offset-client.ts';
 import { resolveConsumerOptions, type ConsumerOptions, type ResolvedConsumerOptions } from './options.ts';
 import type { AssignmentTerm, PartitionState, StartingPoint } from './partition-state.ts';
@@ -26,7 +27,8 @@ import { StartingOffsets } from './starting-offsets.ts';
 import { TopicInterest } from './topic-interest.ts';
 
 export type { Committable, OffsetAndMetadata, PartitionOffset } from './committable.ts';
-export type { ConsumerGroupMetadata, OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
+export type { ConsumerGroupMetadata } from '../model/consumer-group-metadata.ts';
+export type { OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
 export type { PollOptions } from './poll.ts';
 export type { RebalanceListener } from './rebalance-listener.ts';
 

@@ -16,18 +16,6 @@ export interface PartitionLag extends TopicPartition {
   readonly lag: bigint | undefined;
 }
 
-/** Who this consumer is in its group. */
-export interface ConsumerGroupMetadata {
-  /** The group. */
-  readonly groupId: string;
-  /** -1 while it is not a member. */
-  readonly generationId: number;
-  /** The id that the coordinator gave it; empty while it is not a member. */
-  readonly memberId: string;
-  /** The `groupInstanceId` of a static member. */
-  readonly groupInstanceId: string | undefined;
-}
-
 /** The first offset at or after a time. */
 export interface OffsetForTime extends TopicPartition {
   /** Undefined if the partition has no record as young. */

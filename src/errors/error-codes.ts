@@ -18,6 +18,7 @@ export const clientErrorCodes: Readonly<Record<ClientErrorCode, string>> = {
   DESERIALIZATION_FAILED: 'a deserializer refused a key or a value',
   COMPRESSION_FAILED: 'a codec could not compress or decompress',
   TRANSACTION_REQUIRED: 'a transactional producer sends only inside a transaction',
+  TRANSACTION_ABORTED: 'a transaction was not committed: nothing of it will be seen',
   DNS_FAILED: 'a host name could not be resolved',
   CONNECTION_FAILED: 'a connection to a broker could not be opened',
   CONNECTION_CLOSED: 'a connection ended while a request was under way',
@@ -53,6 +54,7 @@ export type ClientErrorCode =
   | 'DESERIALIZATION_FAILED'
   | 'COMPRESSION_FAILED'
   | 'TRANSACTION_REQUIRED'
+  | 'TRANSACTION_ABORTED'
   | 'DNS_FAILED'
   | 'CONNECTION_FAILED'
   | 'CONNECTION_CLOSED'

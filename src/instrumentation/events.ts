@@ -109,6 +109,26 @@ export interface ClientEvents {
     /** How long the pause is. */
     readonly delayMs: number;
   };
+  /** A transaction has ended. */
+  'producer.transaction.ended': {
+    /** Whose it was. */
+    readonly transactionalId: string;
+    /** Whether it was committed; otherwise nothing of it is ever seen. */
+    readonly committed: boolean;
+    /** Why it was not, where it should have been. */
+    readonly error: Error | undefined;
+    /** 2 with the transactions of KIP-890 that brokers from 4.0 have, otherwise 1. */
+    readonly protocol: number;
+    /** From its beginning to the answer of the coordinator. */
+    readonly durationMs: number;
+  };
+  /** A transactional producer can do nothing more: it was fenced, or lacks a permission. */
+  'producer.transaction.failed': {
+    /** Whose it was. */
+    readonly transactionalId: string;
+    /** What ended it. */
+    readonly error: Error;
+  };
   /** A batch of records was acknowledged. */
   'producer.batch.delivered': TopicPartition & {
     /** How many records it holds. */

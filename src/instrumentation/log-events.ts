@@ -37,6 +37,10 @@ const lines: { readonly [Name in ClientEventName]?: Line<Name> } = {
     'error',
     (e) => `${e.records} records for ${partition(e)} were given up${because(e.error)}`,
   ],
+  'producer.transaction.failed': [
+    'error',
+    (e) => `The producer of transactional id "${e.transactionalId}" is finished${because(e.error)}`,
+  ],
   'producer.error': ['error', (e) => `A record that nobody waits for was not delivered${because(e.error)}`],
   'consumer.fetch.failed': ['warn', (e) => `Fetch from broker ${e.nodeId} failed${because(e.error)}`],
   'consumer.commit.failed': ['warn', (e) => `Commit for group "${e.groupId}" failed${because(e.error)}`],

@@ -10,6 +10,11 @@ export interface VersionLimits {
   readonly topicIdsKnown?: boolean | undefined;
   /** Whether the request belongs to a transaction. @defaultValue false */
   readonly transactional?: boolean | undefined;
+  /**
+   * How the transaction is spoken of that the request belongs to: one protocol from its beginning to its end, whatever the cluster
+   * decides meanwhile. @defaultValue what the broker says of the feature `transaction.version`
+   */
+  readonly transactionVersion?: number | undefined;
   /** How the records in the request are compressed, or in the answer may be. */
   readonly compression?: string | undefined;
   /** Allows a version that Kafka does not yet promise to keep. @defaultValue false */
@@ -27,8 +32,11 @@ export interface VersionRule {
   readonly kip: string;
 }
 
-const transactionsBelow2 = (_limits: VersionLimits, versions: BrokerVersions): boolean =>
-  (versions.finalizedFeature('transaction.version') ?? 0) < 2;
+const transactionsBelow2 = (limits: VersionLimits, versions: BrokerVersions): boolean =>
+  (limits.transactionVersion ?? versions.finalizedFeature('transaction.version') ?? 0) < 2;
+const transactionsFrom2 = (limits: VersionLimits): boolean => (limits.transactionVersion ?? 0) >= 2;
+const inTransactionsFrom2 = (limits: VersionLimits): boolean =>
+  limits.transactional === true && transactionsFrom2(limits);
 const inTransactionsBelow2 = (limits: VersionLimits, versions: BrokerVersions): boolean =>
   limits.transactional === true && transactionsBelow2(limits, versions);
 const withoutTopicIds = (limits: VersionLimits): boolean => limits.topicIdsKnown !== true;
@@ -57,6 +65,27 @@ export const versionRules: readonly VersionRule[] = [
     kip: 'KIP-890',
   },
   { api: 'EndTxn', max: 4, when: transactionsBelow2, why: 'version 5 raises the producer epoch', kip: 'KIP-890' },
+  {
+    api: 'Produce',
+    min: 12,
+    when: inTransactionsFrom2,
+    why: 'below version 12 the partition must have been added to the transaction',
+    kip: 'KIP-890',
+  },
+  {
+    api: 'TxnOffsetCommit',
+    min: 5,
+    when: transactionsFrom2,
+    why: 'below version 5 the group must have been added to the transaction',
+    kip: 'KIP-890',
+  },
+  {
+    api: 'EndTxn',
+    min: 5,
+    when: transactionsFrom2,
+    why: 'version 4 leaves the producer epoch as it is',
+    kip: 'KIP-890',
+  },
   { api: 'Produce', max: 12, when: withoutTopicIds, why: 'version 13 names topics by id only', kip: 'KIP-516' },
   { api: 'Fetch', max: 12, when: withoutTopicIds, why: 'version 13 names topics by id only', kip: 'KIP-516' },
   { api: 'OffsetCommit', max: 9, when: withoutTopicIds, why: 'version 10 names topics by id only', kip: 'KIP-848' },

@@ -12,6 +12,8 @@ export type ProducerCluster = Pick<
   | 'refreshSoon'
   | 'onMetadata'
   | 'connection'
+  | 'coordinator'
+  | 'forgetCoordinator'
   | 'closeLane'
   | 'nextClientNumber'
   | 'learnLeaders'

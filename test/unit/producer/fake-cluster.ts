@@ -119,6 +119,14 @@ export class FakeCluster implements ProducerCluster {
     return this.#connect(nodeId);
   }
 
+  coordinator(): Promise<number> {
+    return Promise.resolve(1);
+  }
+
+  forgetCoordinator(): void {
+    // Nothing is remembered.
+  }
+
   async closeLane(lane: string): Promise<void> {
     this.closedLanes.push(lane);
   }

@@ -1,0 +1,74 @@
+import { brokerErrorByNumber, type BrokerErrorName } from '../errors/broker-error-codes.ts';
+import type { ErrorCode } from '../errors/error-codes.ts';
+
+/** What a coordinator is asked. */
+export type CoordinatorRequestKind = 'initialize' | 'add-partitions' | 'add-offsets' | 'commit-offsets' | 'end';
+
+/**
+ * What an error code in a coordinator's answer means.
+ *
+ * - `retry`: the same again after a pause; `soon` after a short one, since the transaction before is just being completed;
+ *   `elsewhere` after the coordinator was looked up again
+ * - `abortable`: nothing but an abort helps, then the producer is as good as new
+ * - `renew`: the same, but the coordinator does not know the producer any more: a new identity takes the place of the abort
+ * - `fenced`: another producer has taken over the transactional id
+ * - `fatal`: this producer can do nothing more
+ */
+export type CoordinatorVerdict = 'done' | 'retry' | 'soon' | 'elsewhere' | 'abortable' | 'renew' | 'fenced' | 'fatal';
+
+type Verdicts = Partial<Record<BrokerErrorName, CoordinatorVerdict>>;
+
+const common: Verdicts = {
+  NONE: 'done',
+  NOT_COORDINATOR: 'elsewhere',
+  COORDINATOR_NOT_AVAILABLE: 'elsewhere',
+  COORDINATOR_LOAD_IN_PROGRESS: 'retry',
+  CONCURRENT_TRANSACTIONS: 'soon',
+  // Coordinators of before 2.7 say the first where newer ones say the second (KIP-588).
+  INVALID_PRODUCER_EPOCH: 'fenced',
+  PRODUCER_FENCED: 'fenced',
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'fatal',
+  CLUSTER_AUTHORIZATION_FAILED: 'fatal',
+  INVALID_TXN_STATE: 'fatal',
+  UNSUPPORTED_VERSION: 'fatal',
+  TRANSACTION_ABORTABLE: 'abortable',
+  INVALID_PRODUCER_ID_MAPPING: 'renew',
+  UNKNOWN_PRODUCER_ID: 'renew',
+};
+
+const table: Readonly<
+  Record<CoordinatorRequestKind, { readonly special: Verdicts; readonly other: CoordinatorVerdict }>
+> = {
+  // An identity that the coordinator does not know is answered with another one; there is no transaction to abort.
+  initialize: {
+    special: { INVALID_PRODUCER_ID_MAPPING: 'fatal', UNKNOWN_PRODUCER_ID: 'fatal', TRANSACTION_ABORTABLE: 'fatal' },
+    other: 'fatal',
+  },
+  'add-partitions': { special: {}, other: 'abortable' },
+  'add-offsets': { special: { GROUP_AUTHORIZATION_FAILED: 'abortable' }, other: 'fatal' },
+  'commit-offsets': {
+    special: { REQUEST_TIMED_OUT: 'elsewhere', UNSUPPORTED_FOR_MESSAGE_FORMAT: 'fatal' },
+    other: 'abortable',
+  },
+  end: { special: {}, other: 'fatal' },
+};
+
+/** What the answer `errorCode` to a request of this kind means (KIP-588, KIP-890, KIP-1050). */
+export function verdictOf(kind: CoordinatorRequestKind, errorCode: number): CoordinatorVerdict {
+  const error = brokerErrorByNumber(errorCode);
+  const { special, other } = table[kind];
+  const known = error === undefined ? undefined : (special[error.name] ?? common[error.name]);
+  return known ?? (error?.retriable === true ? 'retry' : other);
+}
+
+const fatalForSends: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  'PRODUCER_FENCED',
+  'UNSUPPORTED_VERSION',
+]);
+
+/** Whether the error of a record ends the producer, and not only its transaction. */
+export function isFatalForSends(code: ErrorCode): boolean {
+  return fatalForSends.has(code);
+}
