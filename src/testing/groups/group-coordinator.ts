@@ -1,0 +1,133 @@
+import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
+import type { BrokerState } from '../state/broker-state.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+import {
+  joinRefusal,
+  syncRefusal,
+  type ClassicIdentity,
+  type ClassicJoin,
+  type ClassicSync,
+  type JoinAnswer,
+  type SyncAnswer,
+} from './classic-group-messages.ts';
+import { OffsetCoordinator } from './offset-coordinator.ts';
+import { GroupRegistry, type GroupEntry } from './group-registry.ts';
+
+const errors = brokerErrorCodes;
+
+/** A group in the list of all groups. */
+export interface ListedGroup {
+  readonly groupId: string;
+  readonly protocolType: string;
+  readonly groupState: string;
+  readonly groupType: string;
+}
+
+/** What the coordinators of the cluster's groups do with the requests of members. */
+export class GroupCoordinator {
+  readonly #cluster: ClusterState;
+  readonly #registry: GroupRegistry;
+
+  constructor(cluster: ClusterState) {
+    this.#cluster = cluster;
+    this.#registry = cluster.service(GroupRegistry);
+  }
+
+  /** Why this broker cannot do this for this group: it has no name, or is coordinated elsewhere. */
+  refusal(groupId: string, broker: BrokerState): number | undefined {
+    return groupId === '' ? errors.INVALID_GROUP_ID : this.#registry.refusal(groupId, broker);
+  }
+
+  /** JoinGroup; undefined where Kafka never answers. */
+  join(
+    groupId: string,
+    join: Omit<ClassicJoin, 'requestId' | 'newMemberId'>,
+    broker: BrokerState,
+  ): Promise<JoinAnswer | undefined> {
+    const refusal = this.refusal(groupId, broker) ?? this.#sessionProblem(join.sessionTimeoutMs, broker);
+    if (refusal !== undefined) return Promise.resolve(joinRefusal(refusal, join.memberId));
+    if (join.memberId !== '' && this.#registry.find(groupId) === undefined)
+      return Promise.resolve(joinRefusal(errors.UNKNOWN_MEMBER_ID, join.memberId));
+    const entry = this.#registry.findOrCreate(groupId);
+    const newMemberId = `${join.groupInstanceId ?? join.clientId}-${this.#uuid()}`;
+    return this.#registry.joins.park((requestId) =>
+      this.#registry.run(entry, (machine, nowMs) => machine.join({ ...join, requestId, newMemberId }, nowMs)),
+    );
+  }
+
+  /** SyncGroup; undefined where Kafka never answers. */
+  sync(groupId: string, sync: Omit<ClassicSync, 'requestId'>, broker: BrokerState): Promise<SyncAnswer | undefined> {
+    const refusal = this.refusal(groupId, broker);
+    if (refusal !== undefined) return Promise.resolve(syncRefusal(refusal));
+    const entry = this.#registry.find(groupId);
+    if (entry === undefined) return Promise.resolve(syncRefusal(errors.UNKNOWN_MEMBER_ID));
+    return this.#registry.syncs.park((requestId) =>
+      this.#registry.run(entry, (machine, nowMs) => machine.sync({ ...sync, requestId }, nowMs)),
+    );
+  }
+
+  /** Heartbeat: an error code. */
+  heartbeat(groupId: string, who: ClassicIdentity, generationId: number, broker: BrokerState): number {
+    const refusal = this.refusal(groupId, broker);
+    if (refusal !== undefined) return refusal;
+    const entry = this.#registry.find(groupId);
+    if (entry === undefined) return errors.UNKNOWN_MEMBER_ID;
+    return this.#registry.run(entry, (machine, nowMs) => machine.heartbeat(who, generationId, nowMs));
+  }
+
+  /** LeaveGroup: an error code for the request, or one for each who leaves. */
+  leave(groupId: string, leavers: readonly ClassicIdentity[], broker: BrokerState): number | number[] {
+    const refusal = this.refusal(groupId, broker);
+    if (refusal !== undefined) return refusal;
+    const entry = this.#registry.find(groupId);
+    if (entry === undefined) return leavers.map(() => errors.UNKNOWN_MEMBER_ID);
+    return this.#registry.run(entry, (machine, nowMs) => machine.leave(leavers, nowMs));
+  }
+
+  /** The groups that this broker coordinates. */
+  list(broker: BrokerState): ListedGroup[] {
+    return this.#registry
+      .all()
+      .filter(({ groupId }) => this.#registry.refusal(groupId, broker) === undefined)
+      .map(({ groupId, machine }) => ({
+        groupId,
+        protocolType: machine.protocolType ?? '',
+        groupState: machine.state,
+        groupType: 'classic',
+      }));
+  }
+
+  /** The group of the classic protocol, for a description. */
+  classicGroup(groupId: string): GroupEntry | undefined {
+    return this.#registry.find(groupId);
+  }
+
+  /** DeleteGroups: an error code. */
+  delete(groupId: string, broker: BrokerState): number {
+    const refusal = this.#registry.refusal(groupId, broker);
+    if (refusal !== undefined) return refusal;
+    const entry = this.#registry.find(groupId);
+    if (entry === undefined) return errors.GROUP_ID_NOT_FOUND;
+    if (entry.machine.state !== 'Empty') return errors.NON_EMPTY_GROUP;
+    this.#cluster.service(OffsetCoordinator).forget(groupId);
+    this.#registry.remove(groupId);
+    return 0;
+  }
+
+  /** A transaction has ended: its offsets count now, or are forgotten; of the groups in this partition of `__consumer_offsets`, or all. */
+  completeTransaction(producerId: bigint, committed: boolean, partition?: number): void {
+    this.#cluster.service(OffsetCoordinator).completeTransaction(producerId, committed, partition);
+  }
+
+  /** As Java writes one. */
+  #uuid(): string {
+    const hex = Buffer.from(this.#cluster.uuid(), 'base64url').toString('hex');
+    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  }
+
+  #sessionProblem(sessionTimeoutMs: number, broker: BrokerState): number | undefined {
+    const min = Number(this.#cluster.brokerConfig('group.min.session.timeout.ms', broker));
+    const max = Number(this.#cluster.brokerConfig('group.max.session.timeout.ms', broker));
+    return sessionTimeoutMs < min || sessionTimeoutMs > max ? errors.INVALID_SESSION_TIMEOUT : undefined;
+  }
+}
