@@ -11,6 +11,7 @@ const connection: ConnectionState = {
   listener: { name: 'PLAINTEXT', tls: false, sasl: false },
   clientHost: '127.0.0.1',
   principal: 'User:ANONYMOUS',
+  isEnding: false,
   software: undefined,
   attachments: new Map(),
 };
