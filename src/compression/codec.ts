@@ -16,8 +16,8 @@ export interface Codec {
 }
 
 /**
- * From this size on, work goes to the thread pool: the way there costs about 0.1 ms, which is what gzip takes for 10 KiB and
- * zstd for 30 KiB; below, waiting for it costs more latency than it frees.
+ * From this size on, work goes to the thread pool: the way there costs the main thread about 0.1 ms, which is what zstd takes for
+ * 30 KiB; below, it would cost the main thread more than it frees, and latency on top. See docs/decisions/compression-off-thread.md.
  */
 export const threadPoolFromBytes: number = 32 * 1024;
 
