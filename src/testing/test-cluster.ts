@@ -8,7 +8,7 @@ import { Interceptions, type Fault, type InterceptFilter, type Interception } fr
 import { bringInSync, electUncleanLeader, keepInSync, moveLeader } from './faults/partition-control.ts';
 import { RequestLog, type LoggedRequest } from './faults/request-log.ts';
 import { SplitNetwork, type NetworkSide } from './faults/split-network.ts';
-import { describeFilter, type RequestFilter } from './faults/test-request.ts';
+import { checkFilter, describeFilter, type RequestFilter } from './faults/test-request.ts';
 import { Throttles } from './faults/throttles.ts';
 import { apiVersionsHandler } from './handlers/api-versions.ts';
 import { handlers } from './handlers/index.ts';
@@ -315,11 +315,17 @@ export class TestCluster implements AsyncDisposable {
    * ```
    */
   intercept<const A extends ApiSelector = ApiName>(filter: InterceptFilter<A>, fault: Fault<A>): Interception<A> {
+    this.#checkFilter(filter);
     return this.#parts.interceptions.add(filter, fault);
   }
 
-  /** The requests of late that the brokers got, oldest first, with their answers; see `requestLogBytes`. */
+  /**
+   * The requests of late that the brokers got, oldest first, with their answers; see `requestLogBytes`.
+   *
+   * @throws {@link UsageError} the filter names an API or a broker that does not exist
+   */
   requests<const A extends ApiSelector = ApiName>(filter: RequestFilter<A> = {}): LoggedRequest<A>[] {
+    this.#checkFilter(filter);
     return this.#parts.log.find(filter);
   }
 
@@ -521,6 +527,10 @@ export class TestCluster implements AsyncDisposable {
     await this.close();
   }
 
+  #checkFilter(filter: RequestFilter<ApiSelector>): void {
+    checkFilter(filter, { apis: this.#parts.dispatcher.apiNames, brokerIds: [...this.#state.brokers.keys()] });
+  }
+
   #topic(name: string): TopicState {
     const topic = this.#state.topics.get(name);
     if (topic !== undefined) return topic;
@@ -564,7 +574,10 @@ async function listen(server: BrokerServer): Promise<void> {
   }
 }
 
-function stateOf({ brokers, racks, seed, configs }: ResolvedTestClusterOptions, clock: Clock): ClusterState {
+function stateOf(
+  { brokers, racks, seed, configs, retentionBytes }: ResolvedTestClusterOptions,
+  clock: Clock,
+): ClusterState {
   const random = seededRandom(seed);
   const states = Array.from({ length: brokers }, (_, index) => new BrokerState(index + 1, racks?.[index] ?? null));
   const clusterId = Buffer.from(Array.from({ length: 16 }, () => Math.floor(random() * 256))).toString('base64url');
@@ -578,5 +591,6 @@ function stateOf({ brokers, racks, seed, configs }: ResolvedTestClusterOptions, 
       ['transaction.version', 2],
     ]),
     configs: new Map(Object.entries(configs)),
+    retentionBytes,
   });
 }

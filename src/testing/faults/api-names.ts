@@ -1,4 +1,3 @@
-import type { Api } from '../../protocol/api.ts';
 import type { apis } from '../../protocol/generated/apis.ts';
 
 type Apis = typeof apis;
@@ -6,26 +5,26 @@ type Apis = typeof apis;
 /** Kafka's name of an API, such as `Produce`. */
 export type ApiName = keyof Apis;
 
+/** What the types of an API's messages are taken from. */
+export interface ApiLike {
+  /** Kafka's name of it. */
+  readonly name: string;
+  /** Gives the type of its requests. */
+  decodeRequest(this: void, bytes: Uint8Array, version: number): unknown;
+  /** Gives the type of its responses. */
+  decodeResponse(this: void, bytes: Uint8Array, version: number): unknown;
+}
+
 /** Names an API: by Kafka's name, or as it stands in `apis` of `kavka/protocol`. */
-export type ApiSelector = ApiName | Api<never, unknown>;
+export type ApiSelector = ApiName | ApiLike;
+
+type Selected<A extends ApiSelector> = A extends ApiName ? Apis[A] : A extends ApiLike ? A : never;
 
 /** What a request of this API holds. */
-export type RequestOf<A extends ApiSelector> = A extends ApiName
-  ? Apis[A] extends Api<infer Req, infer _Res>
-    ? Req
-    : never
-  : A extends Api<infer Req, infer _Res>
-    ? Req
-    : never;
+export type RequestOf<A extends ApiSelector> = ReturnType<Selected<A>['decodeRequest']>;
 
 /** What an answer of this API holds. */
-export type ResponseOf<A extends ApiSelector> = A extends ApiName
-  ? Apis[A] extends Api<infer _Req, infer Res>
-    ? Res
-    : never
-  : A extends Api<infer _Req, infer Res>
-    ? Res
-    : never;
+export type ResponseOf<A extends ApiSelector> = ReturnType<Selected<A>['decodeResponse']>;
 
 /** Kafka's name of the API. */
 export function apiNameOf(api: ApiSelector): string {

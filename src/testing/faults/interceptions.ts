@@ -102,7 +102,7 @@ export class Interception<A extends ApiSelector = ApiName> implements Disposable
     if (!this.isActive) return false;
     const seen = testRequestOf(request);
     if (!matches(this.#filter, seen)) return false;
-    this.#caught.push(seen as TestRequest<A>);
+    this.#caught.push(seen);
     return true;
   }
 
@@ -132,7 +132,7 @@ export class Interception<A extends ApiSelector = ApiName> implements Disposable
 
   async #answered(request: ArrivedRequest, answer: AnswerFunction<A>, next: () => Promise<Reply>): Promise<Reply> {
     const proceed = async (): Promise<ResponseOf<A>> => whole(request, await next()) as ResponseOf<A>;
-    return (await answer(testRequestOf(request) as unknown as TestRequest<A>, proceed)) as object;
+    return (await answer(testRequestOf(request), proceed)) as object;
   }
 }
 
@@ -181,6 +181,9 @@ function checkFault(fault: object): void {
     delayMs: () => typeof value === 'number' && Number.isFinite(value) && value >= 0,
   }[kind];
   if (!(isFine?.() ?? moments.includes(value))) throw refused(`${kind} ${quote(value)}: ${expected(kind)}`);
+  const { moment } = given;
+  if (moment !== undefined && (kind !== 'delayMs' || !moments.includes(moment)))
+    throw refused(`moment ${quote(moment)}: ${expected('moment')}, and goes with delayMs only`);
 }
 
 function expected(kind: string): string {

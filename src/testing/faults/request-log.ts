@@ -96,7 +96,7 @@ export class RequestLog implements RequestGate {
 
   find<A extends ApiSelector>(filter: RequestFilter<A>): LoggedRequest<A>[] {
     const found = [...this.#entries.values()].filter((entry) => matches(filter, entry as TestRequest));
-    return found as LoggedRequest<ApiName>[] as LoggedRequest<A>[];
+    return found as LoggedRequest<ApiName>[];
   }
 
   clear(): void {

@@ -1,3 +1,6 @@
+import { UsageError } from '../../errors/kafka-error.ts';
+import { nearestName } from '../../util/nearest-name.ts';
+import { quote } from '../../util/option-rules.ts';
 import type { ArrivedRequest } from '../server/dispatcher.ts';
 import { apiNameOf, type ApiName, type ApiSelector, type RequestOf } from './api-names.ts';
 
@@ -50,7 +53,29 @@ export function matches<A extends ApiSelector>(filter: RequestFilter<A>, request
   if (api !== undefined && apiNameOf(api) !== request.api) return false;
   if (broker !== undefined && broker !== request.brokerId) return false;
   if (clientId !== undefined && clientId !== request.clientId) return false;
-  return when === undefined || when(request as TestRequest<A>);
+  return when === undefined || when(request);
+}
+
+/** What there is to filter by. */
+export interface KnownNames {
+  readonly apis: readonly string[];
+  readonly brokerIds: readonly number[];
+}
+
+/** @throws UsageError for an API or a broker that does not exist: such a filter would never match, and a test pass for nothing */
+export function checkFilter({ api, broker }: RequestFilter<ApiSelector>, { apis, brokerIds }: KnownNames): void {
+  const name = api === undefined ? undefined : apiNameOf(api);
+  if (name !== undefined && !apis.includes(name)) {
+    const near = nearestName(name, apis);
+    const advice = near === undefined ? `these are answered: ${apis.join(', ')}` : `did you mean ${near}?`;
+    throw refused(`no API ${quote(name)}; ${advice}`);
+  }
+  if (broker !== undefined && !brokerIds.includes(broker))
+    throw refused(`no broker ${quote(broker)}; there are ${brokerIds.join(', ')}`);
+}
+
+function refused(what: string): UsageError {
+  return new UsageError(`Cannot look for requests: there is ${what}`, { code: 'INVALID_ARGUMENT' });
 }
 
 /** How a filter reads in a message. */

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { ConnectionState, ListenerInfo } from '../handler.ts';
 import { RequestCutter } from './request-cutter.ts';
 
@@ -39,7 +40,8 @@ export class ClientConnection {
       id,
       listener,
       clientHost: socket.remoteAddress ?? '',
-      principal: 'User:ANONYMOUS',
+      principal: certifiedPrincipal(socket) ?? 'User:ANONYMOUS',
+      isEnding: false,
       software: undefined,
       attachments: new Map(),
     };
@@ -105,6 +107,10 @@ export class ClientConnection {
         return;
       }
       if (outcome.pieces !== undefined) await this.#send(outcome.pieces);
+      if (this.state.isEnding) {
+        this.#socket.end();
+        return;
+      }
       await outcome.mute?.();
     }
     this.#isServing = false;
@@ -122,4 +128,16 @@ export class ClientConnection {
       this.#socket.once('close', resolve);
     });
   }
+}
+
+const dnFields = ['CN', 'OU', 'O', 'L', 'ST', 'C'] as const;
+
+/** Whom a client's certificate speaks for: its subject, as Java writes it. */
+function certifiedPrincipal(socket: Socket): string | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const subject = (socket.getPeerCertificate() as Partial<ReturnType<TLSSocket['getPeerCertificate']>>).subject;
+  if (subject === undefined) return undefined;
+  const fields = subject as unknown as Readonly<Record<string, string | string[] | undefined>>;
+  const named = dnFields.flatMap((field) => [fields[field] ?? []].flat().map((value) => `${field}=${value}`));
+  return `User:${named.join(',')}`;
 }

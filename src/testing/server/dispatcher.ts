@@ -39,8 +39,8 @@ export interface RequestGate {
   admit?(request: ArrivedRequest): Admission | Promise<Admission>;
   /** Sees the answer before it is encoded; may change it, as a quota adds its throttle time. */
   answered?(request: ArrivedRequest, answer: object): object | undefined;
-  /** Decides when, and whether, what stands behind this gate sees the request (`next`), and what becomes of the answer. */
-  around?(request: ArrivedRequest, next: () => Promise<Reply>): Promise<Reply>;
+  /** Decides when, and whether, what stands behind this gate sees the request (`next`, which takes another one in its place), and what becomes of the answer. */
+  around?(request: ArrivedRequest, next: (replaced?: ArrivedRequest) => Promise<Reply>): Promise<Reply>;
   /** Told what became of a request, with the size of its answer on the wire. */
   ended?(request: ArrivedRequest, reply: Reply, answerBytes: number): void;
 }
@@ -60,6 +60,11 @@ export class Dispatcher {
   /** How this broker serves a frame. */
   serving(broker: BrokerState): Serve {
     return (frame, connection, signal) => this.#serve(broker, frame, connection, signal);
+  }
+
+  /** Kafka's names of the APIs that the brokers answer. */
+  get apiNames(): string[] {
+    return this.#apis.all().map(({ handler }) => handler.api.name);
   }
 
   /** Whether the brokers answer this API. */
@@ -145,11 +150,11 @@ export class Dispatcher {
   async #reply(request: ArrivedRequest, index: number): Promise<Reply> {
     const gate = this.#gates[index];
     if (gate === undefined) return (await request.handler.handle(request.message as never, request.context)) as Reply;
-    const next = async (): Promise<Reply> => {
-      const admission = (await gate.admit?.(request)) ?? { do: 'handle' };
+    const next = async (asked: ArrivedRequest = request): Promise<Reply> => {
+      const admission = (await gate.admit?.(asked)) ?? { do: 'handle' };
       if (admission.do === 'disconnect' || admission.do === 'silence') return admission.do;
-      const reply = admission.do === 'answer' ? admission.message : await this.#reply(request, index + 1);
-      return typeof reply === 'object' ? (gate.answered?.(request, reply) ?? reply) : reply;
+      const reply = admission.do === 'answer' ? admission.message : await this.#reply(asked, index + 1);
+      return typeof reply === 'object' ? (gate.answered?.(asked, reply) ?? reply) : reply;
     };
     return gate.around === undefined ? await next() : await gate.around(request, next);
   }
@@ -168,6 +173,7 @@ const insideConnection: ConnectionState = {
   listener: { name: 'PLAINTEXT', tls: false, sasl: false },
   clientHost: '',
   principal: 'User:ANONYMOUS',
+  isEnding: false,
   software: undefined,
   attachments: new Map(),
 };

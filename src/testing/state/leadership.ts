@@ -85,8 +85,11 @@ export function admitBroker(cluster: ClusterState, broker: BrokerState): void {
   broker.epoch++;
   if (!isUp(cluster, cluster.controllerId)) moveController(cluster);
   for (const partition of partitionsOn(cluster, broker.id)) {
-    if (partition.leaderId === -1) electLeader(cluster, partition);
-    if (partition.leaderId !== -1) expandIsr(cluster, partition, [broker.id]);
+    const hadLeader = partition.leaderId !== -1;
+    if (!hadLeader) electLeader(cluster, partition);
+    // Who waited for a leader to copy from goes along with the one who came.
+    const coming = hadLeader ? [broker.id] : partition.replicas.filter((id) => isUp(cluster, id));
+    if (partition.leaderId !== -1) expandIsr(cluster, partition, coming);
   }
   broker.changed.notify();
   cluster.changed.notify();
