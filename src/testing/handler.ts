@@ -20,6 +20,8 @@ export interface ConnectionState {
   principal: string;
   /** What the client said of itself with ApiVersions (KIP-511). */
   software: { readonly name: string; readonly version: string } | undefined;
+  /** Set to end the connection behind the answer under way, as a broker does after a failed login. */
+  isEnding: boolean;
   /** State of handlers that belongs to the connection, by the handler's own key. */
   readonly attachments: Map<symbol, unknown>;
 }
