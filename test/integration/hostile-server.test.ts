@@ -102,6 +102,43 @@ function hasCode(error: unknown, code: string): boolean {
 }
 
 describe('Clients of a server that answers out of turn', () => {
+  it('believe no answer in the middle of a renewal of the session, and go on over a new connection', async () => {
+    const handshakes = new Map<FakePeer, number>();
+    const { kafka } = await fakeBroker(
+      {
+        SaslHandshake: (request, peer) => {
+          const times = (handshakes.get(peer) ?? 0) + 1;
+          handshakes.set(peer, times);
+          // On each connection the third is answered as if it were the request that was answered last.
+          if (times < 3) return { mechanisms: ['PLAIN'] };
+          const earlier = { ...request, correlationId: request.correlationId - 1, version: DescribeCluster.maxVersion };
+          peer.send(responseBytes(DescribeCluster, earlier, { clusterId: 'false' }));
+          return undefined;
+        },
+        SaslAuthenticate: () => ({ sessionLifetimeMs: 50n }),
+      },
+      { sasl: { mechanism: 'plain', username: 'magpie', password: 'sesame' }, requestTimeoutMs: 30_000 },
+    );
+    const ended: Error[] = [];
+    let renewed = 0;
+    kafka.on('connection.closed', ({ error }) => void (error !== undefined && ended.push(error)));
+    kafka.on('connection.reauthenticated', () => void renewed++);
+    const admin = kafka.admin();
+    await eventually(async () => {
+      const looks = await Promise.all(Array.from({ length: 5 }, () => admin.describeCluster()));
+      for (const { clusterId } of looks) assert.equal(clusterId, 'fake');
+      return ended.length >= 2;
+    });
+    assert.ok(renewed >= 2, `${renewed} renewals went well`);
+    for (const error of ended) {
+      assert.ok(hasCode(error, 'PROTOCOL_ERROR'), inspect(error));
+      assert.match(
+        error.message,
+        /^Cannot authenticate again with .*: it answered request \d+, but request \d+ was asked$/,
+      );
+    }
+  });
+
   it('read answers that come glued together, and byte by byte', async () => {
     const answer = { clusterId: 'glued', controllerId: 1, brokers: [{ brokerId: 1, host: 'h', port: 1 }] };
     let waiting: Buffer[] = [];
