@@ -66,9 +66,9 @@ export class AdminCall {
   }
 
   /** Has the coordinator looked up again if this is the code of a broker that is not it. */
-  noteCoordinatorError(key: string, code: number): void {
+  noteCoordinatorError(key: string, code: number, type: CoordinatorType = 'group'): void {
     if (code === brokerErrorCodes.NOT_COORDINATOR || code === brokerErrorCodes.COORDINATOR_NOT_AVAILABLE) {
-      this.cluster.forgetCoordinator('group', key);
+      this.cluster.forgetCoordinator(type, key);
     }
   }
 }

@@ -42,6 +42,16 @@ import {
   type OffsetQuery,
   type RecordsToDelete,
 } from './partitions.ts';
+import { abortTransactions, describeProducers, type HangingTransaction, type PartitionProducers } from './producers.ts';
+import {
+  describeTransactions,
+  fenceProducers,
+  listTransactions,
+  type FencedProducer,
+  type ListTransactionsOptions,
+  type TransactionDescription,
+  type TransactionListing,
+} from './transactions.ts';
 import {
   createPartitions,
   createTopics,
@@ -337,6 +347,78 @@ export class Admin implements AsyncDisposable {
     return this.#items(given, options, `Cannot delete offsets of group "${groupId}"`, (call, items) =>
       deleteGroupOffsets(call, groupId, items),
     );
+  }
+
+  /**
+   * Describes the idempotent and transactional producers that partitions remember, and where the open transactions of each begin
+   * (KIP-664).
+   */
+  describeProducers(
+    partitions: readonly TopicPartition[],
+    options: Settled,
+  ): Promise<SettledItem<PartitionProducers>[]>;
+  describeProducers(partitions: readonly TopicPartition[], options?: AdminOptions): Promise<PartitionProducers[]>;
+  describeProducers(partition: TopicPartition, options: Settled): Promise<SettledItem<PartitionProducers>>;
+  describeProducers(partition: TopicPartition, options?: AdminOptions): Promise<PartitionProducers>;
+  describeProducers(
+    given: TopicPartition | readonly TopicPartition[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<PartitionProducers>> {
+    return this.#items(given, options, 'Cannot describe producers', (call, items) => describeProducers(call, items));
+  }
+
+  /** The transactional ids of all brokers, by name, with the state of their transactions (KIP-664). */
+  async listTransactions(options: ListTransactionsOptions = {}): Promise<TransactionListing[]> {
+    return listTransactions(this.#begin('Cannot list transactions', options), options);
+  }
+
+  /**
+   * Describes transactional ids: the producer, and the transaction that is open, with its partitions (KIP-664).
+   *
+   * @throws {@link BrokerError} `TRANSACTIONAL_ID_NOT_FOUND`
+   */
+  describeTransactions(
+    transactionalIds: readonly string[],
+    options: Settled,
+  ): Promise<SettledItem<TransactionDescription>[]>;
+  describeTransactions(transactionalIds: readonly string[], options?: AdminOptions): Promise<TransactionDescription[]>;
+  describeTransactions(transactionalId: string, options: Settled): Promise<SettledItem<TransactionDescription>>;
+  describeTransactions(transactionalId: string, options?: AdminOptions): Promise<TransactionDescription>;
+  describeTransactions(
+    given: string | readonly string[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<TransactionDescription>> {
+    return this.#items(given, options, 'Cannot describe transactions', (call, items) =>
+      describeTransactions(call, items),
+    );
+  }
+
+  /**
+   * Aborts a transaction in one partition that waits for its end in vain, because the coordinator knows nothing of it (KIP-664). To abort
+   * one that a producer has left open, use {@link Admin.fenceProducers}: this one would leave its other partitions as they are.
+   *
+   * @throws {@link BrokerError} `INVALID_TXN_STATE` the producer has no transaction open there
+   */
+  abortTransaction(transactions: readonly HangingTransaction[], options: Settled): Promise<SettledItem<void>[]>;
+  abortTransaction(transactions: readonly HangingTransaction[], options?: AdminOptions): Promise<void[]>;
+  abortTransaction(transaction: HangingTransaction, options: Settled): Promise<SettledItem<void>>;
+  abortTransaction(transaction: HangingTransaction, options?: AdminOptions): Promise<void>;
+  abortTransaction(
+    given: HangingTransaction | readonly HangingTransaction[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, 'Cannot abort transactions', (call, items) => abortTransactions(call, items));
+  }
+
+  /**
+   * Takes transactional ids from the producers that have them, which can do nothing more; a transaction that one has open is aborted.
+   */
+  fenceProducers(transactionalIds: readonly string[], options: Settled): Promise<SettledItem<FencedProducer>[]>;
+  fenceProducers(transactionalIds: readonly string[], options?: AdminOptions): Promise<FencedProducer[]>;
+  fenceProducers(transactionalId: string, options: Settled): Promise<SettledItem<FencedProducer>>;
+  fenceProducers(transactionalId: string, options?: AdminOptions): Promise<FencedProducer>;
+  fenceProducers(given: string | readonly string[], options: AdminOptions = {}): Promise<ItemsAnswer<FencedProducer>> {
+    return this.#items(given, options, 'Cannot fence producers', (call, items) => fenceProducers(call, items));
   }
 
   /** The cluster's id, its controller and its brokers. */

@@ -1,5 +1,7 @@
 import { boolean, integer, listOf, nonEmptyString, object, oneOf, type OptionRule } from '../util/option-rules.ts';
 
+const bigint: OptionRule = { expected: 'a bigint', accepts: (value) => typeof value === 'bigint' };
+
 /** What the options of administrative calls accept; a call that has no use for one leaves it alone. */
 export const callOptionRules: Readonly<Record<string, OptionRule>> = {
   signal: { expected: 'an AbortSignal', accepts: (value) => value instanceof AbortSignal },
@@ -15,6 +17,9 @@ export const callOptionRules: Readonly<Record<string, OptionRule>> = {
   names: listOf(nonEmptyString),
   states: listOf(nonEmptyString),
   types: listOf(nonEmptyString),
+  producerIds: listOf(bigint),
+  openForMs: integer(0, Number.MAX_SAFE_INTEGER),
+  transactionalIdPattern: nonEmptyString,
   isolationLevel: oneOf(['read_uncommitted', 'read_committed']),
   partitions: listOf(object),
 };
@@ -24,5 +29,6 @@ export const otherOptionNames: Readonly<Record<string, string>> = {
   timeout: 'use timeoutMs',
   waitForLeaders: 'createTopics always waits for leaders',
   statesFilter: 'use states',
+  durationMs: 'use openForMs',
   listInternal: 'use includeInternal',
 };

@@ -22,6 +22,13 @@ export type {
   OffsetSpec,
   RecordsToDelete,
 } from './partitions.ts';
+export type { ActiveProducer, HangingTransaction, PartitionProducers } from './producers.ts';
+export type {
+  FencedProducer,
+  ListTransactionsOptions,
+  TransactionDescription,
+  TransactionListing,
+} from './transactions.ts';
 export type {
   CreatedTopic,
   CreatePartitionsOptions,

@@ -141,7 +141,7 @@ export function listOffsets(
 }
 
 /** Takes each item to the leader of its partition, and after it if it moves. */
-function atLeaders<Item extends TopicPartition, Result>(
+export function atLeaders<Item extends TopicPartition, Result>(
   call: AdminCall,
   items: readonly Item[],
   doing: string,
@@ -236,7 +236,7 @@ function leaderOf(call: AdminCall, { topic, partition }: TopicPartition, doing: 
 }
 
 /** A leader that does not know the partition has just lost it, since the metadata knew it there. */
-function refusedByLeader(code: number, doing: string): ItemOutcome<never> {
+export function refusedByLeader(code: number, doing: string): ItemOutcome<never> {
   const refusal = refused(code, doing);
   return code === brokerErrorCodes.UNKNOWN_TOPIC_OR_PARTITION ? { ...refusal, status: 'again' } : refusal;
 }
@@ -254,7 +254,8 @@ function byTopic<Item extends TopicPartition, Part>(
   return [...topics].map(([name, partitions]) => ({ name, partitions: [...partitions.values()] }));
 }
 
-function partitionName({ topic, partition }: TopicPartition): string {
+/** `partition 3 of topic "orders"` */
+export function partitionName({ topic, partition }: TopicPartition): string {
   return `partition ${partition} of topic ${quote(topic)}`;
 }
 
