@@ -1,6 +1,7 @@
 import type { AnyHandler } from '../handler.ts';
 import { addOffsetsToTxnHandler } from './add-offsets-to-txn.ts';
 import { addPartitionsToTxnHandler } from './add-partitions-to-txn.ts';
+import { alterClientQuotasHandler } from './alter-client-quotas.ts';
 import { alterConfigsHandler } from './alter-configs.ts';
 import { alterPartitionReassignmentsHandler } from './alter-partition-reassignments.ts';
 import { alterUserScramCredentialsHandler } from './alter-user-scram-credentials.ts';
@@ -12,6 +13,7 @@ import { deleteGroupsHandler } from './delete-groups.ts';
 import { deleteRecordsHandler } from './delete-records.ts';
 import { deleteTopicsHandler } from './delete-topics.ts';
 import { describeAclsHandler } from './describe-acls.ts';
+import { describeClientQuotasHandler } from './describe-client-quotas.ts';
 import { describeClusterHandler } from './describe-cluster.ts';
 import { describeConfigsHandler } from './describe-configs.ts';
 import { describeGroupsHandler } from './describe-groups.ts';
@@ -50,6 +52,7 @@ import { writeTxnMarkersHandler } from './write-txn-markers.ts';
 export const handlers: readonly AnyHandler[] = [
   addOffsetsToTxnHandler,
   addPartitionsToTxnHandler,
+  alterClientQuotasHandler,
   alterConfigsHandler,
   alterPartitionReassignmentsHandler,
   alterUserScramCredentialsHandler,
@@ -61,6 +64,7 @@ export const handlers: readonly AnyHandler[] = [
   deleteRecordsHandler,
   deleteTopicsHandler,
   describeAclsHandler,
+  describeClientQuotasHandler,
   describeClusterHandler,
   describeConfigsHandler,
   describeGroupsHandler,

@@ -1,0 +1,52 @@
+import {
+  AlterClientQuotas,
+  type AlterClientQuotasRequestEntryData,
+} from '../../protocol/generated/alter-client-quotas.ts';
+import { defineHandler, type AnyHandler } from '../handler.ts';
+import { ClientQuotas, ipQuotaKey, quotaEntityTypes, quotaKeys, type QuotaEntity } from '../security/client-quotas.ts';
+import { refusal, type Refusal } from '../state/topic-plans.ts';
+
+/**
+ * AlterClientQuotas, versions 0-1 (KIP-546).
+ *
+ * Does: quotas of users, client ids, both together, addresses, and of their defaults; dry runs. Those of bytes are held.
+ * Leaves out: holding the quotas of time, of changes and of connections.
+ * v1 flexible
+ */
+export const alterClientQuotasHandler: AnyHandler = defineHandler(AlterClientQuotas, (request, { cluster }) => {
+  const quotas = cluster.service(ClientQuotas);
+  return {
+    entries: request.entries.map((entry) => {
+      const refused = problemOf(entry);
+      if (refused === undefined && !request.validateOnly) {
+        const entity = entityOf(entry);
+        for (const { key, value, remove } of entry.ops) {
+          if (remove) quotas.remove(entity, key);
+          else quotas.set(entity, key, value);
+        }
+      }
+      return { entity: entry.entity, ...(refused ?? { errorCode: 0, errorMessage: null }) };
+    }),
+  };
+});
+
+function entityOf({ entity }: AlterClientQuotasRequestEntryData): QuotaEntity {
+  return Object.fromEntries(entity.map(({ entityType, entityName }) => [entityType, entityName]));
+}
+
+function problemOf({ entity, ops }: AlterClientQuotasRequestEntryData): Refusal | undefined {
+  const types = entity.map(({ entityType }) => entityType);
+  const wrong = (what: string): Refusal => refusal('INVALID_REQUEST', what);
+  if (types.length === 0) return wrong('The quota is for nobody');
+  if (new Set(types).size < types.length) return wrong('A kind of entity is named twice');
+  const strange = types.find((type) => !(quotaEntityTypes as readonly string[]).includes(type));
+  if (strange !== undefined) return wrong(`There are no quotas for "${strange}"`);
+  if (types.includes('ip') && types.length > 1) return wrong('An address has quotas of its own');
+  if (entity.some(({ entityName }) => entityName === '')) return wrong('An entity has no name');
+  const known: readonly string[] = types.includes('ip') ? [ipQuotaKey] : quotaKeys;
+  for (const { key, value, remove } of ops) {
+    if (!known.includes(key)) return wrong(`There is no quota ${key} for ${types.join(' and ')}`);
+    if (!remove && !(value > 0)) return wrong(`A quota is above 0, not ${value}`);
+  }
+  return undefined;
+}
