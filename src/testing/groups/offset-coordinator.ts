@@ -59,7 +59,7 @@ export class OffsetCoordinator {
     const nowMs = this.#cluster.clock.wallMs();
     const expireMs = retentionMs === -1n ? undefined : nowMs + Number(retentionMs);
     const codes = commits.map((commit) => {
-      if (this.#isTooLarge(commit.metadata)) return errors.OFFSET_METADATA_TOO_LARGE;
+      if (this.isTooLarge(commit.metadata)) return errors.OFFSET_METADATA_TOO_LARGE;
       this.#offsets.commit(committer.groupId, commit.topic, commit.partition, this.#committed(commit, expireMs));
       return 0;
     });
@@ -78,7 +78,7 @@ export class OffsetCoordinator {
     const { groupId } = committer;
     this.#registry.findOrCreate(groupId);
     return commits.map((commit) => {
-      if (this.#isTooLarge(commit.metadata)) return errors.OFFSET_METADATA_TOO_LARGE;
+      if (this.isTooLarge(commit.metadata)) return errors.OFFSET_METADATA_TOO_LARGE;
       const { topic, partition } = commit;
       this.#offsets.commitPending(producerId, groupId, topic, partition, this.#committed(commit, undefined));
       return 0;
@@ -146,7 +146,8 @@ export class OffsetCoordinator {
     return machine.commitProblem(committer, committer.generationId, isTransactional);
   }
 
-  #isTooLarge(metadata: string | null): boolean {
+  /** Whether the metadata of a commit is longer than the broker takes. */
+  isTooLarge(metadata: string | null): boolean {
     return (metadata ?? '').length > Number(this.#cluster.brokerConfig('offset.metadata.max.bytes'));
   }
 

@@ -57,6 +57,8 @@ export class ProducerStates {
   /** Whether this batch is the next of its producer, one that is there already, or neither. */
   check(batch: ProducedBatch, mustBeginAtZero = false): SequenceVerdict {
     const state = this.#states.get(batch.producerId);
+    // What a coordinator writes for a producer (offsets of a transaction) has no sequence; only its epoch counts.
+    if (batch.baseSequence < 0 && (state === undefined || batch.producerEpoch >= state.producerEpoch)) return APPEND;
     const hasNone = state === undefined || (state.producerEpoch === batch.producerEpoch && state.batches.length === 0);
     if (hasNone && mustBeginAtZero && batch.baseSequence !== 0) return outOfOrder(batch, 'no batch of it is known');
     if (state === undefined) return APPEND;
@@ -110,11 +112,16 @@ export class ProducerStates {
     return start;
   }
 
-  /** Forgets producers that have not written since, except in a transaction. */
-  expire(beforeMs: number): void {
-    for (const [producerId, state] of this.#states) {
-      if (state.transactionStart === undefined && state.lastTimestampMs < beforeMs) this.#states.delete(producerId);
-    }
+  /** Forgets a producer that has not written since, except in a transaction. */
+  expire(producerId: bigint, beforeMs: number): void {
+    const state = this.#states.get(producerId);
+    if (state !== undefined && state.transactionStart === undefined && state.lastTimestampMs < beforeMs)
+      this.#states.delete(producerId);
+  }
+
+  /** Forgets all producers that have not written since. */
+  expireAll(beforeMs: number): void {
+    for (const producerId of this.#states.keys()) this.expire(producerId, beforeMs);
   }
 
   clear(): void {

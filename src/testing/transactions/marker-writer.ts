@@ -1,5 +1,6 @@
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
-import type { ClusterState } from '../state/cluster-state.ts';
+import { GroupCoordinator } from '../groups/group-coordinator.ts';
+import { internalTopics, type ClusterState } from '../state/cluster-state.ts';
 import type { PartitionState } from '../state/partition-state.ts';
 import type { TransactionPartition } from './transaction-partitions.ts';
 
@@ -32,6 +33,8 @@ export function writeMarker(
   const errorCode = refusalOf(cluster, partition, marker);
   if (errorCode !== 0) return errorCode;
   const { producerId, producerEpoch, coordinatorEpoch, committed } = marker;
+  if (topic === internalTopics.group)
+    cluster.service(GroupCoordinator).completeTransaction(producerId, committed, index);
   partition.log.appendMarker({
     type: committed ? 'commit' : 'abort',
     producerId,
