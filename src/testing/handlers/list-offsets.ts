@@ -57,9 +57,10 @@ async function answer(
   const found = findPartition(cluster, broker, { name }, partitionIndex, { currentLeaderEpoch });
   if (!('topic' in found)) return fail(found.errorCode);
   const { log, leaderEpoch } = found.partition;
+  log.epochs.begin(leaderEpoch, log.endOffset);
   const end = isolationLevel === 1 ? log.lastStableOffset : log.highWatermark;
   const offset =
-    spec === undefined ? await byTime(log, Number(timestamp), end) : await bySpec(log, spec, end, leaderEpoch);
+    spec === undefined ? await findByTimestamp(log, Number(timestamp), end) : await bySpec(log, spec, end, leaderEpoch);
   if (offset === undefined) return { partitionIndex, errorCode: 0 };
   return {
     partitionIndex,
@@ -68,10 +69,6 @@ async function answer(
     offset: offset.offset,
     ...(version >= 4 ? { leaderEpoch: offset.leaderEpoch } : {}),
   };
-}
-
-function byTime(log: PartitionLog, timestampMs: number, end: bigint): Promise<FoundRecord | undefined> {
-  return findByTimestamp(log, timestampMs, end);
 }
 
 async function bySpec(

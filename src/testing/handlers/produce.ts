@@ -8,13 +8,15 @@ import {
   type ProduceResponsePartitionProduceResponse,
 } from '../../protocol/generated/produce.ts';
 import {
+  attributesAt,
   baseSequenceAt,
+  transactionalBit,
   batchHeaderBytes,
   producerEpochAt,
   producerIdAt,
 } from '../../protocol/records/batch-layout.ts';
 import { defineHandler, type AnyHandler, type RequestContext } from '../handler.ts';
-import { refusalOf } from '../log/produced-records.ts';
+import { refusalOf, type ProduceRefusal } from '../log/produced-records.ts';
 import { findPartition, nodeEndpoints, type TopicReference } from '../state/partition-lookup.ts';
 import type { PartitionState } from '../state/partition-state.ts';
 import { topicRules, type TopicRules } from '../state/topic-rules.ts';
@@ -65,29 +67,54 @@ async function write(
   context: RequestContext,
 ): Promise<PartitionAnswer> {
   const { cluster, broker, version } = context;
-  const refused = (errorCode: number, more: PartitionAnswer = {}): PartitionAnswer => ({
-    index: data.index,
-    errorCode,
-    baseOffset: -1n,
-    ...(version >= 8 ? more : {}),
-  });
+  const refused = (errorCode: number, more: PartitionAnswer = {}): PartitionAnswer =>
+    fitTo(version, { index: data.index, errorCode, baseOffset: -1n, ...more });
   if (request.acks < -1 || request.acks > 1) return refused(brokerErrorCodes.INVALID_REQUIRED_ACKS);
+  if (request.transactionalId === null && isTransactional(data.records))
+    return refused(brokerErrorCodes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
   const found = findPartition(cluster, broker, reference, data.index);
   if (!('topic' in found)) return refused(found.errorCode, version >= 10 ? leaderHint(found) : {});
   const { topic, partition } = found;
   if (topic.isInternal) return refused(brokerErrorCodes.INVALID_TOPIC_EXCEPTION);
   const rules = topicRules(cluster, topic);
   const refusal = await refusalOf(data.records, rules.produce(version, cluster.clock.wallMs()));
-  if (refusal !== undefined) return refused(refusal.errorCode, refusal);
+  if (refusal !== undefined) return refused(refusal.errorCode, toldOf(refusal, partition));
   const records = data.records ?? Buffer.alloc(0);
   const membership = verifyTransaction(records, partition, request, context);
+  if (membership === brokerErrorCodes.INVALID_TXN_STATE)
+    return refused(membership, { errorMessage: 'The partition does not belong to the transaction' });
   if (membership !== 0) return refused(membership);
   return await append(records, rules, partition, request, context, refused);
+}
+
+/** Leaves out what a version has no field for. */
+function fitTo(
+  version: number,
+  { recordErrors, errorMessage, logStartOffset, ...answer }: PartitionAnswer,
+): PartitionAnswer {
+  return {
+    ...answer,
+    ...(version >= 5 ? { logStartOffset } : {}),
+    ...(version >= 8 ? { recordErrors, errorMessage } : {}),
+  };
+}
+
+/** Kafka gives a reason only where single records are at fault. */
+function toldOf({ recordErrors, errorMessage, isFromLog }: ProduceRefusal, { log }: PartitionState): PartitionAnswer {
+  return {
+    ...(recordErrors.length > 0 ? { recordErrors, errorMessage } : {}),
+    ...(isFromLog ? { logStartOffset: log.startOffset } : {}),
+  };
 }
 
 function leaderHint({ errorCode, partition }: { errorCode: number; partition?: PartitionState }): PartitionAnswer {
   if (errorCode !== brokerErrorCodes.NOT_LEADER_OR_FOLLOWER || partition === undefined) return {};
   return { currentLeader: { leaderId: partition.leaderId, leaderEpoch: partition.leaderEpoch } };
+}
+
+function isTransactional(records: Buffer | null): boolean {
+  if (records === null || records.length < batchHeaderBytes) return false;
+  return (records.readInt16BE(attributesAt) & transactionalBit) !== 0;
 }
 
 /** Asks the coordinator about the first write of a transaction to this partition; later ones are known. */
@@ -129,19 +156,15 @@ async function append(
   const { leaderEpoch, log } = partition;
   const mustBeginAtZero = transactionalId !== null && version >= 12;
   const result = log.append(records, { ...rules.append(leaderEpoch, cluster.clock.wallMs()), mustBeginAtZero });
-  if (result.kind === 'refused') return refused(result.errorCode, { errorMessage: result.message });
+  if (result.kind === 'refused') return refused(result.errorCode, { logStartOffset: log.startOffset });
   if (result.kind === 'appended') partition.changed.notify();
   if (acks === -1) {
     const errorCode = await replicated(partition, result.lastOffset, leaderEpoch, minIsr, timeoutMs, context);
     if (errorCode !== 0) return refused(errorCode);
   }
-  return {
-    index: partition.partition,
-    errorCode: 0,
-    baseOffset: result.baseOffset,
-    logAppendTimeMs: result.logAppendTimeMs,
-    ...(version >= 5 ? { logStartOffset: log.startOffset } : {}),
-  };
+  const { baseOffset, logAppendTimeMs } = result;
+  const index = partition.partition;
+  return fitTo(version, { index, errorCode: 0, baseOffset, logAppendTimeMs, logStartOffset: log.startOffset });
 }
 
 /** Waits until all in-sync replicas have a record; answers the error code. */

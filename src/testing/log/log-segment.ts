@@ -32,8 +32,6 @@ export class LogSegment {
   readonly baseOffset: bigint;
   /** On the wall clock, in milliseconds: when the first batch came; retention of an empty segment counts from it. */
   readonly createdMs: number;
-  /** Which segment of the cluster this is: older ones have smaller numbers. */
-  readonly serial: number;
   #nextOffset: bigint;
   #maxTimestamp = -1;
   #bytes: Buffer;
@@ -41,11 +39,10 @@ export class LogSegment {
   readonly #index: IndexEntry[] = [];
   #indexedTo = -Infinity;
 
-  constructor(baseOffset: bigint, createdMs: number, serial: number) {
+  constructor(baseOffset: bigint, createdMs: number) {
     this.baseOffset = baseOffset;
     this.#nextOffset = baseOffset;
     this.createdMs = createdMs;
-    this.serial = serial;
     this.#bytes = Buffer.allocUnsafeSlow(0);
   }
 
@@ -99,7 +96,7 @@ export class LogSegment {
 
   /** The same segment with the batches that end below this offset alone, in memory of its own. */
   cutTo(offset: bigint): LogSegment {
-    const kept = new LogSegment(this.baseOffset, this.createdMs, this.serial);
+    const kept = new LogSegment(this.baseOffset, this.createdMs);
     for (const batch of this.headers()) {
       const lastOffset = batch.baseOffset + BigInt(batch.lastOffsetDelta);
       if (lastOffset >= offset) break;

@@ -6,6 +6,7 @@ import { RecordCursor } from '../../protocol/records/record-cursor.ts';
 import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import { LogSegment, type BatchPlace } from './log-segment.ts';
+import { LogStorage, type SegmentOwner, type SegmentSink } from './log-storage.ts';
 import { nextSequence, ProducerStates, type ProducedBatch } from './producer-states.ts';
 
 /** How batches are appended. */
@@ -20,6 +21,8 @@ export interface AppendOptions {
   readonly segmentBytes?: number;
   /** A segment that is older gets no more batches. @defaultValue never */
   readonly segmentMs?: number;
+  /** A producer that has not written for so long is forgotten, as if it never had. @defaultValue never */
+  readonly producerExpiryMs?: number;
   /** Whether a producer of which no batch is known must begin with sequence 0 (KIP-890, second part). @defaultValue false */
   readonly mustBeginAtZero?: boolean;
 }
@@ -56,6 +59,16 @@ export interface ReadOptions {
   readonly until: Visibility;
 }
 
+/** What a log is connected with. */
+export interface PartitionLogOptions {
+  /** Shared with the other logs of a cluster. @defaultValue one of its own */
+  readonly storage?: LogStorage;
+  /** Whether old records may go where memory is short. @defaultValue they may */
+  readonly mayDelete?: () => boolean;
+  /** Told when old records went without anybody having asked for it. */
+  readonly dropped?: () => void;
+}
+
 /** Batches that were read: a view of the log. */
 export interface ReadResult {
   readonly records: Buffer;
@@ -66,7 +79,6 @@ export interface ReadResult {
 /** In memory no segment becomes larger than this, so that retention can work in small steps. */
 export const MAX_SEGMENT_BYTES: number = 1024 * 1024;
 
-let segmentCount = 0;
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
@@ -75,7 +87,11 @@ const NOTHING: Buffer = Buffer.alloc(0);
  * It is the log of all replicas at once; that some of them have less shows in the high watermark alone. It knows no clock, and
  * no settings: both are passed in.
  */
-export class PartitionLog {
+export class PartitionLog implements SegmentOwner {
+  readonly #storage: LogStorage;
+  readonly #options: PartitionLogOptions;
+  /** Where the segments are kept besides memory. */
+  sink: SegmentSink | undefined;
   #startOffset = 0n;
   #highWatermark = 0n;
   /** Whether the high watermark follows the end by itself: no replica lags behind. */
@@ -88,6 +104,11 @@ export class PartitionLog {
   readonly #ongoing = new Map<bigint, bigint>();
   /** Ended by a marker that not all replicas have. */
   #unreplicated: AbortedTransaction[] = [];
+
+  constructor(options: PartitionLogOptions = {}) {
+    this.#options = options;
+    this.#storage = options.storage ?? new LogStorage();
+  }
 
   /** The offset of the first record that is kept. */
   get startOffset(): bigint {
@@ -137,6 +158,7 @@ export class PartitionLog {
     const reader = new BatchReader(records, { checkCrcs: false });
     for (let batch = reader.next(); batch !== undefined; batch = reader.next()) {
       if (batch.producerId >= 0n && !batch.isControl) {
+        this.producers.expire(batch.producerId, options.nowMs - (options.producerExpiryMs ?? Infinity));
         const verdict = this.producers.check(producedBatch(batch), options.mustBeginAtZero);
         if (verdict.kind === 'refuse') return { ...verdict, kind: 'refused' };
         if (verdict.kind === 'duplicate') {
@@ -148,10 +170,12 @@ export class PartitionLog {
     }
     const baseOffset = this.endOffset;
     for (const batch of batches) this.#appendBatch(batch, options);
+    const lastOffset = this.endOffset - 1n;
+    this.#storage.makeRoom();
     return {
       kind: 'appended',
       baseOffset,
-      lastOffset: this.endOffset - 1n,
+      lastOffset,
       logAppendTimeMs: options.logAppendTimeMs ?? -1,
     };
   }
@@ -162,8 +186,8 @@ export class PartitionLog {
     const offset = this.endOffset;
     const batch = markerBatch(marker);
     this.epochs.begin(leaderEpoch, offset);
-    stampStored(batch, { baseOffset: offset, partitionLeaderEpoch: leaderEpoch });
-    this.#store(batch, { baseOffset: offset, lastOffset: offset, maxTimestamp: nowMs }, { leaderEpoch, nowMs });
+    const place = { baseOffset: offset, lastOffset: offset, maxTimestamp: nowMs };
+    this.#store(batch, place, { baseOffset: offset, partitionLeaderEpoch: leaderEpoch }, { leaderEpoch, nowMs });
     const firstOffset = this.producers.marked(producerId, producerEpoch, coordinatorEpoch, nowMs);
     this.#endTransaction(producerId, firstOffset, offset, type);
     this.#advance();
@@ -214,23 +238,40 @@ export class PartitionLog {
   deleteBefore(offset: bigint): void {
     if (offset <= this.#startOffset) return;
     const end = this.endOffset;
-    const kept = this.#segments.filter((segment) => segment.nextOffset > offset);
-    if (kept.length === 0) kept.push(newSegment(end, -1));
-    this.#segments = kept;
+    this.#replaceSegments(
+      this.#segments.filter((segment) => segment.nextOffset > offset),
+      end,
+    );
     this.#startOffset = offset;
     this.#aborted.dropBefore(offset);
     this.epochs.dropBefore(offset);
+    this.sink?.startMoved(offset);
+  }
+
+  mayDelete(): boolean {
+    return this.#options.mayDelete?.() ?? true;
+  }
+
+  dropThrough(segment: LogSegment): boolean {
+    if (segment.nextOffset > this.#highWatermark) return false;
+    this.deleteBefore(segment.nextOffset);
+    this.#options.dropped?.();
+    return true;
+  }
+
+  /** Gives the memory of a log back whose topic is deleted. */
+  close(): void {
+    this.#replaceSegments([], this.endOffset);
   }
 
   /** Cuts off what does not end below this offset, as a replica does that follows a leader which has less. */
   truncateTo(offset: bigint): void {
     if (offset >= this.endOffset) return;
-    const kept = this.#segments
-      .filter((segment) => segment.baseOffset < offset)
-      .map((segment) => segment.cutTo(offset));
-    this.#segments = kept.length > 0 ? kept : [newSegment(offset, -1)];
+    const whole = this.#segments.filter((segment) => segment.nextOffset <= offset);
+    const cut = this.#segments.find((segment) => segment.baseOffset < offset && segment.nextOffset > offset);
+    this.#replaceSegments(cut === undefined ? whole : [...whole, cut.cutTo(offset)], offset);
     this.#startOffset = offset < this.#startOffset ? offset : this.#startOffset;
-    this.epochs.truncateTo(offset);
+    this.epochs.truncateTo(this.endOffset);
     this.#replay();
     if (this.#highWatermark > this.endOffset) this.#setHighWatermark(this.endOffset);
   }
@@ -269,9 +310,9 @@ export class PartitionLog {
     this.epochs.begin(leaderEpoch, baseOffset);
     const timestampMs = logAppendTimeMs ?? batch.maxTimestamp;
     const place = { baseOffset, lastOffset, maxTimestamp: timestampMs };
-    const stored = this.#store(batch.bytes.subarray(batch.start, batch.end), place, options);
     const stamp = { baseOffset, partitionLeaderEpoch: leaderEpoch };
-    stampStored(stored, logAppendTimeMs === undefined ? stamp : { ...stamp, logAppendTimeMs });
+    const fullStamp = logAppendTimeMs === undefined ? stamp : { ...stamp, logAppendTimeMs };
+    this.#store(batch.bytes.subarray(batch.start, batch.end), place, fullStamp, options);
     if (batch.producerId >= 0n) this.#remember(batch, baseOffset, lastOffset, timestampMs, nowMs);
     this.#advance();
   }
@@ -284,18 +325,49 @@ export class PartitionLog {
     if (batch.isTransactional && !this.#ongoing.has(producerId)) this.#ongoing.set(producerId, baseOffset);
   }
 
-  #store(batch: Buffer, place: BatchPlace, options: AppendOptions): Buffer {
+  #store(batch: Buffer, place: BatchPlace, stamp: StoredStamp, options: AppendOptions): void {
     const segment = this.#segmentFor(batch.length, options);
-    return segment.append(batch, place, segmentLimit(options));
+    const before = segment.capacityBytes;
+    const stored = stampStored(segment.append(batch, place, segmentLimit(options)), stamp);
+    this.#storage.resized(segment.capacityBytes - before);
+    this.sink?.appended(segment, stored);
   }
 
   #segmentFor(batchBytes: number, options: AppendOptions): LogSegment {
     const last = this.#segments.at(-1);
     if (last !== undefined && !isFull(last, batchBytes, options)) return last;
-    last?.seal();
-    const segment = newSegment(this.endOffset, options.nowMs);
-    this.#segments.push(segment);
+    const end = this.endOffset;
+    // What is left of a log without records only holds its end, and has no age.
+    if (last?.sizeBytes === 0) this.#close(last);
+    else if (last !== undefined) this.#seal(last);
+    const segment = new LogSegment(end, options.nowMs);
+    this.#segments = [...this.#segments.filter(({ sizeBytes }) => sizeBytes > 0), segment];
+    this.#open(segment);
     return segment;
+  }
+
+  #seal(segment: LogSegment): void {
+    const before = segment.capacityBytes;
+    segment.seal();
+    this.#storage.resized(segment.capacityBytes - before);
+  }
+
+  /** The segments become these; if none is left, an empty one holds the end. */
+  #replaceSegments(kept: readonly LogSegment[], endOffset: bigint): void {
+    const segments = kept.length > 0 ? [...kept] : [new LogSegment(endOffset, -1)];
+    for (const segment of this.#segments) if (!segments.includes(segment)) this.#close(segment);
+    for (const segment of segments) if (!this.#segments.includes(segment)) this.#open(segment);
+    this.#segments = segments;
+  }
+
+  #open(segment: LogSegment): void {
+    this.#storage.opened(segment, this);
+    this.sink?.opened(segment);
+  }
+
+  #close(segment: LogSegment): void {
+    this.#storage.closed(segment);
+    this.sink?.closed(segment);
   }
 
   #endTransaction(
@@ -338,16 +410,14 @@ export class PartitionLog {
   }
 }
 
-function newSegment(baseOffset: bigint, nowMs: number): LogSegment {
-  return new LogSegment(baseOffset, nowMs, segmentCount++);
-}
+type StoredStamp = Parameters<typeof stampStored>[1];
 
 function segmentLimit({ segmentBytes = MAX_SEGMENT_BYTES }: AppendOptions): number {
   return Math.min(segmentBytes, MAX_SEGMENT_BYTES);
 }
 
 function isFull(segment: LogSegment, batchBytes: number, options: AppendOptions): boolean {
-  if (segment.sizeBytes === 0) return false;
+  if (segment.sizeBytes === 0) return true;
   if (segment.sizeBytes + batchBytes > segmentLimit(options)) return true;
   return options.nowMs - segment.createdMs >= (options.segmentMs ?? Infinity);
 }

@@ -27,6 +27,8 @@ export interface ProduceRefusal {
   readonly errorCode: number;
   readonly errorMessage: string;
   readonly recordErrors: readonly RecordProblem[];
+  /** Whether the log was asked already: then the answer tells where it begins. */
+  readonly isFromLog: boolean;
 }
 
 /** No batch is decompressed to more: one that claims it is refused. */
@@ -73,7 +75,8 @@ function checkBatch(records: Buffer | null, { version, maxMessageBytes }: Produc
     );
   try {
     const batch = new BatchReader(records).next();
-    if (batch === undefined) return refuse(brokerErrorCodes.CORRUPT_MESSAGE, 'The batch is not whole');
+    if (batch?.end !== records.length)
+      return refuse(brokerErrorCodes.INVALID_RECORD, 'A partition is given exactly one batch');
     return checkHeader(batch, records, version);
   } catch {
     return refuse(brokerErrorCodes.CORRUPT_MESSAGE, 'The batch cannot be read, or its checksum is wrong');
@@ -81,16 +84,14 @@ function checkBatch(records: Buffer | null, { version, maxMessageBytes }: Produc
 }
 
 function checkHeader(batch: BatchHeader, records: Buffer, version: number): BatchHeader | ProduceRefusal {
-  const invalid = (why: string): ProduceRefusal => refuse(brokerErrorCodes.INVALID_RECORD, why);
+  const invalid = (why: string): ProduceRefusal => refuse(brokerErrorCodes.INVALID_RECORD, why, true);
   if (batch.compression === 'zstd' && version < 7)
     return refuse(brokerErrorCodes.UNSUPPORTED_COMPRESSION_TYPE, 'zstd needs version 7 of Produce');
-  if (batch.end !== records.length) return invalid('A partition is given exactly one batch');
   if (batch.baseOffset !== 0n) return invalid('The base offset of a batch that is produced is 0');
   if (batch.isControl) return invalid('Clients write no control records');
   if (batch.recordCount !== batch.lastOffsetDelta + 1 || batch.recordCount === 0)
     return invalid(`The batch has ${batch.recordCount} records, and a last offset delta of ${batch.lastOffsetDelta}`);
   if (batch.producerId >= 0n && batch.baseSequence < 0) return invalid('An idempotent producer numbers its batches');
-  if (batch.isTransactional && batch.producerId < 0n) return invalid('A transaction needs a producer id');
   return batch;
 }
 
@@ -104,7 +105,8 @@ function refusalOfRecords(cursor: RecordCursor, rules: ProduceRules): ProduceRef
     errorCode ||= problem.errorCode;
   }
   if (errorCode === 0) return undefined;
-  return { errorCode, errorMessage: `${recordErrors.length} records of the batch are not taken`, recordErrors };
+  const errorMessage = `${recordErrors.length} records of the batch are not taken`;
+  return { errorCode, errorMessage, recordErrors, isFromLog: true };
 }
 
 function problemOf(
@@ -122,6 +124,6 @@ function problemOf(
   };
 }
 
-function refuse(errorCode: number, errorMessage: string): ProduceRefusal {
-  return { errorCode, errorMessage, recordErrors: [] };
+function refuse(errorCode: number, errorMessage: string, isFromLog = false): ProduceRefusal {
+  return { errorCode, errorMessage, recordErrors: [], isFromLog };
 }

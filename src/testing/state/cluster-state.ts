@@ -1,3 +1,4 @@
+import { LogStorage } from '../log/log-storage.ts';
 import { PartitionLog } from '../log/partition-log.ts';
 import type { Clock } from '../../util/clock.ts';
 import { Watchable } from '../watch.ts';
@@ -19,6 +20,8 @@ export interface ClusterSettings {
   readonly features: ReadonlyMap<string, number>;
   /** Broker settings by Kafka's names, for all brokers. */
   readonly configs: ReadonlyMap<string, string>;
+  /** How much memory the records of all topics may take; 256 MiB if left out. */
+  readonly retentionBytes?: number;
 }
 
 /** How a topic is to be made. */
@@ -63,6 +66,8 @@ export class ClusterState {
   /** Told when brokers, topics, leaders or settings change. */
   readonly changed = new Watchable();
   controllerId: number;
+  /** The memory of all logs. */
+  readonly storage: LogStorage;
   readonly #services = new Map<unknown, unknown>();
 
   constructor(settings: ClusterSettings) {
@@ -73,6 +78,7 @@ export class ClusterState {
     this.features = new Map(settings.features);
     this.configs = new Map(settings.configs);
     this.controllerId = settings.brokers[0]?.id ?? -1;
+    this.storage = new LogStorage(settings.retentionBytes);
   }
 
   /** The one instance of a part of the cluster, such as its group coordinator. */
@@ -137,6 +143,7 @@ export class ClusterState {
     this.topicsById.delete(topic.topicId);
     for (const partition of topic.partitions) {
       partition.leaderId = -1;
+      partition.log.close();
       partition.changed.notify();
     }
     this.changed.notify();
@@ -174,8 +181,12 @@ export class ClusterState {
   }
 
   #addPartition(topic: TopicState, replicas: readonly number[]): void {
-    const log = new PartitionLog();
-    const partition = new PartitionState(topic.name, topic.partitions.length, replicas, log);
+    const log = new PartitionLog({
+      storage: this.storage,
+      mayDelete: () => this.topicConfig(topic, 'cleanup.policy').includes('delete'),
+      dropped: () => partition.changed.notify(),
+    });
+    const partition: PartitionState = new PartitionState(topic.name, topic.partitions.length, replicas, log);
     const running = replicas.filter((id) => this.brokers.get(id)?.isRunning === true);
     partition.isr = running;
     partition.leaderId = running[0] ?? -1;

@@ -58,6 +58,7 @@ export function topicRules(cluster: ClusterState, topic: TopicState): TopicRules
       nowMs,
       segmentBytes: number('segment.bytes'),
       segmentMs: number('segment.ms'),
+      producerExpiryMs: Number(cluster.brokerConfig('producer.id.expiration.ms')),
       ...(stampsTimes ? { logAppendTimeMs: nowMs } : {}),
     }),
   };
