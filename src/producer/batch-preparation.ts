@@ -17,11 +17,21 @@ export class BatchPreparation {
   readonly #level: number | undefined;
   readonly #memory: BufferMemory;
   readonly #hooks: PreparationHooks;
+  readonly #transactional: boolean;
   #codec: Codec | undefined;
 
-  constructor(compression: CompressionName, level: number | undefined, memory: BufferMemory, hooks: PreparationHooks) {
-    this.#compression = compression;
-    this.#level = level;
+  constructor(
+    options: {
+      readonly compression: CompressionName;
+      readonly compressionLevel: number | undefined;
+      readonly transactionalId: string | undefined;
+    },
+    memory: BufferMemory,
+    hooks: PreparationHooks,
+  ) {
+    this.#compression = options.compression;
+    this.#level = options.compressionLevel;
+    this.#transactional = options.transactionalId !== undefined;
     this.#memory = memory;
     this.#hooks = hooks;
   }
@@ -41,7 +51,8 @@ export class BatchPreparation {
         restamp(batch.bytes, batch);
     } else if (batch.builder !== undefined) {
       const { producerId, producerEpoch, baseSequence, compressed } = batch;
-      const stamped = { producerId, producerEpoch, baseSequence, transactional: false };
+      batch.uncompressedBytes = batch.builder.sizeBytes;
+      const stamped = { producerId, producerEpoch, baseSequence, transactional: this.#transactional };
       batch.bytes =
         compressed === undefined
           ? batch.builder.close({ ...stamped, compression: 'none' })

@@ -17,6 +17,8 @@ export class BrokerLane<Queue extends Listed> {
   /** No attempt to connect before this. */
   retryAtMs = 0;
   lastError: Error | undefined;
+  /** Since when something waits and nothing has moved; undefined while nothing waits. */
+  #stalledSinceMs: number | undefined;
   #connection: Connection | undefined;
 
   constructor(nodeId: number) {
@@ -37,6 +39,18 @@ export class BrokerLane<Queue extends Listed> {
   use(connection: Connection): void {
     this.#connection = connection;
     this.failures = 0;
+  }
+
+  /** It was looked at: does something wait, and has something been sent or answered? */
+  noteProgress(hasMoved: boolean, nowMs: number): void {
+    if (this.listed.length === 0) this.#stalledSinceMs = undefined;
+    else if (hasMoved) this.#stalledSinceMs = nowMs;
+    else this.#stalledSinceMs ??= nowMs;
+  }
+
+  /** How long something has been waiting without anything moving, in milliseconds. */
+  stalledForMs(nowMs: number): number {
+    return this.#stalledSinceMs === undefined ? 0 : nowMs - this.#stalledSinceMs;
   }
 
   list(queue: Queue): void {

@@ -28,14 +28,16 @@ export class BufferMemory {
     return this.#usedBytes >= this.#limitBytes;
   }
 
-  /** An empty builder for a batch that will likely have this size; its memory is taken by {@link take} as it is filled. */
-  builder(expectedBytes: number): BatchBuilder {
-    const index = this.#classFor(expectedBytes);
+  /**
+   * An empty builder for a batch that will likely have the first size, and must not have more than the second; its memory is
+   * taken by {@link take} as it is filled.
+   */
+  builder(expectedBytes: number, maxBytes: number): BatchBuilder {
+    const index = this.#classFor(Math.min(expectedBytes, maxBytes));
     const builder = this.#ready[index]?.pop();
-    if (builder === undefined) {
-      return new BatchBuilder({ initialBytes: this.#classBytes(index), maxBytes: this.#batchBytes });
-    }
+    if (builder === undefined) return new BatchBuilder({ initialBytes: this.#classBytes(index), maxBytes });
     this.#readyBytes -= builder.capacityBytes;
+    builder.limitTo(maxBytes);
     return builder;
   }
 

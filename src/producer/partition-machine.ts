@@ -22,6 +22,11 @@ export interface SequencedBatch {
   order: number;
   /** Whether its sends have been told how it ended; it may still be in flight. */
   settled: boolean;
+  /**
+   * It is part of a batch that was too large, and that may have been written as a whole by an earlier attempt: the broker would not
+   * recognize it by its parts.
+   */
+  maybeWrittenWhole: boolean;
 }
 
 /** How one attempt to send a batch ended. */
@@ -30,12 +35,17 @@ export interface AttemptResult {
   readonly maybeWritten: boolean;
 }
 
-/** What to do with a batch after {@link PartitionMachine.handleResult}; `ignored`: its sends were told before. */
-export type BatchFate = 'delivered' | 'failed' | 'retry' | 'ignored';
+/**
+ * What to do with a batch after {@link PartitionMachine.handleResult}; `ignored`: its sends were told before; `split`: it is to be taken
+ * apart, and {@link PartitionMachine.handleSplit} or {@link PartitionMachine.handleSplitFailure} called.
+ */
+export type BatchFate = 'delivered' | 'failed' | 'retry' | 'split' | 'ignored';
 
 /** What a {@link PartitionMachine} is made for. */
 export interface PartitionMachineOptions {
   readonly idempotent: boolean;
+  /** Whether identities come from outside only: another epoch is the transaction's to ask for. @defaultValue false */
+  readonly transactional?: boolean | undefined;
   /** How many batches may be in flight; a partition remembers a producer's last five, so more would break idempotence. */
   readonly maxInFlight: number;
   /** How often a batch is sent again after a passing error. */
@@ -66,12 +76,16 @@ const nobody: ProducerIdentity = { producerId: -1n, producerEpoch: -1 };
  * - a gap at the front is closed by another epoch, whose numbers begin at 0 again (KIP-360). What follows a gap cannot have
  *   been written either, so all of it may be numbered anew. Numbers are never used twice within an epoch while an earlier use
  *   may still arrive: a late copy of a batch could fit them.
+ *
+ * A batch that is too large for the topic is taken apart; its parts share its sequence numbers, and nothing goes before they are there.
  */
 export class PartitionMachine<Batch extends SequencedBatch> {
   readonly #options: PartitionMachineOptions;
   #waiting: Batch[] = [];
   #inFlight: Batch[] = [];
   #returned: Batch[] = [];
+  /** Answered as too large, and not yet taken apart. */
+  #splitting: Batch[] = [];
   #identity: ProducerIdentity = nobody;
   #spentProducerId: bigint | undefined;
   #nextSequence = 0;
@@ -96,7 +110,7 @@ export class PartitionMachine<Batch extends SequencedBatch> {
   }
 
   get isEmpty(): boolean {
-    return this.waitingCount === 0 && this.#inFlight.length === 0;
+    return this.waitingCount === 0 && this.#inFlight.length === 0 && this.#splitting.length === 0;
   }
 
   /** The producer id and epoch under which the next batch goes. */
@@ -112,6 +126,11 @@ export class PartitionMachine<Batch extends SequencedBatch> {
   /** The producer id whose epochs are used up: the next identity must have another. */
   get spentProducerId(): bigint | undefined {
     return this.#spentProducerId;
+  }
+
+  /** Whether sequence numbers were used: another machine for the partition must not begin with the same producer id. */
+  get hasSequences(): boolean {
+    return this.#options.idempotent && this.#nextOrder > 0;
   }
 
   /** Whether an attempt to send the batch is under way. */
@@ -132,7 +151,7 @@ export class PartitionMachine<Batch extends SequencedBatch> {
   /** Whether a batch could go now: the next waiting one, or one that would be added. */
   canSend(nowMs: number): boolean {
     if (this.#returned.length > 0 || this.#needsNewEpoch || this.#leaderMoving || nowMs < this.#retryAtMs) return false;
-    if (this.needsIdentity) return false;
+    if (this.#splitting.length > 0 || this.needsIdentity) return false;
     const limit = this.#options.idempotent && !this.#acknowledged ? 1 : this.#options.maxInFlight;
     return this.#inFlight.length < limit && !this.#wouldBeForgotten();
   }
@@ -165,8 +184,35 @@ export class PartitionMachine<Batch extends SequencedBatch> {
     this.#inFlight.splice(at, 1);
     if (result.maybeWritten) batch.maybeWritten = true;
     const fate = this.#fateOf(batch, result, nowMs);
-    if (this.#inFlight.length === 0) this.#resume();
+    this.#resumeIfQuiet();
     return fate;
+  }
+
+  /**
+   * A batch whose fate was `split` has been taken apart. The parts go in its place, under its sequence numbers.
+   *
+   * @returns false if it was given up meanwhile: then nobody waits for the parts
+   */
+  handleSplit(batch: Batch, parts: readonly Batch[]): boolean {
+    const at = this.#splitting.indexOf(batch);
+    if (at < 0) return false;
+    this.#splitting.splice(at, 1);
+    if (batch.settled) this.#leave(batch);
+    else this.#replace(batch, parts);
+    this.#resumeIfQuiet();
+    return !batch.settled;
+  }
+
+  /** A batch whose fate was `split` cannot be taken apart. Answers whether its sends are still to be told. */
+  handleSplitFailure(batch: Batch): boolean {
+    const at = this.#splitting.indexOf(batch);
+    if (at < 0) return false;
+    this.#splitting.splice(at, 1);
+    const isNews = !batch.settled;
+    batch.settled = true;
+    this.#leave(batch);
+    this.#resumeIfQuiet();
+    return isNews;
   }
 
   /**
@@ -192,6 +238,7 @@ export class PartitionMachine<Batch extends SequencedBatch> {
       return false;
     };
     for (const batch of this.#inFlight) if (!batch.settled) keep(batch);
+    for (const batch of this.#splitting) if (!batch.settled) keep(batch);
     this.#returned = this.#returned.filter(keep);
     given.sort((a, b) => a.order - b.order);
     // What waits comes after all that is in flight or has come back.
@@ -201,23 +248,24 @@ export class PartitionMachine<Batch extends SequencedBatch> {
       const batch = given[at];
       if (batch === undefined) continue;
       batch.settled = true;
-      if (!this.#inFlight.includes(batch)) this.#leave(batch);
+      if (!this.#inFlight.includes(batch) && !this.#splitting.includes(batch)) this.#leave(batch);
     }
-    if (this.#inFlight.length === 0) this.#resume();
+    this.#resumeIfQuiet();
     return given;
   }
 
   /** The topic was created again: its partitions know nothing of the sequence numbers of the old ones. */
   handleNewTopic(): void {
-    this.#needsNewEpoch = this.#options.idempotent && this.#identity !== nobody;
+    const { idempotent, transactional } = this.#options;
+    this.#needsNewEpoch = idempotent && transactional !== true && this.#identity !== nobody;
     this.#retryAtMs = 0;
-    if (this.#inFlight.length === 0) this.#resume();
+    this.#resumeIfQuiet();
   }
 
   /** When {@link takeExpired} or a retry is due; undefined while nothing is. */
   nextDeadlineMs(nowMs: number): number | undefined {
     let deadline = Infinity;
-    for (const batches of [this.#waiting, this.#inFlight, this.#returned]) {
+    for (const batches of [this.#waiting, this.#inFlight, this.#returned, this.#splitting]) {
       for (const batch of batches) if (!batch.settled && batch.deadlineMs < deadline) deadline = batch.deadlineMs;
     }
     if (this.#waiting.length > 0 && this.#retryAtMs > nowMs) deadline = Math.min(deadline, this.#retryAtMs);
@@ -238,8 +286,19 @@ export class PartitionMachine<Batch extends SequencedBatch> {
     }
     const missed = result.verdict === 'identity-lost' || result.verdict === 'sequence-gap';
     // Not at the front, a batch before it came back too, and may have been written: only that one's next answer tells.
-    if (missed && this.#isFirst(batch) && this.#isCurrent(batch)) this.#needsNewEpoch = true;
-    const givenUp = result.verdict === 'refused' || batch.attempts > this.#options.retries;
+    const isGap = missed && this.#isFirst(batch) && this.#isCurrent(batch);
+    // In a transaction no record may be left out: without what is missing, the rest is not to be committed either.
+    const isGapInTransaction = this.#options.transactional === true && (isGap || result.verdict === 'identity-lost');
+    if (isGap && !batch.maybeWrittenWhole && !isGapInTransaction) this.#needsNewEpoch = true;
+    const isTooLarge = result.verdict === 'too-large';
+    if (isTooLarge && batch.recordCount > 1 && !batch.settled) {
+      this.#splitting.push(batch);
+      return 'split';
+    }
+    // A gap before a part of what may have been written whole: under other numbers it could be written twice.
+    const isHopeless =
+      isTooLarge || result.verdict === 'refused' || (isGap && batch.maybeWrittenWhole) || isGapInTransaction;
+    const givenUp = isHopeless || batch.attempts > this.#options.retries;
     if (batch.settled || givenUp) {
       this.#leave(batch);
       if (batch.settled) return 'ignored';
@@ -260,15 +319,16 @@ export class PartitionMachine<Batch extends SequencedBatch> {
    * third attempt is a duplicate that the partition does not recognize any more, a gap as it seems, and a new epoch would double it.
    */
   #wouldBeForgotten(): boolean {
+    if (!this.#options.idempotent) return false;
     const next = this.#waiting[0];
-    if (!this.#options.idempotent || (next !== undefined && next.order >= 0)) return false;
-    return this.#inFlight.some((batch) => !batch.settled && this.#nextOrder - batch.order >= rememberedBatches);
+    const order = next === undefined || next.order < 0 ? this.#nextOrder : next.order;
+    return this.#inFlight.some((batch) => !batch.settled && order - batch.order >= rememberedBatches);
   }
 
   /** Whether every batch before this one has been answered well or given up. */
   #isFirst(batch: Batch): boolean {
     const isLater = (other: Batch): boolean => other.order > batch.order;
-    return this.#inFlight.every(isLater) && this.#returned.every(isLater);
+    return this.#inFlight.every(isLater) && this.#returned.every(isLater) && this.#splitting.every(isLater);
   }
 
   #isCurrent(batch: Batch): boolean {
@@ -283,6 +343,30 @@ export class PartitionMachine<Batch extends SequencedBatch> {
   #leave(batch: Batch): void {
     if (!this.#isCurrent(batch) || batch.maybeWritten) return;
     if (advance(batch.baseSequence, batch.recordCount) === this.#nextSequence) this.#nextSequence = batch.baseSequence;
+  }
+
+  /** Puts the parts of a batch where it was: what was sent after it comes after all of them. */
+  #replace(batch: Batch, parts: readonly Batch[]): void {
+    const added = parts.length - 1;
+    for (const batches of [this.#waiting, this.#inFlight, this.#returned, this.#splitting]) {
+      for (const other of batches) if (other.order > batch.order) other.order += added;
+    }
+    this.#nextOrder += added;
+    let sequence = batch.baseSequence;
+    for (const [at, part] of parts.entries()) {
+      part.order = batch.order + at;
+      part.maybeWritten = batch.maybeWritten;
+      part.maybeWrittenWhole = batch.maybeWritten;
+      part.producerId = batch.producerId;
+      part.producerEpoch = batch.producerEpoch;
+      part.baseSequence = sequence;
+      if (sequence >= 0) sequence = advance(sequence, part.recordCount);
+    }
+    this.#returned.push(...parts);
+  }
+
+  #resumeIfQuiet(): void {
+    if (this.#inFlight.length === 0 && this.#splitting.length === 0) this.#resume();
   }
 
   /** Nothing is in flight: what came back goes first, under a new epoch if need be. */

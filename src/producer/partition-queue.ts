@@ -1,11 +1,11 @@
 import type { ProducerRecord } from '../model/producer-record.ts';
-import type { SerdeContext, Serialized } from '../model/serdes.ts';
+import type { SerdeContext, Serialized, Serializer } from '../model/serdes.ts';
 import type { RecordHeader } from '../protocol/records/index.ts';
 import type { BrokerLane } from './broker-lane.ts';
 import { Fifo } from './fifo.ts';
 import type { SendSpan } from './flush-tracker.ts';
 import type { PartitionMachine } from './partition-machine.ts';
-import type { RoundRobinPartition, StickyPartition } from './partitioner.ts';
+import { RoundRobinPartition, type PartitionView, type StickyPartition } from './partitioner-machine.ts';
 import type { ProducerBatch, SendTarget } from './producer-batch.ts';
 import type { RecordMetadata } from './record-metadata.ts';
 import type { SendCall } from './send-call.ts';
@@ -19,6 +19,8 @@ export class PartitionQueue {
   open: ProducerBatch | undefined;
   /** The broker that leads the partition, as far as is known. */
   lane: BrokerLane<PartitionQueue> | undefined;
+  /** Whether the leader is in the client's rack. */
+  isNear = false;
   /** Whether it stands in its lane's list of those that may have something to send. */
   isListed = false;
   /** How large its batches are, for the next one's first buffer. */
@@ -30,13 +32,18 @@ export class PartitionQueue {
     this.machine = machine;
   }
 
+  /** About how much waits to be sent, what is under way not counted. */
+  get waitingBytes(): number {
+    return (this.open?.builder?.sizeBytes ?? 0) + this.machine.waitingCount * this.expectedBytes;
+  }
+
   get isEmpty(): boolean {
     return this.open === undefined && this.machine.isEmpty;
   }
 }
 
 /** One topic that is written to. */
-export class TopicQueue {
+export class TopicQueue implements PartitionView {
   readonly name: string;
   topicId: string;
   /** Whether its partitions are known. */
@@ -45,27 +52,58 @@ export class TopicQueue {
   /** It has been given up: whoever still holds it makes nothing more of it. */
   isGone = false;
   readonly partitions: PartitionQueue[] = [];
+  /** How large a batch may become, uncompressed: `batchSizeBytes`, or less once a broker found that too large for the topic. */
+  maxBatchBytes: number;
   readonly sticky: StickyPartition;
-  readonly roundRobin: RoundRobinPartition;
+  readonly roundRobin: RoundRobinPartition = new RoundRobinPartition();
   /** Sends that wait for the partitions to be known, or for a serializer, or behind one that does. */
   readonly held: Fifo<HeldSend> = new Fifo<HeldSend>();
+  readonly keySerde: Serializer<unknown> | undefined;
+  readonly valueSerde: Serializer<unknown> | undefined;
   readonly keyContext: SerdeContext;
   readonly valueContext: SerdeContext;
-  readonly isAvailable = (partition: number): boolean => this.partitions[partition]?.lane !== undefined;
+  readonly #canTake: (lane: BrokerLane<PartitionQueue>) => boolean;
 
-  constructor(name: string, topicId: string, sticky: StickyPartition, roundRobin: RoundRobinPartition) {
+  constructor(name: string, topicId: string, parts: TopicParts) {
     this.name = name;
     this.topicId = topicId;
-    this.sticky = sticky;
-    this.roundRobin = roundRobin;
+    this.sticky = parts.sticky;
+    this.maxBatchBytes = parts.maxBatchBytes;
+    this.keySerde = parts.serdes.key;
+    this.valueSerde = parts.serdes.value;
+    this.#canTake = parts.canTake;
     this.keyContext = Object.freeze({ topic: name, field: 'key' });
     this.valueContext = Object.freeze({ topic: name, field: 'value' });
   }
+
+  readonly isAvailable = (partition: number): boolean => {
+    const lane = this.partitions[partition]?.lane;
+    return lane !== undefined && this.#canTake(lane);
+  };
+
+  readonly isNear = (partition: number): boolean => this.partitions[partition]?.isNear === true;
+
+  readonly waitingBytes = (partition: number): number => this.partitions[partition]?.waitingBytes ?? 0;
 
   /** Whether a record may go straight into its batch. */
   get isFree(): boolean {
     return this.isKnown && this.held.length === 0;
   }
+}
+
+/** What makes the keys and values of a topic into bytes; without one they are bytes already. */
+export interface TopicSerdes {
+  readonly key?: Serializer<unknown> | undefined;
+  readonly value?: Serializer<unknown> | undefined;
+}
+
+/** What a topic that is written to begins with. */
+export interface TopicParts {
+  readonly sticky: StickyPartition;
+  readonly serdes: TopicSerdes;
+  readonly maxBatchBytes: number;
+  /** Whether a broker takes what it is sent: one that has stood still for too long does not. */
+  readonly canTake: (lane: BrokerLane<PartitionQueue>) => boolean;
 }
 
 /** A record that could not go into a batch at once. */

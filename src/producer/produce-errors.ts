@@ -7,9 +7,10 @@ import { brokerErrorByNumber, type BrokerErrorName } from '../errors/broker-erro
  * - `retry`: it may be accepted later
  * - `sequence-gap`: the broker misses the batch before this one
  * - `identity-lost`: the broker does not know the producer id (any more) under which the batch was sent
- * - `refused`: it will never be accepted as it is
+ * - `too-large`: it will never be accepted as it is, but perhaps in parts
+ * - `refused`: it will never be accepted
  */
-export type ProduceVerdict = 'delivered' | 'retry' | 'sequence-gap' | 'identity-lost' | 'refused';
+export type ProduceVerdict = 'delivered' | 'retry' | 'sequence-gap' | 'identity-lost' | 'too-large' | 'refused';
 
 /** A verdict and whether the batch may be in the log in spite of it. */
 export interface ProduceAnswer {
@@ -44,6 +45,7 @@ const beforeAppend: ReadonlySet<string> = new Set<BrokerErrorName>([
   'INVALID_PRODUCER_EPOCH',
   'INVALID_PRODUCER_ID_MAPPING',
   'THROTTLING_QUOTA_EXCEEDED',
+  'CONCURRENT_TRANSACTIONS',
 ]);
 
 const identityErrors: ReadonlySet<string> = new Set<BrokerErrorName>([
@@ -68,6 +70,7 @@ function verdictOf(name: BrokerErrorName, retriable: boolean): ProduceVerdict {
   // A duplicate is a batch that an earlier attempt wrote, so long ago that the broker has forgotten at which offset.
   if (name === 'NONE' || name === 'DUPLICATE_SEQUENCE_NUMBER') return 'delivered';
   if (name === 'OUT_OF_ORDER_SEQUENCE_NUMBER') return 'sequence-gap';
+  if (name === 'MESSAGE_TOO_LARGE' || name === 'RECORD_LIST_TOO_LARGE') return 'too-large';
   if (identityErrors.has(name)) return 'identity-lost';
   return retriable || staleMetadataErrors.has(name) ? 'retry' : 'refused';
 }

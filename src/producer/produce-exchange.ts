@@ -1,3 +1,4 @@
+import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
 import { brokerError } from '../errors/broker-error.ts';
 import { ProtocolError, type KafkaError } from '../errors/kafka-error.ts';
 import type { Input } from '../protocol/api.ts';
@@ -32,7 +33,12 @@ export interface BatchAnswer extends ProduceAnswer {
 }
 
 /** The body of a request with these batches, at most one for each partition. */
-export function produceRequest(sent: readonly SentBatch[], acks: number, timeoutMs: number): Input<ProduceRequest> {
+export function produceRequest(
+  sent: readonly SentBatch[],
+  acks: number,
+  timeoutMs: number,
+  transactionalId: string | null,
+): Input<ProduceRequest> {
   const topics = new Map<TopicQueue, { index: number; records: Buffer | null }[]>();
   for (const { queue, batch } of sent) {
     const data = { index: queue.partition, records: batch.bytes ?? null };
@@ -41,7 +47,7 @@ export function produceRequest(sent: readonly SentBatch[], acks: number, timeout
     else partitions.push(data);
   }
   return {
-    transactionalId: null,
+    transactionalId,
     acks,
     timeoutMs,
     topicData: Array.from(topics, ([{ name, topicId }, partitionData]) => ({ name, topicId, partitionData })),
@@ -114,15 +120,20 @@ function read(sent: SentBatch, answer: ProduceResponsePartitionProduceResponse):
   };
 }
 
+/**
+ * The one error code of the answer is surely that of a record only if no other is named beside it; several may be invalid for
+ * different reasons, which their messages tell.
+ */
 function recordErrors(
-  { recordErrors: errors, errorCode }: ProduceResponsePartitionProduceResponse,
+  { recordErrors: errors, errorCode, errorMessage }: ProduceResponsePartitionProduceResponse,
   doing: string,
 ): ReadonlyMap<number, KafkaError> | undefined {
   if (errors.length === 0) return undefined;
+  const code = errors.length === 1 ? errorCode : brokerErrorCodes.INVALID_RECORD;
   return new Map(
     errors.map(({ batchIndex, batchIndexErrorMessage }) => [
       batchIndex,
-      brokerError(errorCode, doing, batchIndexErrorMessage),
+      brokerError(code, doing, batchIndexErrorMessage ?? errorMessage),
     ]),
   );
 }

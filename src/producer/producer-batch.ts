@@ -7,6 +7,9 @@ import { RecordMetadata, type DeliveredBatch } from './record-metadata.ts';
 import { SendCall, type BatchRun } from './send-call.ts';
 import type { OnDelivery, ResolveSend, SendTable, SendTables } from './send-table.ts';
 
+/** What a promise, with what settles it and what it will be settled with, takes of the JavaScript heap, about. */
+export const promiseBytes: number = 256;
+
 /**
  * Who learns how a record ended: a promise by its resolver, an array by its {@link SendCall}, a callback, or nobody.
  */
@@ -25,6 +28,8 @@ export class ProducerBatch implements SequencedBatch {
   builder: BatchBuilder | undefined;
   /** The batch as it goes over the wire. */
   bytes: Buffer | undefined;
+  /** The size of the batch before compression. */
+  uncompressedBytes = 0;
   /** What the codec made of the records. */
   compressed: Buffer | undefined;
   /** The epoch and the sequence number that stand in `bytes`. */
@@ -45,6 +50,7 @@ export class ProducerBatch implements SequencedBatch {
   maybeWritten = false;
   order = -1;
   settled = false;
+  maybeWrittenWhole = false;
 
   readonly #tables: SendTables;
   #singles: SendTable | undefined;
@@ -110,6 +116,30 @@ export class ProducerBatch implements SequencedBatch {
     this.#forget();
   }
 
+  /** Leaves who waits for the records to the batches that now hold them, in the same order. */
+  handOverTo(parts: readonly ProducerBatch[]): void {
+    let from = 0;
+    for (const part of parts) {
+      const end = from + part.recordCount;
+      for (const run of this.#runs) {
+        const count = Math.min(run.count, end - run.firstDelta);
+        if (count > 0) part.#runs.push(run.call.cutRun(run, count, run.firstDelta - from));
+      }
+      from = end;
+    }
+    if (this.#singles !== undefined) handOverSingles(this.#singles, parts);
+    this.#forget();
+  }
+
+  /** The single send at place `at` of the table of another batch belongs to the record at `offsetDelta` of this one. */
+  adopt(singles: SendTable, at: number, offsetDelta: number): void {
+    const promise = singles.promise(at);
+    if (promise !== undefined) this.promiseBytes += promiseBytes;
+    const [timestampMs, keyBytes, valueBytes] = [singles.timestampMs(at), singles.keyBytes(at), singles.valueBytes(at)];
+    this.#singles ??= this.#tables.take();
+    this.#singles.add(singles.target(at), promise, offsetDelta, timestampMs, keyBytes, valueBytes);
+  }
+
   #deliverSingles(singles: SendTable, delivered: DeliveredBatch, logAppendTimeMs: number): void {
     const { count } = singles;
     for (let at = 0; at < count; at++) {
@@ -133,6 +163,17 @@ export class ProducerBatch implements SequencedBatch {
     this.#singles = undefined;
     this.#runs.length = 0;
     this.#lastRun = undefined;
+  }
+}
+
+function handOverSingles(singles: SendTable, parts: readonly ProducerBatch[]): void {
+  let at = 0;
+  let from = 0;
+  for (const part of parts) {
+    const end = from + part.recordCount;
+    for (; at < singles.count && singles.offsetDelta(at) < end; at++)
+      part.adopt(singles, at, singles.offsetDelta(at) - from);
+    from = end;
   }
 }
 

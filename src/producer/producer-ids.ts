@@ -26,6 +26,11 @@ export class ProducerIds {
     return this.#current;
   }
 
+  /** Sequence numbers of the present id were forgotten: who needs an identity from now on gets another one. */
+  renew(): void {
+    this.#current = undefined;
+  }
+
   close(): void {
     this.#abort.abort();
   }

@@ -5,27 +5,27 @@ import type { SendSpan } from './flush-tracker.ts';
 /** The records of one `send` of an array that went into one batch, one after the other. */
 export class BatchRun {
   readonly call: SendCall;
-  /** Its place among the runs of its call. */
+  /** Its place among the runs of its call; the first is 1, and 0 stands for none. */
   readonly number: number;
   /** The offset of its first record within the batch. */
-  readonly firstDelta: number;
+  firstDelta: number;
   count = 0;
   delivered: DeliveredBatch | undefined;
   /** The broker's time, where the topic takes that; -1 otherwise. */
   logAppendTimeMs = -1;
   errorOf: ((offsetDelta: number) => SendError) | undefined;
-  /** While the results are made: the offset, within the batch, of the record that comes next. */
-  nextDelta: number;
+  /** While the results are made: how many of its records have theirs. */
+  made = 0;
 
   constructor(call: SendCall, number: number, firstDelta: number) {
     this.call = call;
     this.number = number;
     this.firstDelta = firstDelta;
-    this.nextDelta = firstDelta;
   }
 }
 
-const failedAlone = -1;
+/** In place of the number of a run: the record is in none, or in none yet. */
+const noRun = 0;
 
 /**
  * One `send` of an array: a promise for all of it, and per record no more than three numbers until all are settled.
@@ -60,9 +60,27 @@ export class SendCall {
 
   /** A run that begins; the records that follow are put into it by {@link place}. */
   beginRun(firstDelta: number): BatchRun {
-    const run = new BatchRun(this, this.#runs.length, firstDelta);
+    const run = new BatchRun(this, this.#runs.length + 1, firstDelta);
     this.#runs.push(run);
     return run;
+  }
+
+  /**
+   * The first `count` records of a run are in another batch now: answers the run for them, and takes them out of this one.
+   *
+   * @param firstDelta the offset of the first one within the other batch
+   */
+  cutRun(run: BatchRun, count: number, firstDelta: number): BatchRun {
+    const cut = this.beginRun(firstDelta);
+    // The records of a run stand in the order of their places in the array.
+    for (let index = 0; index < this.#total && cut.count < count; index++) {
+      if (this.#runOf[index] !== run.number) continue;
+      this.#runOf[index] = cut.number;
+      cut.count++;
+    }
+    run.count -= count;
+    run.firstDelta += count;
+    return cut;
   }
 
   /** The record at `index` was put at the end of `run`. */
@@ -76,7 +94,7 @@ export class SendCall {
 
   /** The record at `index` failed before it came into a batch. */
   fail(index: number, error: SendError): void {
-    this.#runOf[index] = failedAlone;
+    this.#runOf[index] = noRun;
     this.#errors ??= new Map();
     this.#errors.set(index, error);
     this.span.fail(error);
@@ -111,7 +129,7 @@ export class SendCall {
   #metadata(): RecordMetadata[] {
     const metadata = new Array<RecordMetadata>(this.#total);
     for (let index = 0; index < this.#total; index++) {
-      const run = this.#runs[this.#runOf[index] ?? 0];
+      const run = this.#runs[(this.#runOf[index] ?? noRun) - 1];
       if (run?.delivered !== undefined) metadata[index] = this.#metadataOf(index, run, run.delivered);
     }
     return metadata;
@@ -121,13 +139,19 @@ export class SendCall {
     const own = this.#timestamps === undefined ? this.#timestampMs : (this.#timestamps[index] ?? 0);
     const timestamp = run.logAppendTimeMs >= 0 ? run.logAppendTimeMs : own;
     const sizes = this.#sizes;
-    return new RecordMetadata(batch, run.nextDelta++, timestamp, sizes[index * 2] ?? 0, sizes[index * 2 + 1] ?? 0);
+    return new RecordMetadata(
+      batch,
+      run.firstDelta + run.made++,
+      timestamp,
+      sizes[index * 2] ?? 0,
+      sizes[index * 2 + 1] ?? 0,
+    );
   }
 
   #results(errors: ReadonlyMap<number, SendError>): SendResult<RecordMetadata>[] {
     return Array.from({ length: this.#total }, (_, index): SendResult<RecordMetadata> => {
-      const run = this.#runs[this.#runOf[index] ?? 0];
-      const reason = errors.get(index) ?? run?.errorOf?.(run.nextDelta++);
+      const run = this.#runs[(this.#runOf[index] ?? noRun) - 1];
+      const reason = errors.get(index) ?? run?.errorOf?.(run.firstDelta + run.made++);
       if (reason !== undefined) return { status: 'rejected', reason };
       if (run?.delivered === undefined) throw new Error('A send of many has settled before all of its records');
       return { status: 'fulfilled', value: this.#metadataOf(index, run, run.delivered) };

@@ -25,17 +25,30 @@ export function notSentBecause(topic: string, cause: unknown): SendError {
 /** What is known of a batch that is given up while it is not in flight, or with the last answer that it got. */
 export function outcomeOf(batch: SequencedBatch): SendOutcome {
   if (batch.maybeWritten) return 'unknown';
-  return batch.attempts === 0 ? 'not-sent' : 'refused';
+  return batch.order < 0 ? 'not-sent' : 'refused';
 }
 
-const tooLargeForTopic = 'send smaller records, lower batchSizeBytes, or raise max.message.bytes of the topic';
+/** For a record that is alone in its batch: larger batches are taken apart. */
+const tooLarge: Readonly<Partial<Record<ErrorCode, string>>> = {
+  MESSAGE_TOO_LARGE: 'send smaller records, compress them, or raise max.message.bytes of the topic',
+  RECORD_LIST_TOO_LARGE: 'send smaller records, compress them, or raise segment.bytes of the topic',
+};
 
 /** The records of a batch were given up with `cause`. */
 export function batchFailed(topic: string, partition: number, outcome: SendOutcome, cause: KafkaError): SendError {
   const doing = doingSend(topic, partition);
   const why = cause.message.startsWith(doing) ? cause.message : `${doing}: ${cause.message}`;
-  const message = cause.code === 'MESSAGE_TOO_LARGE' ? `${why}; ${tooLargeForTopic}` : why;
+  const advice = tooLarge[cause.code];
+  const message = advice === undefined ? why : `${why}; ${advice}`;
   return new SendError(message, { code: cause.code, outcome, topic, partition, cause, retriable: cause.retriable });
+}
+
+/** A record that nothing is wrong with, in a batch that was refused for the sake of others (KIP-467). */
+export function besideInvalid(topic: string, partition: number, cause: SendError): SendError {
+  const why = `other records of its batch are invalid, so none of them was written; it may be sent again`;
+  const message = `${doingSend(topic, partition)}: ${why}`;
+  const { code, outcome } = cause;
+  return new SendError(message, { code, outcome, topic, partition, cause, retriable: true });
 }
 
 /** The deadline of a batch has passed. */

@@ -7,6 +7,7 @@ import { ZERO_UUID } from '../protocol/wire/uuid.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock, TimerHandle } from '../util/clock.ts';
 import type { BatchPreparation } from './batch-preparation.ts';
+import { BatchSplit } from './batch-split.ts';
 import { BrokerLane } from './broker-lane.ts';
 import type { BufferMemory } from './buffer-memory.ts';
 import type { ResolvedProducerOptions } from './options.ts';
@@ -14,7 +15,8 @@ import type { PartitionQueue, TopicQueue } from './partition-queue.ts';
 import { lost, produceRequest, readAnswers, unanswered, type BatchAnswer, type SentBatch } from './produce-exchange.ts';
 import type { ProducerBatch } from './producer-batch.ts';
 import type { ProducerIds } from './producer-ids.ts';
-import { batchExpired, batchFailed, outcomeOf } from './send-errors.ts';
+import type { TransactionGate } from './transaction-driver.ts';
+import { batchExpired, batchFailed, besideInvalid, outcomeOf } from './send-errors.ts';
 
 // Taken at import, so that a test's fake timers, installed later, do not stop a producer that runs beside it.
 const { setImmediate } = globalThis;
@@ -35,6 +37,10 @@ export interface SenderHooks {
   nextHeldDeadlineMs(): number | undefined;
   /** The broker does not know the topic that the metadata named. */
   verifyTopic(topic: TopicQueue): void;
+  /** The broker takes no batch as large as this one for the topic. */
+  learnTooLarge(topic: TopicQueue, uncompressedBytes: number): void;
+  /** An empty batch for some of the records of `batch`. */
+  partOf(queue: PartitionQueue, batch: ProducerBatch, expectedBytes: number): ProducerBatch;
 }
 
 /**
@@ -50,6 +56,8 @@ export class Sender {
   readonly #ids: ProducerIds;
   readonly #preparation: BatchPreparation;
   readonly #hooks: SenderHooks;
+  readonly #split: BatchSplit;
+  readonly #gate: TransactionGate | undefined;
   readonly #lanes = new Map<number, Lane>();
   /** Partitions that have anything at all: these are looked through when time passes. */
   readonly #active = new Set<PartitionQueue>();
@@ -66,6 +74,8 @@ export class Sender {
     readonly ids: ProducerIds;
     readonly preparation: BatchPreparation;
     readonly hooks: SenderHooks;
+    /** What records wait for where they belong to a transaction. */
+    readonly gate?: TransactionGate | undefined;
   }) {
     this.#cluster = parts.cluster;
     this.#clock = parts.cluster.clock;
@@ -75,6 +85,12 @@ export class Sender {
     this.#ids = parts.ids;
     this.#preparation = parts.preparation;
     this.#hooks = parts.hooks;
+    this.#gate = parts.gate;
+    this.#split = new BatchSplit(parts.memory, {
+      partOf: (queue, batch, expectedBytes) => parts.hooks.partOf(queue, batch, expectedBytes),
+      handleParts: (queue, batch, split) => this.#handleParts(queue, batch, split),
+      handleFailure: (queue, batch, error) => this.#handleSplitFailure(queue, batch, error),
+    });
   }
 
   /** A partition has something to send: soon, so that what comes in the same turn of the event loop goes with it. */
@@ -128,9 +144,24 @@ export class Sender {
     for (const batch of queue.machine.giveUp(matches)) this.#fail(queue, batch, error(batch));
   }
 
-  /** Ends everything. */
-  giveUpAll(error: (queue: PartitionQueue, batch: ProducerBatch) => SendError): void {
-    for (const queue of this.#active) this.giveUp(queue, (batch) => error(queue, batch));
+  /** Ends everything, or what `matches` says. */
+  giveUpAll(
+    error: (queue: PartitionQueue, batch: ProducerBatch) => SendError,
+    matches = (_queue: PartitionQueue, _batch: ProducerBatch): boolean => true,
+  ): void {
+    for (const queue of this.#active) {
+      this.giveUp(
+        queue,
+        (batch) => error(queue, batch),
+        (batch) => matches(queue, batch),
+      );
+    }
+  }
+
+  /** Whether no request is under way. */
+  get isIdle(): boolean {
+    for (const { inFlight } of this.#lanes.values()) if (inFlight > 0) return false;
+    return true;
   }
 
   close(): void {
@@ -150,6 +181,7 @@ export class Sender {
   }
 
   #drain(lane: Lane, nowMs: number): void {
+    lane.noteProgress(false, nowMs);
     if (lane.listed.length === 0 || this.#abort.signal.aborted) return;
     const connection = lane.connection();
     if (connection === undefined) return this.#connect(lane, nowMs);
@@ -158,6 +190,7 @@ export class Sender {
       const sent = this.#collect(lane, isIdle, nowMs);
       if (sent.length === 0) return;
       this.#post(lane, connection, sent);
+      lane.noteProgress(true, nowMs);
     }
   }
 
@@ -189,7 +222,9 @@ export class Sender {
   /** The batch of the partition that may go now. */
   #candidate(queue: PartitionQueue, isIdle: boolean, nowMs: number): ProducerBatch | undefined {
     const { machine, open } = queue;
-    if (machine.needsIdentity && !this.#identify(queue)) return undefined;
+    if (this.#gate === undefined ? machine.needsIdentity && !this.#identify(queue) : !this.#gate.admits(queue)) {
+      return undefined;
+    }
     if (!machine.canSend(nowMs)) return undefined;
     if (machine.peek() === undefined && open !== undefined && this.#isDue(open, isIdle, nowMs)) this.#hooks.seal(queue);
     const batch = machine.peek();
@@ -250,16 +285,19 @@ export class Sender {
   #post(lane: Lane, connection: Connection, sent: readonly SentBatch[]): void {
     const { acks, compression } = this.#options;
     lane.inFlight++;
+    this.#gate?.handleProduced();
     const topicIdsKnown = sent.every(({ queue }) => queue.topic.topicId !== ZERO_UUID);
     let version: number;
     try {
-      version = chooseVersion(Produce, connection.versions, { topicIdsKnown, compression });
+      const inTransaction = this.#gate && { transactional: true, transactionVersion: this.#gate.protocol };
+      version = chooseVersion(Produce, connection.versions, { topicIdsKnown, compression, ...inTransaction });
     } catch (error) {
       // Not within this call: it would come back to who is just collecting.
       queueMicrotask(() => this.#handleLost(lane, sent, error));
       return;
     }
-    const message = produceRequest(sent, acks, this.#cluster.options.requestTimeoutMs);
+    const { requestTimeoutMs } = this.#cluster.options;
+    const message = produceRequest(sent, acks, requestTimeoutMs, this.#gate?.transactionalId ?? null);
     connection.send(Produce, version, message, { noResponse: acks === 0 }).then(
       (response) => this.#handleResponse(lane, sent, response as ProduceResponse | undefined),
       (error: unknown) => this.#handleLost(lane, sent, error),
@@ -278,12 +316,14 @@ export class Sender {
     const isHopeless = error instanceof UsageError || error.code === 'UNSUPPORTED_VERSION';
     const answers = sent.map((each) => lost(each, error, maybeWritten && !isHopeless));
     lane.lastError = error;
+    if (maybeWritten && !isHopeless) this.#gate?.handleProduceLost();
     this.#handleAnswers(lane, isHopeless ? answers.map((answer) => ({ ...answer, verdict: 'refused' })) : answers);
   }
 
   #handleAnswers(lane: Lane, answers: readonly BatchAnswer[], response?: ProduceResponse): void {
     const nowMs = this.#clock.nowMs();
     lane.inFlight--;
+    lane.noteProgress(true, nowMs);
     let isStale = false;
     let hasFailed = false;
     for (const answer of answers) {
@@ -294,6 +334,7 @@ export class Sender {
     // After the answers: the batches that came back move with their partitions, and need not wait for the end of a pause.
     if (response !== undefined) this.#learnLeaders(answers, response);
     if (isStale) this.#cluster.refreshSoon();
+    this.#gate?.handleProduceAnswered();
     this.#hooks.handleMemory();
     this.#drain(lane, nowMs);
     // A timer that fires too early does no harm, so it is only looked at where something must be tried again.
@@ -312,6 +353,11 @@ export class Sender {
         return;
       case 'failed':
         this.#fail(queue, batch, this.#refusal(answer), answer.recordErrors);
+        return;
+      case 'split':
+        this.#publishRetry(answer);
+        this.#hooks.learnTooLarge(queue.topic, batch.uncompressedBytes);
+        this.#split.split(queue, batch);
         return;
       case 'retry':
         this.#publishRetry(answer);
@@ -354,13 +400,32 @@ export class Sender {
     recordErrors?: ReadonlyMap<number, KafkaError>,
   ): void {
     const { topic, partition } = queue;
+    const innocent = recordErrors === undefined ? error : besideInvalid(topic.name, partition, error);
     batch.fail((delta) => {
       const own = recordErrors?.get(delta);
-      return own === undefined ? error : batchFailed(topic.name, partition, error.outcome, own);
+      return own === undefined ? innocent : batchFailed(topic.name, partition, error.outcome, own);
     });
     const { events } = this.#cluster;
     events.publish('producer.batch.failed', { topic: topic.name, partition, records: batch.recordCount, error });
     if (!queue.machine.isInFlight(batch)) this.#release(queue, batch);
+  }
+
+  #handleParts(queue: PartitionQueue, batch: ProducerBatch, parts: readonly ProducerBatch[]): void {
+    for (const part of parts) part.lastError = batch.lastError;
+    if (!queue.machine.handleSplit(batch, parts)) for (const part of parts) this.#release(queue, part);
+    this.#release(queue, batch);
+    if (!queue.isEmpty) this.wake(queue);
+    this.#hooks.handleMemory();
+  }
+
+  #handleSplitFailure(queue: PartitionQueue, batch: ProducerBatch, reason: unknown): void {
+    const { topic, partition } = queue;
+    const error = toKafkaError(reason);
+    if (queue.machine.handleSplitFailure(batch)) {
+      this.#fail(queue, batch, batchFailed(topic.name, partition, outcomeOf(batch), error));
+    } else this.#release(queue, batch);
+    if (!queue.isEmpty) this.wake(queue);
+    this.#hooks.handleMemory();
   }
 
   #publishRetry({ sent: { queue, batch }, error }: BatchAnswer): void {

@@ -91,7 +91,7 @@ const maxBatchBytes = 0x7fff_ffff;
  */
 export class BatchBuilder {
   readonly #initialBytes: number;
-  readonly #maxBytes: number;
+  #maxBytes: number;
   #buffer: Buffer = emptyBuffer;
   #position = batchHeaderBytes;
   #recordCount = 0;
@@ -167,6 +167,11 @@ export class BatchBuilder {
     const valueBytes = exactSize(value);
     this.#measureFirst = keyBytes !== (key?.length ?? -1) || valueBytes !== (value?.length ?? -1);
     return this.#write(timestampMs, key, keyBytes, value, valueBytes, headers, headersBytes) ?? false;
+  }
+
+  /** Another limit than the one it was made with; what it has taken already stays. */
+  limitTo(maxBytes: number): void {
+    this.#maxBytes = maxBytes;
   }
 
   /** Leaves out offsets before the next record, as compaction does. Only brokers write such batches. */

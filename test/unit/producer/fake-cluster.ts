@@ -1,5 +1,6 @@
 import { MetadataSnapshot, type Broker, type LeaderHint } from '../../../src/cluster/metadata-snapshot.ts';
 import type { ClusterRequest } from '../../../src/cluster/request.ts';
+import { codecFor, type Codec } from '../../../src/compression/index.ts';
 import { resolveClientOptions, type ClientOptions, type ResolvedClientOptions } from '../../../src/cluster/options.ts';
 import { brokerErrorCodes, type BrokerErrorName } from '../../../src/errors/broker-error-codes.ts';
 import { brokerError } from '../../../src/errors/broker-error.ts';
@@ -10,7 +11,7 @@ import type { Connection, RequestOptions } from '../../../src/network/connection
 import type { ProducerCluster } from '../../../src/producer/producer-cluster.ts';
 import type { Api } from '../../../src/protocol/api.ts';
 import { Produce, type ProduceRequest, type ProduceResponse } from '../../../src/protocol/generated/produce.ts';
-import { readBatches, RecordCursor } from '../../../src/protocol/records/index.ts';
+import { readBatches, RecordCursor, type BatchHeader } from '../../../src/protocol/records/index.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { PartitionLog } from './partition-log.ts';
 
@@ -22,6 +23,12 @@ export type PartitionAction =
       readonly code: BrokerErrorName;
       readonly appended?: boolean;
       readonly leaderHint?: boolean;
+      readonly message?: string;
+      /** KIP-467: which records are at fault. */
+      readonly recordErrors?: readonly {
+        readonly batchIndex: number;
+        readonly batchIndexErrorMessage: string | null;
+      }[];
     };
 
 /** What becomes of a request. `cut`: the connection ends; the first `arrived` partitions have been written. */
@@ -43,6 +50,8 @@ interface FakeTopic {
   logs: TopicLog[];
   leaders: number[];
   epoch: number;
+  /** As `max.message.bytes`. */
+  maxBatchBytes: number;
 }
 
 /** One partition: what was written, by value. */
@@ -57,7 +66,7 @@ export class TopicLog {
     let stamp = { producerId: -1n, producerEpoch: -1, baseSequence: -1 };
     for (const batch of readBatches(records)) {
       stamp = batch;
-      const cursor = new RecordCursor(batch);
+      const cursor = new RecordCursor(batch, decompressed(batch));
       while (cursor.next())
         values.push(cursor.bytes.toString('utf8', cursor.valueStart, cursor.valueStart + cursor.valueLength));
     }
@@ -75,6 +84,13 @@ export class TopicLog {
   }
 }
 
+/** What the producer has compressed: small enough that a codec answers at once. */
+function decompressed(batch: BatchHeader): Buffer | undefined {
+  if (batch.compression === 'none') return undefined;
+  const codec = codecFor(batch.compression) as Codec;
+  return codec.decompress(batch.bytes.subarray(batch.recordsStart, batch.end), 1_000_000) as Buffer;
+}
+
 /** Brokers, topics and a network of which a test decides what they do, and when. */
 export class FakeCluster implements ProducerCluster {
   readonly clock: FakeClock = new FakeClock();
@@ -88,6 +104,10 @@ export class FakeCluster implements ProducerCluster {
   random: () => number = () => 0.5;
   metadata: MetadataSnapshot = MetadataSnapshot.empty;
   refreshes = 0;
+  /** Told of each record that is written: its time, its key, and how many headers it has. */
+  onAppend: ((record: readonly [timestampMs: number, key: string | null, headers: number]) => void) | undefined;
+  /** How many batches were too large. */
+  tooLarge = 0;
   initProducerIds = 0;
   initError: Error | undefined;
   /** Brokers that cannot be reached. */
@@ -153,12 +173,31 @@ export class FakeCluster implements ProducerCluster {
   }
 
   /** A topic, which the metadata names from now on. */
-  addTopic(name: string, partitions: number, options: { id?: string; isKnown?: boolean } = {}): TopicLog[] {
+  addTopic(
+    name: string,
+    partitions: number,
+    options: { id?: string; isKnown?: boolean; maxBatchBytes?: number } = {},
+  ): TopicLog[] {
     const logs = Array.from({ length: partitions }, () => new TopicLog());
     const leaders = logs.map((_, partition) => (partition % 2) + 1);
-    this.topicsNow.set(name, { id: options.id ?? `${name.padEnd(21, '-').slice(0, 21)}A`, logs, leaders, epoch: 1 });
+    const id = options.id ?? `${name.padEnd(21, '-').slice(0, 21)}A`;
+    this.topicsNow.set(name, { id, logs, leaders, epoch: 1, maxBatchBytes: options.maxBatchBytes ?? Infinity });
     if (options.isKnown === true) this.readMetadata();
     return logs;
+  }
+
+  /** The topic gains partitions; the metadata must be read to see them. */
+  growTopic(name: string, partitions: number): void {
+    const { logs, leaders } = this.#topic(name);
+    for (let partition = logs.length; partition < partitions; partition++) {
+      logs.push(new TopicLog());
+      leaders.push((partition % 2) + 1);
+    }
+  }
+
+  /** From now on no larger batch is taken. */
+  limitBatches(topic: string, maxBatchBytes: number): void {
+    this.#topic(topic).maxBatchBytes = maxBatchBytes;
   }
 
   moveLeader(topic: string, partition: number, nodeId: number): void {
@@ -179,7 +218,7 @@ export class FakeCluster implements ProducerCluster {
 
   /** The metadata is read: what {@link topicsNow} says becomes known. */
   readMetadata(): void {
-    const brokers = [1, 2].map((nodeId) => ({ nodeId, host: 'fake', port: 9000 + nodeId }));
+    const brokers = [1, 2].map((nodeId) => ({ nodeId, host: 'fake', port: 9000 + nodeId, rack: `rack-${nodeId}` }));
     const topics = Array.from(this.topicsNow, ([name, { id, logs, leaders, epoch }]) => ({
       name,
       topicId: id,
@@ -347,14 +386,16 @@ class FakeConnection implements Connection {
           const action = onPartition(named?.[0] ?? '', index);
           const { code, baseOffset } = this.#partition(named?.[1], index, records, action);
           const hint = action.kind === 'error' && action.leaderHint === true;
+          const isRefused = action.kind === 'error' && action.code === code;
+          if (code === 'MESSAGE_TOO_LARGE') this.cluster.tooLarge++;
           return {
             index,
             errorCode: brokerErrorCodes[code],
             baseOffset: BigInt(baseOffset),
             logAppendTimeMs: -1n,
             logStartOffset: 0n,
-            recordErrors: [],
-            errorMessage: null,
+            recordErrors: isRefused ? [...(action.recordErrors ?? [])] : [],
+            errorMessage: (isRefused ? action.message : undefined) ?? null,
             currentLeader: {
               leaderId: hint ? (named?.[1].leaders[index] ?? -1) : -1,
               leaderEpoch: hint ? (named?.[1].epoch ?? -1) : -1,
@@ -364,6 +405,23 @@ class FakeConnection implements Connection {
       };
     });
     return { responses, throttleTimeMs: 0, nodeEndpoints: [] };
+  }
+
+  #append(log: TopicLog, records: Buffer): { code: BrokerErrorName; baseOffset: number } {
+    const before = log.values.length;
+    const appended = log.append(records);
+    const { onAppend } = this.cluster;
+    if (log.values.length === before || onAppend === undefined) return appended;
+    for (const batch of readBatches(records)) {
+      if (batch.compression !== 'none') continue;
+      const cursor = new RecordCursor(batch);
+      while (cursor.next()) {
+        const { bytes, keyStart, keyLength } = cursor;
+        const key = keyLength < 0 ? null : bytes.toString('utf8', keyStart, keyStart + keyLength);
+        onAppend([cursor.timestampMs, key, cursor.headerCount]);
+      }
+    }
+    return appended;
   }
 
   #partition(
@@ -377,7 +435,9 @@ class FakeConnection implements Connection {
       return { code: topic === undefined ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION', baseOffset: -1 };
     }
     if (topic.leaders[index] !== this.nodeId) return { code: 'NOT_LEADER_OR_FOLLOWER', baseOffset: -1 };
-    if (action.kind === 'append') return log.append(records);
+    // Before anything else is looked at, as a real broker does: also a batch that it has already.
+    if (records.length > topic.maxBatchBytes) return { code: 'MESSAGE_TOO_LARGE', baseOffset: -1 };
+    if (action.kind === 'append') return this.#append(log, records);
     const real = action.appended === true ? log.append(records).code : 'NONE';
     return { code: real === 'NONE' ? action.code : real, baseOffset: -1 };
   }

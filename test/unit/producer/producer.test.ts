@@ -7,6 +7,7 @@ import { AuthenticationError, AuthorizationError } from '../../../src/errors/kaf
 import { SendError, SendManyError } from '../../../src/errors/send-error.ts';
 import type { Serializer } from '../../../src/model/serdes.ts';
 import type { ProducerOptions } from '../../../src/producer/options.ts';
+import type { PartitionerInput } from '../../../src/producer/partitioner.ts';
 import { Producer } from '../../../src/producer/producer.ts';
 import type { RecordMetadata } from '../../../src/producer/record-metadata.ts';
 import { settle } from '../../support/fake-clock.ts';
@@ -321,7 +322,10 @@ describe('Producer', () => {
     const error = await failure(producer.send({ topic: 't', key: 'bad' }));
     await cluster.clock.advance(50);
     assert.equal((await sent).partition, 1);
-    assert.deepEqual(seen[0], { topic: 't', key: 'k', value: 'v', serializedKey: 'k', partitionCount: 2 });
+    const { isAvailable, ...told } = seen[0] as PartitionerInput;
+    const serialized = { serializedKey: 'k', serializedValue: 'v' };
+    assert.deepEqual(told, { topic: 't', key: 'k', value: 'v', ...serialized, partitionCount: 2 });
+    assert.deepEqual([0, 1, 2].map(isAvailable), [true, true, false]);
     assert.match(error.message, /the partitioner chose partition 1.5/);
   });
 
@@ -573,7 +577,7 @@ describe('Producer', () => {
     cluster.addTopic('t', 2, { id: 'BBBBBBBBBBBBBBBBBBBBBA', isKnown: true });
     await settle();
     assert.ok(sent.error instanceof SendError);
-    assert.match(sent.error.message, /deleted and created again/);
+    assert.match(sent.error.message, /the topic was re-created/);
     assert.equal(sent.error.outcome, 'unknown');
     cluster.onRequest = (pending) => pending.answer();
     for (const pending of [...cluster.pending]) pending.answer();

@@ -1,0 +1,174 @@
+import type { ProducerRecord } from '../model/producer-record.ts';
+import { isPromiseLike, type Serialized } from '../model/serdes.ts';
+import type { RecordHeader } from '../protocol/records/index.ts';
+import type { SendError } from '../errors/send-error.ts';
+import type { BufferMemory } from './buffer-memory.ts';
+import type { SendSpan } from './flush-tracker.ts';
+import type { HeldRest, HeldSend, TopicQueue } from './partition-queue.ts';
+import { failTarget, type SendTarget } from './producer-batch.ts';
+import type { ProducerCluster } from './producer-cluster.ts';
+import type { RecordMetadata } from './record-metadata.ts';
+import { checkSerialized, refusal, serializationFailed } from './serialize.ts';
+import { notSent } from './send-errors.ts';
+
+/** What a record takes beside its key and value while it is held, about. */
+const heldOverheadBytes = 256;
+
+/** What happens to sends that were held. */
+export interface HeldSendHooks {
+  /** The first of its topic may go on. */
+  handleFree(held: HeldSend): void;
+  /** Memory came free: sends that wait for it may go on. */
+  handleMemory(): void;
+}
+
+/**
+ * Sends that their topic holds, in the order of the calls: while its partitions are unknown, or a serializer takes its time.
+ * They hold what they have of the buffer memory, even if it is full: then they count among the sends that wait.
+ */
+export class HeldSends {
+  readonly #cluster: ProducerCluster;
+  readonly #memory: BufferMemory;
+  readonly #hooks: HeldSendHooks;
+  #countedCount = 0;
+
+  constructor(cluster: ProducerCluster, memory: BufferMemory, hooks: HeldSendHooks) {
+    this.#cluster = cluster;
+    this.#memory = memory;
+    this.#hooks = hooks;
+  }
+
+  /** Sends that are held by their topics although memory is full. */
+  get countedCount(): number {
+    return this.#countedCount;
+  }
+
+  /** A send that begins to wait now. */
+  make(
+    topic: TopicQueue,
+    record: ProducerRecord<unknown, unknown>,
+    headers: readonly RecordHeader[] | undefined,
+    timestampMs: number,
+    target: SendTarget,
+    promise: Promise<RecordMetadata> | undefined,
+    index: number,
+    span: SendSpan,
+  ): HeldSend {
+    return {
+      kind: 'record',
+      topic,
+      record,
+      target,
+      promise,
+      index,
+      span,
+      headers,
+      timestampMs,
+      calledMs: this.#cluster.clock.nowMs(),
+      key: null,
+      value: null,
+      partition: -1,
+      isSerialized: false,
+      chargedBytes: 0,
+      isCounted: false,
+      isOver: false,
+    };
+  }
+
+  /** Puts a send behind those that its topic holds already. */
+  hold(held: HeldSend, key: Serialized | PromiseLike<Serialized>, value: Serialized | PromiseLike<Serialized>): void {
+    if (this.#memory.isFull) {
+      this.#countedCount++;
+      held.isCounted = true;
+    }
+    held.topic.held.push(held);
+    if (isPromiseLike(key) || isPromiseLike(value)) {
+      this.#charge(held, null, null);
+      this.#awaitSerializers(held, key, value);
+    } else {
+      held.isSerialized = true;
+      this.#charge(held, key, value);
+    }
+  }
+
+  /** Lets the held records of a topic go on, up to the first whose serializer has not answered. */
+  release(topic: TopicQueue): void {
+    if (!topic.isKnown) return;
+    for (let head = topic.held.peek(); head !== undefined; head = topic.held.peek()) {
+      if (!head.isOver && !head.isSerialized) return;
+      topic.held.shift();
+      if (head.isOver) continue;
+      this.#discharge(head);
+      this.#hooks.handleFree(head);
+    }
+  }
+
+  reject(held: HeldSend | HeldRest, error: (topic: string) => SendError): void {
+    if (held.kind === 'rest') {
+      for (let index = held.next; index < held.records.length; index++) {
+        held.call.fail(index, error(String(held.records[index]?.topic)));
+      }
+      return;
+    }
+    if (held.isOver) return;
+    held.isOver = true;
+    this.#discharge(held);
+    failTarget(held.target, held.promise, held.index, error(held.topic.name), held.span, this.#cluster.events);
+  }
+
+  /** Rejects those whose serializers have taken too long. */
+  expire(topic: TopicQueue, nowMs: number, maxBlockMs: number): void {
+    for (let head = topic.held.peek(); head !== undefined; head = topic.held.peek()) {
+      if (head.calledMs + maxBlockMs > nowMs) break;
+      topic.held.shift();
+      const why = `its serializer did not answer within ${maxBlockMs} ms`;
+      this.reject(head, (name) => notSent(name, 'DELIVERY_TIMEOUT', why, undefined, true));
+    }
+    this.release(topic);
+  }
+
+  #awaitSerializers(
+    held: HeldSend,
+    key: Serialized | PromiseLike<Serialized>,
+    value: Serialized | PromiseLike<Serialized>,
+  ): void {
+    const { topic } = held;
+    const named = (field: string) => (error: unknown) => {
+      throw serializationFailed(topic.name, field, error);
+    };
+    const both = [Promise.resolve(key).catch(named('key')), Promise.resolve(value).catch(named('value'))] as const;
+    Promise.all(both).then(
+      ([keyBytes, valueBytes]) => {
+        if (held.isOver) return;
+        held.isSerialized = true;
+        try {
+          held.key = checkSerialized(keyBytes, topic.name, 'key');
+          held.value = checkSerialized(valueBytes, topic.name, 'value');
+        } catch (error) {
+          this.reject(held, () => refusal(held.record, error));
+        }
+        this.release(topic);
+        this.#hooks.handleMemory();
+      },
+      (error: unknown) => {
+        if (!held.isOver) this.reject(held, () => refusal(held.record, error));
+        this.release(topic);
+        this.#hooks.handleMemory();
+      },
+    );
+  }
+
+  #charge(held: HeldSend, key: Serialized, value: Serialized): void {
+    held.key = key;
+    held.value = value;
+    held.chargedBytes = heldOverheadBytes + (key?.length ?? 0) + (value?.length ?? 0);
+    this.#memory.take(held.chargedBytes);
+  }
+
+  #discharge(held: HeldSend): void {
+    this.#memory.release(held.chargedBytes);
+    held.chargedBytes = 0;
+    if (held.isCounted) this.#countedCount--;
+    held.isCounted = false;
+  }
+}

@@ -1,0 +1,115 @@
+import type { Serialized } from '../model/serdes.ts';
+import type { RecordHeader } from '../protocol/records/index.ts';
+import type { BufferMemory } from './buffer-memory.ts';
+import type { SendSpan } from './flush-tracker.ts';
+import type { ResolvedProducerOptions } from './options.ts';
+import type { PartitionQueue, TopicQueue } from './partition-queue.ts';
+import { ProducerBatch, promiseBytes, type SendTarget } from './producer-batch.ts';
+import type { ProducerCluster } from './producer-cluster.ts';
+import type { RecordMetadata } from './record-metadata.ts';
+import { SendTables } from './send-table.ts';
+import type { Sender } from './sender.ts';
+
+/** The open batch of each partition: records are encoded into it as they are sent, until it is full, due, or another span's. */
+export class OpenBatches {
+  readonly #cluster: ProducerCluster;
+  readonly #options: ResolvedProducerOptions<unknown, unknown>;
+  readonly #memory: BufferMemory;
+  readonly #tables = new SendTables();
+  #sender: Sender | undefined;
+
+  constructor(cluster: ProducerCluster, options: ResolvedProducerOptions<unknown, unknown>, memory: BufferMemory) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#memory = memory;
+  }
+
+  /** The sender and this class work on the same partitions; they are made one after the other. */
+  connect(sender: Sender): void {
+    this.#sender = sender;
+  }
+
+  /**
+   * Puts a record into the open batch of its partition; answers false, and does nothing, if there is no memory for it.
+   *
+   * @param calledMs when `send` was called; undefined for now
+   */
+  put(
+    queue: PartitionQueue,
+    key: Serialized,
+    value: Serialized,
+    headers: readonly RecordHeader[] | undefined,
+    timestampMs: number,
+    target: SendTarget,
+    promise: Promise<RecordMetadata> | undefined,
+    index: number,
+    span: SendSpan,
+    calledMs: number | undefined,
+  ): boolean {
+    let batch = queue.open;
+    if (batch !== undefined && batch.span !== span) {
+      this.#complete(queue);
+      batch = undefined;
+    }
+    if (this.#memory.isFull) return false;
+    if (batch?.builder?.append(timestampMs, key, value, headers) === false) {
+      this.#complete(queue);
+      batch = undefined;
+      if (this.#memory.isFull) return false;
+    }
+    if (batch === undefined) {
+      batch = this.#begin(queue, span, calledMs ?? this.#cluster.clock.nowMs());
+      batch.builder?.append(timestampMs, key, value, headers);
+      queue.open = batch;
+      this.#sender?.wake(queue);
+    }
+    const { builder } = batch;
+    if (builder === undefined) return false;
+    const capacity = builder.capacityBytes;
+    if (capacity !== batch.heldBytes) {
+      this.#memory.take(capacity - batch.heldBytes);
+      batch.heldBytes = capacity;
+    }
+    batch.expect(target, promise, index, timestampMs, builder.lastKeyBytes, builder.lastValueBytes);
+    if (promise !== undefined) {
+      batch.promiseBytes += promiseBytes;
+      this.#memory.take(promiseBytes);
+    }
+    queue.topic.sticky.count(queue.partition, builder.lastRecordBytes);
+    return true;
+  }
+
+  /** Nothing more is added to the open batch: it joins the end of those that are sent. */
+  seal(queue: PartitionQueue): void {
+    const batch = queue.open;
+    if (batch === undefined) return;
+    queue.open = undefined;
+    queue.expectedBytes = batch.builder?.sizeBytes ?? 0;
+    queue.machine.add(batch);
+  }
+
+  /** The broker takes no larger batches for this topic: those that are open grow no further than that, either. */
+  limit(topic: TopicQueue, maxBatchBytes: number): void {
+    if (maxBatchBytes >= topic.maxBatchBytes) return;
+    topic.maxBatchBytes = maxBatchBytes;
+    for (const { open } of topic.partitions) open?.builder?.limitTo(maxBatchBytes);
+  }
+
+  /** Empty batches with the deadline and the span of `batch`, for the records of `batch`. */
+  partOf(queue: PartitionQueue, batch: ProducerBatch, expectedBytes: number): ProducerBatch {
+    const builder = this.#memory.builder(expectedBytes, queue.topic.maxBatchBytes);
+    const { span, createdMs, deadlineMs } = batch;
+    return new ProducerBatch(builder, span, createdMs, deadlineMs, this.#tables, this.#cluster.events);
+  }
+
+  #complete(queue: PartitionQueue): void {
+    this.seal(queue);
+    this.#sender?.handleFull(queue);
+  }
+
+  #begin(queue: PartitionQueue, span: SendSpan, calledMs: number): ProducerBatch {
+    const builder = this.#memory.builder(queue.expectedBytes, queue.topic.maxBatchBytes);
+    const deadlineMs = calledMs + this.#options.deliveryTimeoutMs;
+    return new ProducerBatch(builder, span, calledMs, deadlineMs, this.#tables, this.#cluster.events);
+  }
+}
