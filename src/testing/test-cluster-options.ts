@@ -1,4 +1,13 @@
+import { hostname } from 'node:os';
 import { UsageError } from '../errors/kafka-error.ts';
+import { DEFAULT_RETENTION_BYTES } from './log/log-storage.ts';
+import {
+  resolveSecurity,
+  securityPartRules,
+  securityRules,
+  type ResolvedSecurity,
+  type TestClusterSecurity,
+} from './security/security-options.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
 import {
   anyOf,
@@ -21,7 +30,7 @@ export interface TestTopic {
 }
 
 /** What a {@link TestCluster} is made of. Every option may be left out. */
-export interface TestClusterOptions {
+export interface TestClusterOptions extends TestClusterSecurity {
   /**
    * How many brokers there are, with ids from 1 on.
    *
@@ -37,6 +46,12 @@ export interface TestClusterOptions {
    */
   readonly host?: string;
   /**
+   * The host that clients are told to connect to (Kafka: `advertised.listeners`).
+   *
+   * @defaultValue `host`; the name of this machine where that means all its addresses, such as 0.0.0.0
+   */
+  readonly advertisedHost?: string;
+  /**
    * The port of each broker, in order; 0 takes a free one.
    *
    * @defaultValue free ports
@@ -44,7 +59,11 @@ export interface TestClusterOptions {
   readonly ports?: readonly number[];
   /** The rack of each broker, in order. Kafka: `broker.rack`. */
   readonly racks?: readonly string[];
-  /** Settings of all brokers by Kafka's names, such as `num.partitions`. */
+  /**
+   * Settings of all brokers by Kafka's names, such as `num.partitions`.
+   *
+   * @defaultValue Kafka's; but `group.initial.rebalance.delay.ms` is 0, so that the first member of a group waits for nobody
+   */
   readonly configs?: Readonly<Record<string, string>>;
   /**
    * Makes a run repeatable: topic ids, placements and whatever else is left to chance come from it.
@@ -64,24 +83,35 @@ export interface TestClusterOptions {
    * @defaultValue 16777216
    */
   readonly requestLogBytes?: number;
+  /**
+   * How much memory the records of all topics may take together: beyond it the oldest go, whatever `retention.ms` and
+   * `retention.bytes` of their topics say; those of compacted topics last.
+   *
+   * @defaultValue 268435456
+   */
+  readonly retentionBytes?: number;
 }
 
 /** {@link TestClusterOptions} with everything decided. */
-export interface ResolvedTestClusterOptions extends Required<Omit<TestClusterOptions, 'racks'>> {
+export interface ResolvedTestClusterOptions
+  extends Required<Omit<TestClusterOptions, 'racks' | keyof TestClusterSecurity>>, ResolvedSecurity {
   readonly racks: readonly string[] | undefined;
 }
 
 const port = integer(0, 65_535);
 const rules: Readonly<Record<keyof TestClusterOptions, OptionRule>> = {
+  ...securityRules,
   brokers: integer(1, 100),
   topics: object,
   host: nonEmptyString,
+  advertisedHost: nonEmptyString,
   ports: listOf(port),
   racks: listOf(nonEmptyString),
   configs: object,
   seed: integer(0, 0xffff_ffff),
   clock: object,
   requestLogBytes: integer(0, Number.MAX_SAFE_INTEGER),
+  retentionBytes: integer(0, Number.MAX_SAFE_INTEGER),
 };
 const topicRules: Readonly<Record<keyof TestTopic, OptionRule>> = {
   partitions: integer(1, 100_000),
@@ -96,10 +126,37 @@ const topicRules: Readonly<Record<keyof TestTopic, OptionRule>> = {
  */
 export function resolveTestClusterOptions(given: TestClusterOptions = {}): ResolvedTestClusterOptions {
   check(given, rules, 'the test cluster');
+  for (const part of ['tls', 'sasl', 'authorizer'] as const) {
+    const value = given[part];
+    if (typeof value === 'object') check(value, securityPartRules[part], `"${part}" of the test cluster`);
+  }
   for (const [name, topic] of Object.entries(given.topics ?? {})) checkTestTopic(name, topic);
-  const { brokers = 1, topics = {}, host = '127.0.0.1', ports = [], racks, configs = {} } = given;
+  const { brokers = 1, topics = {}, host = '127.0.0.1', ports = [], racks } = given;
+  const advertisedHost = given.advertisedHost ?? (isWildcard(host) ? hostname() : host);
+  const configs = { ...developmentConfigs, ...given.configs };
   const { seed = Math.floor(Math.random() * 2 ** 32), clock = systemClock, requestLogBytes = 16 * 1024 * 1024 } = given;
-  return Object.freeze({ brokers, topics, host, ports, racks, configs, seed, clock, requestLogBytes });
+  const { retentionBytes = DEFAULT_RETENTION_BYTES } = given;
+  return Object.freeze({
+    ...resolveSecurity(given),
+    brokers,
+    topics,
+    host,
+    advertisedHost,
+    ports,
+    racks,
+    configs,
+    seed,
+    clock,
+    requestLogBytes,
+    retentionBytes,
+  });
+}
+
+/** As in the settings file that Kafka comes with, which is for development too. */
+const developmentConfigs = { 'group.initial.rebalance.delay.ms': '0' };
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
 }
 
 /** @throws UsageError for a number of partitions, or something else about the topic, that cannot be */

@@ -21,8 +21,16 @@ import {
 import { awaitCondition, type WaitOptions } from './observation/await-condition.ts';
 import { groupProgress, type GroupProgress } from './observation/group-progress.ts';
 import { readRecords, type ReadRecordsOptions, type TestRecord } from './observation/read-records.ts';
+import { AuthenticationGate } from './security/authentication-gate.ts';
+import { AuthorizationGate } from './security/authorization-gate.ts';
+import { Credentials } from './security/credentials.ts';
+import { QuotaGate } from './security/quota-gate.ts';
+import { SaslSettings } from './security/sasl-session.ts';
+import { authorizerConfigs, tlsServerOptions, type ListenerName } from './security/security-options.ts';
 import { seededRandom } from './seeded-random.ts';
 import { BrokerServer } from './server/broker-server.ts';
+import { BrokerSockets } from './server/broker-sockets.ts';
+import type { Serve } from './server/client-connection.ts';
 import { Dispatcher } from './server/dispatcher.ts';
 import { ServedApis } from './server/served-apis.ts';
 import { BrokerState } from './state/broker-state.ts';
@@ -37,8 +45,6 @@ import {
   type TestClusterOptions,
   type TestTopic,
 } from './test-cluster-options.ts';
-
-const plaintext = { name: 'PLAINTEXT', tls: false, sasl: false } as const;
 
 /** A broker of a {@link TestCluster}, as it was when it was asked for. */
 export interface TestBroker {
@@ -92,7 +98,7 @@ interface Parts {
   readonly state: ClusterState;
   readonly clock: ClusterClock;
   readonly dispatcher: Dispatcher;
-  readonly servers: ReadonlyMap<number, BrokerServer>;
+  readonly servers: ReadonlyMap<number, BrokerSockets>;
   readonly control: BrokerControl;
   readonly network: SplitNetwork;
   readonly interceptions: Interceptions;
@@ -134,7 +140,7 @@ export class TestCluster implements AsyncDisposable {
     const resolved = resolveTestClusterOptions(options);
     const clock = new ClusterClock(resolved.clock);
     const state = stateOf(resolved, clock);
-    const servers = new Map<number, BrokerServer>();
+    const servers = new Map<number, BrokerSockets>();
     const control = new BrokerControl(state, servers);
     const log = new RequestLog(resolved.requestLogBytes);
     const [network, interceptions, throttles] = [
@@ -143,17 +149,18 @@ export class TestCluster implements AsyncDisposable {
       new Throttles(),
     ];
     const apis: ServedApis = new ServedApis([...handlers, apiVersionsHandler(() => apis)]);
-    const dispatcher = new Dispatcher(state, apis, [log, network, interceptions, throttles]);
+    const security = [new AuthenticationGate(), new QuotaGate(), new AuthorizationGate()];
+    const dispatcher = new Dispatcher(state, apis, [log, network, interceptions, throttles, ...security]);
     const seed = resolved.seed;
     const parts = { seed, state, clock, dispatcher, servers, control, network, interceptions, throttles, log };
     const cluster = new TestCluster(parts);
     try {
       for (const broker of state.brokers.values()) {
-        const plan = { info: plaintext, host: resolved.host, port: resolved.ports[servers.size] ?? 0 };
-        const server = new BrokerServer(plan, dispatcher.serving(broker));
-        await listen(server);
-        broker.endpoints.set(plaintext.name, { host: resolved.host, port: server.port });
-        servers.set(broker.id, server);
+        const sockets = socketsOf(resolved, servers.size, dispatcher.serving(broker));
+        await listen(sockets);
+        const host = resolved.advertisedHost;
+        for (const { plan, port } of sockets.servers) broker.endpoints.set(plan.info.name, { host, port });
+        servers.set(broker.id, sockets);
       }
       for (const [name, plan] of Object.entries(resolved.topics)) cluster.createTopic(name, plan);
     } catch (error) {
@@ -175,15 +182,29 @@ export class TestCluster implements AsyncDisposable {
 
   /** Where clients find the brokers: for the option of the same name. */
   get bootstrapServers(): string[] {
-    return this.brokers.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`));
+    return this.brokers.map(addressOf);
+  }
+
+  /**
+   * Where clients find the brokers by one of their listeners.
+   *
+   * @throws {@link UsageError} the cluster was started without it
+   */
+  addresses(listener: ListenerName): string[] {
+    const endpoints = [...this.#state.brokers.values()].map((broker) => broker.endpoints.get(listener));
+    return endpoints.map((endpoint) => {
+      if (endpoint !== undefined) return addressOf(endpoint);
+      const advice = 'name it in the option "listeners"';
+      throw refused(`Cannot find a listener ${quote(listener)}: the cluster was started without it; ${advice}`);
+    });
   }
 
   /** The brokers as they are now. */
   get brokers(): TestBroker[] {
     const { servers, control } = this.#parts;
-    return [...this.#state.brokers.values()].map(({ id, rack, isRunning }) => ({
+    return [...this.#state.brokers.values()].map(({ id, rack, isRunning, endpoints }) => ({
       id,
-      host: servers.get(id)?.plan.host ?? '',
+      host: [...endpoints.values()][0]?.host ?? '',
       port: servers.get(id)?.port ?? 0,
       rack,
       state: control.processOf(id),
@@ -556,12 +577,32 @@ function tell({ state, members, lag }: GroupProgress): string {
   return `state ${state}, ${members} members, ${ahead}`;
 }
 
+function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The first listener gets the port that was asked for, the others free ones. */
+function socketsOf(
+  { listeners, host, ports, tls }: ResolvedTestClusterOptions,
+  index: number,
+  serve: Serve,
+): BrokerSockets {
+  const [first, ...others] = listeners.map((name, at) => {
+    const info = { name, tls: name.endsWith('SSL'), sasl: name.startsWith('SASL') };
+    const port = at === 0 ? (ports[index] ?? 0) : 0;
+    const secure = info.tls && tls !== undefined ? { tls: tlsServerOptions(tls) } : {};
+    return new BrokerServer({ info, host, port, ...secure }, serve);
+  });
+  if (first === undefined) throw refused('Cannot start a broker without a listener');
+  return new BrokerSockets([first, ...others]);
+}
+
 function refused(message: string): UsageError {
   return new UsageError(message, { code: 'INVALID_ARGUMENT' });
 }
 
-async function listen(server: BrokerServer): Promise<void> {
-  const { host, port } = server.plan;
+async function listen(server: BrokerSockets): Promise<void> {
+  const { host, port } = server;
   try {
     await server.listen();
   } catch (cause) {
@@ -575,13 +616,13 @@ async function listen(server: BrokerServer): Promise<void> {
 }
 
 function stateOf(
-  { brokers, racks, seed, configs, retentionBytes }: ResolvedTestClusterOptions,
+  { brokers, racks, seed, configs, retentionBytes, sasl, authorizer }: ResolvedTestClusterOptions,
   clock: Clock,
 ): ClusterState {
   const random = seededRandom(seed);
   const states = Array.from({ length: brokers }, (_, index) => new BrokerState(index + 1, racks?.[index] ?? null));
   const clusterId = Buffer.from(Array.from({ length: 16 }, () => Math.floor(random() * 256))).toString('base64url');
-  return new ClusterState({
+  const state = new ClusterState({
     clusterId,
     clock,
     random,
@@ -590,7 +631,10 @@ function stateOf(
       ['group.version', 1],
       ['transaction.version', 2],
     ]),
-    configs: new Map(Object.entries(configs)),
+    configs: new Map(Object.entries({ ...authorizerConfigs(authorizer), ...configs })),
     retentionBytes,
   });
+  for (const [name, password] of Object.entries(sasl.users)) state.service(Credentials).addUser(name, password);
+  state.service(SaslSettings).mechanisms = sasl.mechanisms;
+  return state;
 }
