@@ -20,6 +20,14 @@ export type { RequestFilter, TestRequest } from './faults/test-request.ts';
 export type { AppendedRecord, AppendRecordsOptions, TestRecordInput } from './observation/append-records.ts';
 export type { WaitOptions } from './observation/await-condition.ts';
 export type { ReadRecordsOptions, TestRecord } from './observation/read-records.ts';
+export type {
+  ListenerName,
+  TestClusterAuthorizer,
+  TestClusterSasl,
+  TestClusterSecurity,
+  TestClusterTls,
+  TestSaslMechanism,
+} from './security/security-options.ts';
 export type { CoordinatorType } from './state/cluster-state.ts';
 export { TestClock } from './test-clock.ts';
 export { TestCluster } from './test-cluster.ts';

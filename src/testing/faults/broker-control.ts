@@ -1,7 +1,7 @@
 import { UsageError } from '../../errors/kafka-error.ts';
 import { systemClock, type TimerHandle } from '../../util/clock.ts';
 import { delay } from '../../util/delay.ts';
-import type { BrokerServer } from '../server/broker-server.ts';
+import type { BrokerSockets } from '../server/broker-sockets.ts';
 import type { BrokerState } from '../state/broker-state.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { admitBroker, withdrawBroker } from '../state/leadership.ts';
@@ -21,12 +21,12 @@ const portRetryMs = 100;
  */
 export class BrokerControl {
   readonly #state: ClusterState;
-  readonly #servers: ReadonlyMap<number, BrokerServer>;
+  readonly #servers: ReadonlyMap<number, BrokerSockets>;
   readonly #processes = new Map<number, ProcessState>();
   readonly #cutOff = new Set<number>();
   readonly #sessions = new Map<number, TimerHandle>();
 
-  constructor(state: ClusterState, servers: ReadonlyMap<number, BrokerServer>) {
+  constructor(state: ClusterState, servers: ReadonlyMap<number, BrokerSockets>) {
     this.#state = state;
     this.#servers = servers;
   }
@@ -152,7 +152,7 @@ export class BrokerControl {
   }
 }
 
-async function listenAgain(server: BrokerServer, id: number): Promise<void> {
+async function listenAgain(server: BrokerSockets, id: number): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await server.listen();
