@@ -100,7 +100,7 @@ export function describeTransactions(
   call: AdminCall,
   ids: readonly string[],
 ): Promise<SettledItem<TransactionDescription>[]> {
-  return atCoordinators(call, ids, async (transactionalId) => {
+  return atCoordinators<TransactionDescription>(call, ids, async (transactionalId) => {
     const doing = `Cannot describe the transaction of ${quote(transactionalId)}`;
     const coordinatorId = await call.coordinator('transaction', transactionalId);
     const { transactionStates } = await call.request({
@@ -129,7 +129,7 @@ export function describeTransactions(
 
 /** Takes over transactional ids, so that the producers that have them now can do nothing more; what they had open is aborted. */
 export function fenceProducers(call: AdminCall, ids: readonly string[]): Promise<SettledItem<FencedProducer>[]> {
-  return atCoordinators(call, ids, async (transactionalId) => {
+  return atCoordinators<FencedProducer>(call, ids, async (transactionalId) => {
     const doing = `Cannot fence the producer of transactional id ${quote(transactionalId)}`;
     const response = await call.request({
       api: InitProducerId,

@@ -12,10 +12,15 @@ export class SendSpan {
   #failures = 0;
   #firstError: SendError | undefined;
   readonly #onEmpty: () => void;
+  readonly #onFailure: ((error: SendError) => void) | undefined;
 
-  constructor(onEmpty: () => void) {
+  constructor(onEmpty: () => void, onFailure?: (error: SendError) => void) {
     this.#onEmpty = onEmpty;
+    this.#onFailure = onFailure;
   }
+
+  /** Whether somebody waits for all of them: none may be held back to gather more. */
+  isFlushing = false;
 
   get isEmpty(): boolean {
     return this.#unsettled === 0;
@@ -44,6 +49,7 @@ export class SendSpan {
   fail(error: SendError): void {
     this.#failures++;
     this.#firstError ??= error;
+    this.#onFailure?.(error);
     this.end(1);
   }
 }
@@ -55,7 +61,11 @@ export class FlushTracker {
   #failures = 0;
   #firstError: SendError | undefined;
 
-  constructor() {
+  readonly #onFailure: ((error: SendError) => void) | undefined;
+
+  /** @param onFailure told of each record that failed, before those who wait for the flush */
+  constructor(onFailure?: (error: SendError) => void) {
+    this.#onFailure = onFailure;
     this.#open();
   }
 
@@ -75,13 +85,14 @@ export class FlushTracker {
     if (last === undefined) return Promise.resolve();
     const flushed = deferred<void>();
     last.flushed = flushed;
+    last.span.isFlushing = true;
     this.#open();
     this.#advance(doing);
     return flushed.promise;
   }
 
   #open(): SendSpan {
-    const span = new SendSpan(() => this.#advance('Cannot flush'));
+    const span = new SendSpan(() => this.#advance('Cannot flush'), this.#onFailure);
     this.#spans.push({ span, flushed: undefined });
     return span;
   }

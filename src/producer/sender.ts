@@ -233,7 +233,8 @@ export class Sender {
   }
 
   #isDue(open: ProducerBatch, isIdle: boolean, nowMs: number): boolean {
-    if (this.#hooks.isMemoryWanted()) return true;
+    // Its topic was not known yet when the flush closed all batches.
+    if (open.span.isFlushing || this.#hooks.isMemoryWanted()) return true;
     return this.#options.lingerMs === 0 ? isIdle : nowMs >= open.createdMs + this.#options.lingerMs;
   }
 
