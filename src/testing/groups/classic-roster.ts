@@ -2,13 +2,13 @@ import type { ClassicMember } from './classic-member.ts';
 
 /** Who belongs to a classic group: members, static instances, those who were given an id and have not come back, and the leader. */
 export class ClassicRoster {
-  readonly members = new Map<string, ClassicMember>();
+  readonly members: Map<string, ClassicMember> = new Map();
   /** Member ids by group instance id (KIP-345). */
-  readonly staticMembers = new Map<string, string>();
+  readonly staticMembers: Map<string, string> = new Map();
   /** Ids that were handed out and not yet used (KIP-394). */
-  readonly pending = new Set<string>();
+  readonly pending: Set<string> = new Set();
   /** Members of this generation whose SyncGroup is still to come. */
-  readonly unsynced = new Set<string>();
+  readonly unsynced: Set<string> = new Set();
   leaderId: string | undefined;
 
   add(member: ClassicMember): void {

@@ -23,10 +23,10 @@ export interface GroupEntry {
 
 /** All groups of the cluster: which there are, who coordinates them, their timers, and the requests that wait for them. */
 export class GroupRegistry {
-  readonly joins = new ParkedRequests<JoinAnswer>();
-  readonly syncs = new ParkedRequests<SyncAnswer>();
+  readonly joins: ParkedRequests<JoinAnswer> = new ParkedRequests();
+  readonly syncs: ParkedRequests<SyncAnswer> = new ParkedRequests();
   /** Told when a group or its offsets change. */
-  readonly changed = new Watchable();
+  readonly changed: Watchable = new Watchable();
   readonly #cluster: ClusterState;
   readonly #entries = new Map<string, GroupEntry>();
 

@@ -54,17 +54,17 @@ export class ClusterState {
   readonly clock: Clock;
   readonly random: () => number;
   readonly brokers: ReadonlyMap<number, BrokerState>;
-  readonly topics = new Map<string, TopicState>();
-  readonly topicsById = new Map<string, TopicState>();
+  readonly topics: Map<string, TopicState> = new Map();
+  readonly topicsById: Map<string, TopicState> = new Map();
   readonly features: Map<string, number>;
   /** Broker settings from the start; those set while the brokers run win. */
   readonly configs: ReadonlyMap<string, string>;
   /** Broker settings for all brokers, set while they run; those of one broker win. */
-  readonly dynamicConfigs = new Map<string, string>();
+  readonly dynamicConfigs: Map<string, string> = new Map();
   /** What was set for groups, by group id. */
-  readonly groupConfigs = new Map<string, Map<string, string>>();
+  readonly groupConfigs: Map<string, Map<string, string>> = new Map();
   /** Told when brokers, topics, leaders or settings change. */
-  readonly changed = new Watchable();
+  readonly changed: Watchable = new Watchable();
   controllerId: number;
   /** The memory of all logs. */
   readonly storage: LogStorage;

@@ -4,11 +4,11 @@ import { groupConfigTable } from './group-config-table.ts';
 import { topicConfigTable } from './topic-config-table.ts';
 
 /** Settings by Kafka's names, with the values that Kafka takes where nothing is said. */
-export const configDefaults = {
+export const configDefaults: Readonly<Record<'broker' | 'topic' | 'group', ReadonlyMap<string, ConfigRow>>> = {
   broker: byName(brokerConfigTable),
   topic: byName(topicConfigTable),
   group: byName(groupConfigTable),
-} as const;
+};
 
 function byName(table: readonly ConfigRow[]): ReadonlyMap<string, ConfigRow> {
   return new Map(table.map((row) => [row[0], row]));

@@ -16,7 +16,7 @@ export class PartitionState {
   removingReplicas: number[] = [];
   isr: number[];
   /** How far the replicas that left the in-sync set had copied the log, by broker. */
-  readonly copiedUpTo = new Map<number, bigint>();
+  readonly copiedUpTo: Map<number, bigint> = new Map();
   /** -1 while nobody can lead. */
   leaderId: number;
   leaderEpoch = 0;
@@ -24,7 +24,7 @@ export class PartitionState {
   partitionEpoch = 0;
   log: PartitionLog;
   /** Told when something was appended, or leader, in-sync set, high watermark or log start changed. */
-  readonly changed = new Watchable();
+  readonly changed: Watchable = new Watchable();
 
   constructor(topic: string, partition: number, replicas: readonly number[], log: PartitionLog) {
     this.topic = topic;

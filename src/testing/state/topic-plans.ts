@@ -33,7 +33,7 @@ export function checkTopicConfigs(configs: Iterable<readonly [string, string | n
 export function checkAssignment(
   cluster: ClusterState,
   assignment: readonly (readonly number[])[],
-  replicationFactor = assignment[0]?.length ?? 0,
+  replicationFactor: number = assignment[0]?.length ?? 0,
 ): Refusal | undefined {
   for (const replicas of assignment) {
     if (replicas.length === 0) return refusal('INVALID_REPLICA_ASSIGNMENT', 'A partition has no replicas');

@@ -9,7 +9,7 @@ export class TopicState {
   /** By partition number. */
   readonly partitions: PartitionState[] = [];
   /** What was set for this topic; see `ClusterState.topicConfig`. */
-  readonly configs = new Map<string, string>();
+  readonly configs: Map<string, string> = new Map();
 
   constructor(name: string, topicId: string, isInternal: boolean) {
     this.name = name;
