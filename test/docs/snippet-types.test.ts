@@ -24,6 +24,7 @@ function complaints(blocks: readonly Snippet[]): string[] {
     paths: {
       kavka: [join(repository, 'src/index.ts')],
       'kavka/protocol': [join(repository, 'src/protocol/index.ts')],
+      'kavka/testing': [join(repository, 'src/testing/index.ts')],
     },
   };
   const host = ts.createCompilerHost(compilerOptions);

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, realpathSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { nodeBinary, nodeVersions } from '../../tools/node-versions.ts';
+import { eventually } from '../support/eventually.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const tools = join(repository, 'node_modules');
@@ -73,7 +75,16 @@ const useIt = `
   const kafka = new front.Kafka({ clientId: 'package-test', bootstrapServers: ['localhost:9'] });
   const bytes = protocol.apis.Metadata.encodeRequest({ topics: null }, 1);
   const topics = protocol.apis.Metadata.decodeRequest(bytes, 1).topics;
-  kafka.close().then(() => console.log(JSON.stringify({ front: Object.keys(front).includes('Kafka'), topics, version: manifest.name })));
+  async function produceAndRead() {
+    const cluster = await testing.TestCluster.start({ topics: { orders: 1 } });
+    const own = new front.Kafka({ bootstrapServers: cluster.bootstrapServers });
+    await own.producer().send({ topic: 'orders', value: 'one' });
+    const [record] = await cluster.records('orders');
+    await own.close();
+    await cluster.close();
+    return record.value.toString();
+  }
+  kafka.close().then(produceAndRead).then((value) => console.log(JSON.stringify({ front: Object.keys(front).includes('Kafka'), topics, version: manifest.name, value })));
 `;
 
 const programs: Readonly<Record<string, string>> = {
@@ -81,11 +92,13 @@ const programs: Readonly<Record<string, string>> = {
     import { createRequire } from 'node:module';
     import * as front from 'kavka';
     import * as protocol from 'kavka/protocol';
+    import * as testing from 'kavka/testing';
     const manifest = createRequire(import.meta.url)('kavka/package.json');
     ${useIt}`,
   'require.cjs': `
     const front = require('kavka');
     const protocol = require('kavka/protocol');
+    const testing = require('kavka/testing');
     const manifest = require('kavka/package.json');
     ${useIt}`,
 };
@@ -132,6 +145,7 @@ describe('package', () => {
     const { code, stdout, stderr } = await run(process.execPath, [program, tarball, ...flags], scratch);
     assert.equal(code, 0, stdout + stderr);
     assert.match(stdout, /kavka\/protocol/);
+    assert.match(stdout, /kavka\/testing/);
   });
 
   it('has no module with a top-level await, which would break every require', async () => {
@@ -165,6 +179,25 @@ describe('package', () => {
         assert.deepEqual(scripted, []);
       });
 
+      it('starts a broker by its command, which Ctrl-C ends', async () => {
+        // Where npm and npx link the commands of a package.
+        const command = join(project.folder, 'node_modules/.bin/kavka');
+        const path = [dirname(await nodeBinary(version)), process.env['PATH'] ?? ''].join(delimiter);
+        const child = spawn(command, ['broker', '--listen', '0', '--topic', 'orders:2'], {
+          cwd: project.folder,
+          env: { ...process.env, PATH: path, NODE_OPTIONS: '--throw-deprecation' },
+        });
+        let [printed, said] = ['', ''];
+        child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+        child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+        await eventually(() => printed.endsWith('\n') || child.exitCode !== null, 'the broker to print its address');
+        child.kill('SIGINT');
+        const [code] = (await once(child, 'exit')) as [number | null];
+        assert.equal(said, '');
+        assert.equal(code, 0);
+        assert.match(printed, /"bootstrapServers":\["127\.0\.0\.1:\d+"\].*"topics":\["orders"\]/);
+      });
+
       for (const [name, text] of Object.entries(programs)) {
         it(`works by ${name}, silently`, async () => {
           await writeFile(join(project.folder, name), text);
@@ -173,7 +206,7 @@ describe('package', () => {
           const { code, stdout, stderr } = await run(node, flags, project.folder);
           assert.equal(stderr, '');
           assert.equal(code, 0);
-          assert.deepEqual(JSON.parse(stdout), { front: true, topics: null, version: 'kavka' });
+          assert.deepEqual(JSON.parse(stdout), { front: true, topics: null, version: 'kavka', value: 'one' });
         });
       }
     });
