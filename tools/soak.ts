@@ -23,8 +23,8 @@ const scenarios: readonly Scenario[] = [
   },
   {
     name: 'producer',
-    what: 'random schedules of answers, failures and leader moves',
-    args: ['--test', 'test/unit/producer/producer.test.ts'],
+    what: 'random schedules of answers, failures, leader moves, batches that are too large, re-created topics',
+    args: ['--test', 'test/unit/producer/producer-schedules.test.ts', 'test/unit/producer/partition-machine.test.ts'],
     env: { RUNS: '3000' },
   },
   {

@@ -23,6 +23,8 @@ export type PartitionAction =
       readonly code: BrokerErrorName;
       readonly appended?: boolean;
       readonly leaderHint?: boolean;
+      /** Only for a batch that is not in the log; one that is there is recognized. */
+      readonly unlessWritten?: boolean;
       readonly message?: string;
       /** KIP-467: which records are at fault. */
       readonly recordErrors?: readonly {
@@ -58,8 +60,20 @@ interface FakeTopic {
 export class TopicLog {
   readonly values: string[] = [];
   readonly log: PartitionLog = new PartitionLog();
+  /** Under which epochs something was sent. */
+  readonly epochs: Set<number> = new Set<number>();
   readonly #offsets = new Map<string, number>();
   readonly #ids = new Map<string, number>();
+
+  /** Whether the first record of these is here. */
+  has(records: Buffer): boolean {
+    const [first] = [...readBatches(records)];
+    if (first === undefined) return false;
+    const cursor = new RecordCursor(first, decompressed(first));
+    if (!cursor.next()) return false;
+    const value = cursor.bytes.toString('utf8', cursor.valueStart, cursor.valueStart + cursor.valueLength);
+    return this.values.includes(value);
+  }
 
   append(records: Buffer): { code: BrokerErrorName; baseOffset: number } {
     const values: string[] = [];
@@ -75,6 +89,7 @@ export class TopicLog {
     this.#ids.set(first, id);
     const before = this.log.ids.length;
     const { producerId, producerEpoch, baseSequence } = stamp;
+    this.epochs.add(producerEpoch);
     const code = this.log.append({ id, producerId, producerEpoch, baseSequence, recordCount: values.length });
     if (this.log.ids.length > before) {
       this.#offsets.set(first, this.values.length);
@@ -437,7 +452,8 @@ class FakeConnection implements Connection {
     if (topic.leaders[index] !== this.nodeId) return { code: 'NOT_LEADER_OR_FOLLOWER', baseOffset: -1 };
     // Before anything else is looked at, as a real broker does: also a batch that it has already.
     if (records.length > topic.maxBatchBytes) return { code: 'MESSAGE_TOO_LARGE', baseOffset: -1 };
-    if (action.kind === 'append') return this.#append(log, records);
+    if (action.kind === 'append' || (action.unlessWritten === true && log.has(records)))
+      return this.#append(log, records);
     const real = action.appended === true ? log.append(records).code : 'NONE';
     return { code: real === 'NONE' ? action.code : real, baseOffset: -1 };
   }
