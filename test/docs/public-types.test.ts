@@ -26,7 +26,9 @@ describe('public types', () => {
   before(() => {
     const config = ts.readConfigFile(join(repository, 'tsconfig.json'), (path) => ts.sys.readFile(path));
     const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, repository);
-    const entries = ['src/index.ts', 'src/protocol/index.ts'].map((path) => join(repository, path));
+    const entries = ['src/index.ts', 'src/protocol/index.ts', 'src/testing/index.ts'].map((path) =>
+      join(repository, path),
+    );
     program = ts.createProgram(entries, options);
   });
 
@@ -166,6 +168,39 @@ describe('public types', () => {
       'ReadBatchesOptions',
       'ReadRecordHeader',
       'RecordHeader',
+    ]);
+  });
+
+  it('of kavka/testing are these and no others', () => {
+    assert.deepEqual(typesOf(program, 'src/testing/index.ts'), [
+      'AnswerFunction',
+      'ApiLike',
+      'ApiName',
+      'ApiSelector',
+      'AppendRecordsOptions',
+      'AppendedRecord',
+      'CoordinatorType',
+      'Fault',
+      'FaultMoment',
+      'GroupCondition',
+      'InterceptFilter',
+      'LoggedRequest',
+      'NetworkSide',
+      'ProcessState',
+      'ReadRecordsOptions',
+      'RecordsCondition',
+      'RequestFilter',
+      'RequestOf',
+      'RequestOutcome',
+      'ResponseOf',
+      'TestBroker',
+      'TestClusterOptions',
+      'TestPartition',
+      'TestRecord',
+      'TestRecordInput',
+      'TestRequest',
+      'TestTopic',
+      'WaitOptions',
     ]);
   });
 });
