@@ -3,13 +3,15 @@ import { Cluster } from './cluster/cluster.ts';
 import { resolveClientOptions, type ClientOptions } from './cluster/options.ts';
 import { installNativeCrc32c } from './compression/index.ts';
 import { Consumer } from './consumer/consumer.ts';
-import type { ConsumerOptions } from './consumer/options.ts';
+import type { ConsumerOptions, TypedConsumerOptions } from './consumer/options.ts';
+import type { TopicConsumerBatch, TopicConsumerRecord } from './consumer/typed-records.ts';
 import { ClosedError } from './errors/kafka-error.ts';
 import { EventPublisher } from './instrumentation/event-publisher.ts';
 import type { ClientEventName, ClientEvents } from './instrumentation/events.ts';
 import { logEvents } from './instrumentation/log-events.ts';
 import { Producer } from './producer/producer.ts';
-import type { ProducerOptions } from './producer/options.ts';
+import type { ConsumerTopics, ProducerTopics, TopicRecord } from './model/topics.ts';
+import type { ProducerOptions, TypedProducerOptions } from './producer/options.ts';
 
 interface Closable {
   close(options?: { readonly timeoutMs?: number }): Promise<void>;
@@ -59,7 +61,14 @@ export class Kafka implements AsyncDisposable {
     await this.#cluster.refresh(options);
   }
 
+  /** A producer for the topics that `defineTopics` has defined: its records are typed by topic, others are refused. */
+  producer<const Topics extends ProducerTopics>(
+    options: TypedProducerOptions<Topics>,
+  ): Producer<unknown, unknown, TopicRecord<Topics>>;
   /** A producer; it has produce connections of its own. */
+  producer<K = string | Uint8Array | null, V = string | Uint8Array | null>(
+    options?: ProducerOptions<K, V>,
+  ): Producer<K, V>;
   producer<K = string | Uint8Array | null, V = string | Uint8Array | null>(
     options: ProducerOptions<K, V> = {},
   ): Producer<K, V> {
@@ -67,7 +76,12 @@ export class Kafka implements AsyncDisposable {
     return this.#remember(this.#producers, (onClosed) => new Producer<K, V>(this.#cluster, options, onClosed));
   }
 
+  /** A consumer of topics that `defineTopics` has defined: its records are typed by topic, other topics are refused. */
+  consumer<const Topics extends ConsumerTopics>(
+    options: TypedConsumerOptions<Topics>,
+  ): Consumer<unknown, unknown, TopicConsumerRecord<Topics>, TopicConsumerBatch<Topics>>;
   /** A consumer; it has fetch and group connections of its own. */
+  consumer<K = Buffer | null, V = Buffer | null>(options?: ConsumerOptions<K, V>): Consumer<K, V>;
   consumer<K = Buffer | null, V = Buffer | null>(options: ConsumerOptions<K, V> = {}): Consumer<K, V> {
     this.#refuseWhenClosed();
     return this.#remember(this.#consumers, (onClosed) => new Consumer<K, V>(this.#cluster, options, onClosed));
@@ -154,7 +168,9 @@ export type {
   DeserializationErrorPolicy,
   DeserializationFailure,
   IsolationLevel,
+  TypedConsumerOptions,
 } from './consumer/options.ts';
+export type { TopicConsumerBatch, TopicConsumerRecord } from './consumer/typed-records.ts';
 export type { CommittedOffset } from './consumer/offset-client.ts';
 export type { RecordsOptions } from './consumer/read-loops.ts';
 export { AdminError, type SettledItem } from './errors/admin-error.ts';
@@ -170,30 +186,54 @@ export * from './errors/kafka-error.ts';
 export * from './errors/send-error.ts';
 export type { ClientEventName, ClientEvents, ConnectionEvent, RequestEvent } from './instrumentation/events.ts';
 export type { Logger } from './instrumentation/log-events.ts';
+export { json, SchemaError, type SchemaIssue, type SchemaResult, type StandardSchema } from './model/json-serde.ts';
 export type { HeadersInput, HeaderValue, ProducerRecord } from './model/producer-record.ts';
 export { RecordHeaders, type RecordHeaderEntry } from './model/record-headers.ts';
 export {
+  boolean,
   bytes,
   float32,
   float64,
   int16,
   int32,
   int64,
-  json,
+  int8,
   required,
   string,
+  uuid,
   type Deserializer,
-  type SchemaResult,
   type Serde,
   type SerdeContext,
   type Serialized,
   type Serializer,
-  type StandardSchema,
 } from './model/serdes.ts';
+export {
+  defineTopics,
+  type ConsumerTopics,
+  type ProducerTopics,
+  type ReadKey,
+  type ReadValue,
+  type SentKey,
+  type SentValue,
+  type TopicDefinition,
+  type TopicRecord,
+} from './model/topics.ts';
 export type { TopicPartition } from './model/topic-partition.ts';
-export type { ProducerOptions } from './producer/options.ts';
-export type { Partitioner, PartitionerInput } from './producer/partitioner.ts';
+export type { ProducerInterceptor } from './producer/interceptors.ts';
+export { partitionOfKey } from './producer/key-hash.ts';
+export type { ProducerOptions, TypedProducerOptions } from './producer/options.ts';
+export {
+  defaultPartitioner,
+  roundRobinPartitioner,
+  type BuiltInPartitioner,
+  type DefaultPartitionerOptions,
+  type Partitioner,
+  type PartitionerInput,
+} from './producer/partitioner.ts';
 export { Producer } from './producer/producer.ts';
+export type { ProducerWritableOptions } from './producer/writable.ts';
+export { Transaction, type TransactionScope, type TransactionWaitOptions } from './producer/transaction.ts';
+export type { BatchRead, OffsetsToSend, OffsetToSend, RecordRead } from './producer/transaction-offsets.ts';
 export type { OnDelivery } from './producer/send-table.ts';
 export type { RecordMetadata } from './producer/record-metadata.ts';
 export type { CompressionName } from './protocol/records/compression-type.ts';

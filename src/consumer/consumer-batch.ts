@@ -49,9 +49,9 @@ export function stateOf(item: ConsumerRecord<unknown, unknown> | ConsumerBatch<u
 }
 
 /** What `poll` gives: the records, and the same by partition. */
-export type PollResult<K, V> = ConsumerRecord<K, V>[] & {
+export type PollResult<K, V, R = ConsumerRecord<K, V>, B = ConsumerBatch<K, V>> = R[] & {
   /** The same records, together with those of their partition. */
-  readonly batches: readonly ConsumerBatch<K, V>[];
+  readonly batches: readonly B[];
 };
 
 export function pollResult<K, V>(batches: readonly ConsumerBatch<K, V>[]): PollResult<K, V> {

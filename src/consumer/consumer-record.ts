@@ -26,9 +26,9 @@ export interface BatchContext {
 }
 
 /** The values of a record of a producer: what {@link ConsumerRecord.toProducerRecord} makes. */
-export interface ForwardedRecord<K, V> {
+export interface ForwardedRecord<K, V, Name extends string = string> {
   /** Where it goes. */
-  readonly topic: string;
+  readonly topic: Name;
   /** The key as it was deserialized. */
   readonly key: K;
   /** The value as it was deserialized. */
@@ -181,7 +181,7 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
   }
 
   /** A record for `producer.send` with the same key, value, headers and timestamp. */
-  toProducerRecord(target: { readonly topic: string }): ForwardedRecord<K, V> {
+  toProducerRecord<const Name extends string = string>(target: { readonly topic: Name }): ForwardedRecord<K, V, Name> {
     const { key, value, headers, timestamp } = this;
     return { topic: target.topic, key, value, headers, ...(timestamp >= 0 ? { timestamp } : {}) };
   }

@@ -15,7 +15,7 @@ import { Fetcher } from './fetch/fetcher.ts';
 import { GroupMember } from './group/group-member.ts';
 import type { OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
 import { BEGINNING, END, OffsetClient, type CommittedOffset } from './offset-client.ts';
-import { resolveConsumerOptions, type ConsumerOptions, type ResolvedConsumerOptions } from './options.ts';
+import { resolveConsumerOptions, type GivenConsumerOptions, type ResolvedConsumerOptions } from './options.ts';
 import type { AssignmentTerm, PartitionState, StartingPoint } from './partition-state.ts';
 import { pollRecords, takeOrReject, type PollOptions } from './poll.ts';
 import { BatchLoop, RecordLoop, type RecordsOptions } from './read-loops.ts';
@@ -49,8 +49,13 @@ const CLOSE_TIMEOUT_MS = 30_000;
  * for await (const record of consumer) await bill(record.value);
  * ```
  */
-export class Consumer<K = Buffer | null, V = Buffer | null>
-  implements AsyncDisposable, AsyncIterable<ConsumerRecord<K, V>>
+export class Consumer<
+  K = Buffer | null,
+  V = Buffer | null,
+  R extends ConsumerRecord<unknown, unknown> = ConsumerRecord<K, V>,
+  B extends ConsumerBatch<unknown, unknown> = ConsumerBatch<K, V>,
+>
+  implements AsyncDisposable, AsyncIterable<R>
 {
   readonly #cluster: Cluster;
   readonly #options: ResolvedConsumerOptions;
@@ -76,7 +81,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   #closed: Promise<void> | undefined;
 
   /** @internal Use `kafka.consumer()`. `onClosed` is called at the end of `close()`. */
-  constructor(cluster: Cluster, options: ConsumerOptions<K, V> = {}, onClosed?: () => void) {
+  constructor(cluster: Cluster, options: GivenConsumerOptions<K, V> = {}, onClosed?: () => void) {
     this.#cluster = cluster;
     this.#onClosed = onClosed;
     const resolved = (this.#options = resolveConsumerOptions(options));
@@ -166,6 +171,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
         },
       );
     }
+    for (const name of names) this.#refuseUndefined('subscribe to', name);
     this.#topics = [...new Set(names)];
     this.#listener = listener;
     this.#hasBegun = false;
@@ -185,6 +191,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     if (this.#member !== undefined)
       throw invalidState('Cannot assign partitions: topics are subscribed; use another consumer');
     for (const { topic, partition } of partitions) {
+      this.#refuseUndefined('assign', topic);
       if (typeof topic === 'string' && topic !== '' && Number.isInteger(partition) && partition >= 0) continue;
       throw new UsageError(`Cannot assign ${quote(topic)}-${quote(partition)}: give { topic, partition }`, {
         code: 'INVALID_ARGUMENT',
@@ -196,6 +203,17 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     this.#assignment.replace(partitions, term, () => this.#firstStart(), true);
     this.#hasBegun = false;
     this.#reading.interrupt();
+  }
+
+  #refuseUndefined(doing: string, topic: unknown): void {
+    const { topics } = this.#options;
+    if (topics === undefined || (typeof topic === 'string' && Object.hasOwn(topics, topic))) return;
+    throw new UsageError(
+      `Cannot ${doing} ${quote(topic)}: it is not among the topics of the consumer; add it to topics`,
+      {
+        code: 'INVALID_ARGUMENT',
+      },
+    );
   }
 
   /** The partitions that this consumer has now. */
@@ -242,12 +260,12 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   // Reading ---------------------------------------------------------------------------------------------------------------
 
   /** A loop over records: a record is processed when the loop asks for the next. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord<K, V>> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<R> {
     return this.records();
   }
 
   /** A loop over records, with an end: after `limit` records, where the partitions end now, or when `signal` aborts. */
-  records(options: RecordsOptions = {}): AsyncIterableIterator<ConsumerRecord<K, V>> {
+  records(options: RecordsOptions = {}): AsyncIterableIterator<R> {
     this.#refuseUnassigned();
     const { limit, until } = options;
     if (limit !== undefined && !(Number.isInteger(limit) && limit >= 0)) {
@@ -260,25 +278,31 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     }
     const end =
       until === undefined ? undefined : new EndsAtFirstSight(this.#assignment, this.#offsets, () => this.#isAssigned());
-    return new RecordLoop<K, V>(this.#reading, options, end);
+    // What type a record has, the options say; here it is bytes and functions that read them.
+    return new RecordLoop<K, V>(
+      this.#reading,
+      options,
+      end,
+    ) as AsyncIterableIterator<unknown> as AsyncIterableIterator<R>;
   }
 
   /** A loop over batches: consecutive records of one partition, at most `maxPollRecords`. */
-  batches(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<ConsumerBatch<K, V>> {
+  batches(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<B> {
     this.#refuseUnassigned();
-    return new BatchLoop<K, V>(this.#reading, options);
+    return new BatchLoop<K, V>(this.#reading, options) as AsyncIterableIterator<unknown> as AsyncIterableIterator<B>;
   }
 
   /**
    * The next records, as an array with `batches` of the same by partition; empty if none came in time. They are processed when
    * `poll` is called again.
    */
-  async poll(options: PollOptions = {}): Promise<PollResult<K, V>> {
+  async poll(options: PollOptions = {}): Promise<PollResult<K, V, R, B>> {
     options.signal?.throwIfAborted();
     this.#beginRead();
     try {
       const maxRecords = options.maxRecords ?? this.#options.maxPollRecords;
-      return await pollRecords<K, V>(this.#reading, this.#cluster.clock, { ...options, maxRecords });
+      const result: unknown = await pollRecords<K, V>(this.#reading, this.#cluster.clock, { ...options, maxRecords });
+      return result as PollResult<K, V, R, B>;
     } finally {
       this.#reading.end(false);
     }

@@ -1,5 +1,6 @@
 import { UsageError } from '../errors/kafka-error.ts';
 import { bytes, type Deserializer } from '../model/serdes.ts';
+import type { ConsumerTopics } from '../model/topics.ts';
 import {
   boolean,
   findOptionProblem,
@@ -174,6 +175,23 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   readonly value?: Deserializer<V> | undefined;
 }
 
+/** Options of a consumer that is typed by topic: `topics` in place of `key` and `value`. */
+export interface TypedConsumerOptions<Topics extends ConsumerTopics> extends Omit<
+  ConsumerOptions<unknown, unknown>,
+  'key' | 'value'
+> {
+  /**
+   * The topics that may be read, each with the serdes of its keys and values: records are then typed by topic, and no other topic
+   * can be subscribed to or assigned. See `defineTopics`. Java has none.
+   *
+   * @defaultValue none: `kafka.consumer` without it takes any topic, and `key` and `value` for all of them
+   */
+  readonly topics: Topics;
+}
+
+/** What may be given: the one or the other; who gives both is told so. */
+export type GivenConsumerOptions<K, V> = ConsumerOptions<K, V> & { readonly topics?: ConsumerTopics | undefined };
+
 /** {@link ConsumerOptions} after checking, with every default filled in. Frozen. */
 export interface ResolvedConsumerOptions {
   readonly groupId: string | undefined;
@@ -196,6 +214,7 @@ export interface ResolvedConsumerOptions {
   readonly onDeserializationError: DeserializationErrorPolicy<unknown>;
   readonly key: Deserializer<unknown>;
   readonly value: Deserializer<unknown>;
+  readonly topics: ConsumerTopics | undefined;
 }
 
 const defaults: ResolvedConsumerOptions = {
@@ -219,6 +238,7 @@ const defaults: ResolvedConsumerOptions = {
   onDeserializationError: 'fail',
   key: bytes,
   value: bytes,
+  topics: undefined,
 };
 
 const INT32_MAX = 0x7fff_ffff;
@@ -227,7 +247,22 @@ const deserializer: OptionRule = {
   accepts: (value) => object.accepts(value) && func.accepts((value as { deserialize?: unknown }).deserialize),
 };
 
-const rules: Readonly<Record<keyof ConsumerOptions, OptionRule>> = {
+const definedTopics: OptionRule = {
+  expected: 'an object of topic names, each with { key, value }, and these with a function deserialize',
+  accepts: (topics) =>
+    object.accepts(topics) &&
+    Object.keys(topics as object).length > 0 &&
+    Object.values(topics as object).every(isTopic),
+};
+
+function isTopic(definition: unknown): boolean {
+  if (!object.accepts(definition)) return false;
+  return Object.entries(definition as object).every(
+    ([field, serde]) => (field === 'key' || field === 'value') && (serde === undefined || deserializer.accepts(serde)),
+  );
+}
+
+const rules: Readonly<Record<keyof GivenConsumerOptions<unknown, unknown>, OptionRule>> = {
   groupId: nonEmptyString,
   groupInstanceId: nonEmptyString,
   autoOffsetReset: oneOf(['earliest', 'latest', 'none']),
@@ -248,6 +283,7 @@ const rules: Readonly<Record<keyof ConsumerOptions, OptionRule>> = {
   onDeserializationError: anyOf(oneOf(['fail', 'skip']), func),
   key: deserializer,
   value: deserializer,
+  topics: definedTopics,
 };
 
 /** What other clients call these options (Java, KafkaJS, librdkafka), and what this release does not have yet. */
@@ -299,11 +335,20 @@ const otherNames: Readonly<Record<string, string>> = {
  *
  * @throws UsageError UNKNOWN_OPTION or INVALID_OPTION that names the option
  */
-export function resolveConsumerOptions<K, V>(given: ConsumerOptions<K, V> = {}): ResolvedConsumerOptions {
+export function resolveConsumerOptions<K, V>(given: GivenConsumerOptions<K, V> = {}): ResolvedConsumerOptions {
   const problem = findOptionProblem(given, rules, 'the consumer', otherNames);
   if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
   const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const resolved: ResolvedConsumerOptions = { ...defaults, ...(defined as Partial<ResolvedConsumerOptions>) };
+  // Whichever of the two served a topic, somebody would have expected the other one.
+  if (resolved.topics !== undefined && ('key' in defined || 'value' in defined)) {
+    throw new UsageError(
+      'Cannot use topics together with key or value: give each topic its own key and value in topics',
+      {
+        code: 'INVALID_OPTION',
+      },
+    );
+  }
   refuseContradictions(resolved);
   return Object.freeze(resolved);
 }

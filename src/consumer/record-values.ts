@@ -1,6 +1,7 @@
 import { KafkaError } from '../errors/kafka-error.ts';
 import { bytes, type Deserializer, type SerdeContext } from '../model/serdes.ts';
 import type { RecordHeaders } from '../model/record-headers.ts';
+import type { ConsumerTopics } from '../model/topics.ts';
 import { deserializeNow, replaceValue, type ConsumerRecord, type RecordDeserializers } from './consumer-record.ts';
 import type { DeserializationDecision, DeserializationErrorPolicy, ResolvedConsumerOptions } from './options.ts';
 
@@ -23,18 +24,34 @@ class RecordContext implements SerdeContext {
 
 /** The functions that records of a consumer use to read their keys and values. */
 export function recordDeserializers(options: ResolvedConsumerOptions): RecordDeserializers {
-  return { key: reader(options.key, 'key'), value: reader(options.value, 'value') };
+  const { topics, key, value } = options;
+  if (topics === undefined) return { key: reader(key, 'key'), value: reader(value, 'value') };
+  return { key: topicReader(topics, 'key'), value: topicReader(topics, 'value') };
 }
 
 /** Whether records have to be deserialized before they are handed out. */
 export function isEager(options: ResolvedConsumerOptions): boolean {
-  return options.onDeserializationError !== 'fail' || options.key.lazy !== true || options.value.lazy !== true;
+  const { topics, key, value } = options;
+  const used = topics === undefined ? [key, value] : Object.values(topics).flatMap((topic) => [topic.key, topic.value]);
+  return options.onDeserializationError !== 'fail' || used.some((each) => each !== undefined && each.lazy !== true);
 }
 
-function reader(
-  deserializer: Deserializer<unknown>,
-  field: 'key' | 'value',
-): (data: Buffer | null, record: ConsumerRecord<unknown, unknown>) => unknown {
+type Read = (data: Buffer | null, record: ConsumerRecord<unknown, unknown>) => unknown;
+
+/** Reads as the topic of the record is defined. */
+function topicReader(topics: ConsumerTopics, field: 'key' | 'value'): Read {
+  const readers = new Map<string, Read>(
+    Object.entries(topics).map(([topic, serdes]) => [topic, reader(serdes[field] ?? bytes, field)]),
+  );
+  return (data, record) => {
+    const read = readers.get(record.topic);
+    if (read !== undefined) return read(data, record);
+    // A pattern has matched it: no code is prepared for what it holds.
+    throw deserializationError(record, field, new TypeError('its topic is not among the topics of the consumer'));
+  };
+}
+
+function reader(deserializer: Deserializer<unknown>, field: 'key' | 'value'): Read {
   if (deserializer === bytes) return (data) => data;
   return (data, record) => {
     let result: unknown;

@@ -60,70 +60,35 @@ export const string: Serde<string | null> = {
   deserialize: (data) => (data === null ? null : data.toString('utf8')),
 };
 
-/**
- * A validator in the form that validation libraries share (https://standardschema.dev): zod, valibot, arktype and others.
- */
-export interface StandardSchema<Output = unknown> {
-  /** What the specification puts here, so that it is in nobody's way. */
-  readonly '~standard': {
-    /** The version of the specification. */
-    readonly version: 1;
-    /** The name of the library. */
-    readonly vendor: string;
-    /** Checks a value, and may change it. */
-    validate(value: unknown): SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    /** For the compiler only. */
-    readonly types?:
-      | {
-          /** What may be checked. */
-          readonly input: unknown;
-          /** What is given back. */
-          readonly output: Output;
-        }
-      | undefined;
-  };
-}
+/** `true` and `false` as one byte, 1 and 0. Java: `BooleanSerializer` (KIP-907). */
+export const boolean: Serde<boolean | null> = {
+  lazy: true,
+  serialize: (value) => {
+    if (value === null || value === undefined) return null;
+    if (typeof value !== 'boolean') throw wrongType(value, 'true, false or null');
+    return Buffer.from([value ? 1 : 0]);
+  },
+  deserialize: (data) => {
+    if (data === null) return null;
+    if (data.length !== 1 || (data[0] ?? 2) > 1) throw new TypeError(`0x${data.toString('hex', 0, 8)} is no boolean`);
+    return data[0] === 1;
+  },
+};
 
-/** What a {@link StandardSchema} answers: a value, or what is wrong with it. */
-export type SchemaResult<Output> =
-  | {
-      /** The value as the schema gives it back. */
-      readonly value: Output;
-      /** Absent: that is what tells the two apart. */
-      readonly issues?: undefined;
-    }
-  | {
-      /** What is wrong with it; at least one. */
-      readonly issues: readonly {
-        /** In words. */
-        readonly message: string;
-        /** Where in the value. */
-        readonly path?: readonly unknown[] | undefined;
-      }[];
-    };
+/** A UUID as its text of 36 characters, which is how Java's `UUIDSerializer` writes it (KIP-206). */
+export const uuid: Serde<string | null> = {
+  lazy: true,
+  serialize: (value) => (value === null || value === undefined ? null : checkUuid(value)),
+  deserialize: (data) => (data === null ? null : checkUuid(data.toString('utf8'))),
+};
 
-/** JSON text. Without a schema, `T` is what the program trusts the topic to hold; nothing checks it. */
-export function json<T = unknown>(): Serde<T | null>;
-/**
- * JSON text whose values `schema` checks: what is sent as it is, what is read as the schema gives it back.
- *
- * @param schema a Standard Schema; it sees neither null (a tombstone) nor text that is not JSON
- */
-export function json<T>(schema: StandardSchema<T>): Serde<T | null>;
-export function json<T>(schema?: StandardSchema<T>): Serde<T | null> {
-  if (schema === undefined) return { lazy: true, serialize: toJson, deserialize: (data) => fromJson(data) as T | null };
-  return {
-    lazy: false,
-    serialize: (value) => {
-      if (value === null || value === undefined) return null;
-      return whenValid(schema, value, () => toJson(value));
-    },
-    deserialize: (data) => {
-      if (data === null) return null;
-      return whenValid(schema, fromJson(data), (valid) => valid);
-    },
-  };
-}
+/** An 8-bit signed integer: one byte. Java has no serializer of its own for it. */
+export const int8: Serde<number | null> = fixed(
+  1,
+  integerFrom(-(2 ** 7), 2 ** 7 - 1),
+  (data, value) => data.writeInt8(value),
+  (data) => data.readInt8(),
+);
 
 /** A 16-bit signed integer, big-endian. Java: `ShortSerializer`. */
 export const int16: Serde<number | null> = fixed(
@@ -188,25 +153,11 @@ function present<T>(value: T): NonNullable<T> {
   return value;
 }
 
-function whenValid<T, R>(schema: StandardSchema<T>, value: unknown, use: (valid: T) => R): R | Promise<R> {
-  const result = schema['~standard'].validate(value);
-  const take = (checked: SchemaResult<T>): R => {
-    if (checked.issues === undefined) return use(checked.value);
-    throw new TypeError(`does not match its schema: ${checked.issues.map((issue) => issue.message).join('; ')}`);
-  };
-  return isPromiseLike(result) ? result.then(take) : take(result);
-}
+const uuidShape = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
-function toJson(value: unknown): string | null {
-  if (value === null || value === undefined) return null;
-  // A function or a symbol has no JSON, for which JSON.stringify answers undefined although its type does not say so.
-  const text = JSON.stringify(value) as string | undefined;
-  if (text === undefined) throw wrongType(value, 'something that JSON can express');
-  return text;
-}
-
-function fromJson(data: Buffer | null): unknown {
-  return data === null ? null : JSON.parse(data.toString('utf8'));
+function checkUuid(value: unknown): string {
+  if (typeof value === 'string' && uuidShape.test(value)) return value;
+  throw wrongType(value, 'the text of a UUID or null');
 }
 
 function fixed<In, Out>(
@@ -243,7 +194,8 @@ function numberOnly(value: number): void {
   if (typeof value !== 'number') throw wrongType(value, 'a number or null');
 }
 
-function wrongType(value: unknown, expected: string): TypeError {
+/** The error of a value that a serde does not take. */
+export function wrongType(value: unknown, expected: string): TypeError {
   const given = typeof value === 'object' ? Object.prototype.toString.call(value) : typeof value;
   return new TypeError(`${given} given where ${expected} was expected`);
 }

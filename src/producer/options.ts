@@ -2,8 +2,21 @@ import type { CompressionName } from '../protocol/records/compression-type.ts';
 import { compressionNames } from '../protocol/records/compression-type.ts';
 import { UsageError } from '../errors/kafka-error.ts';
 import type { Serializer } from '../model/serdes.ts';
-import { anyOf, boolean, findOptionProblem, func, integer, oneOf, type OptionRule } from '../util/option-rules.ts';
-import type { Partitioner } from './partitioner.ts';
+import type { ProducerTopics } from '../model/topics.ts';
+import {
+  anyOf,
+  boolean,
+  findOptionProblem,
+  func,
+  integer,
+  listOf,
+  nonEmptyString,
+  object,
+  oneOf,
+  type OptionRule,
+} from '../util/option-rules.ts';
+import type { ProducerInterceptor } from './interceptors.ts';
+import { BuiltInPartitioner, defaultPartitioner, roundRobinPartitioner, type Partitioner } from './partitioner.ts';
 
 /** How a producer writes. Every option may be left out; the defaults are the safe ones. */
 export interface ProducerOptions<K = string | Uint8Array | null, V = string | Uint8Array | null> {
@@ -21,7 +34,8 @@ export interface ProducerOptions<K = string | Uint8Array | null, V = string | Ui
   readonly value?: Serializer<V> | undefined;
   /**
    * When a record counts as written: `'all'` (or -1) when every in-sync replica has it, 1 when the leader has it, 0 as soon as it
-   * is handed to the network, in which case the offset stays unknown (-1) and errors of the broker go unseen. Java: `acks`.
+   * is handed to the network, in which case the offset stays unknown (-1) and errors of the broker go unseen. Java: `acks`
+   * (KIP-679).
    *
    * @defaultValue all
    */
@@ -34,7 +48,24 @@ export interface ProducerOptions<K = string | Uint8Array | null, V = string | Ui
    */
   readonly idempotence?: boolean | undefined;
   /**
-   * How batches are compressed; consumers decompress by themselves. Java: `compression.type`.
+   * Makes the producer transactional: it sends only inside of `transaction()` or `beginTransaction()`, and what was sent there becomes
+   * visible together or never. The name stays the same over restarts and belongs to one producer at a time: one that begins ends
+   * the transaction of the one before it, and fences it. Java: `transactional.id` (KIP-98).
+   *
+   * @defaultValue none: the producer is not transactional
+   */
+  readonly transactionalId?: string | undefined;
+  /**
+   * How long a transaction may last before the coordinator aborts it and fences its producer, in milliseconds. Must not be above what
+   * the brokers allow (`transaction.max.timeout.ms`, 15 minutes as a rule). Java: `transaction.timeout.ms`
+   * (KIP-98).
+   *
+   * @defaultValue 60000
+   */
+  readonly transactionTimeoutMs?: number | undefined;
+  /**
+   * How batches are compressed; consumers decompress by themselves. Large batches of gzip and zstd are compressed in Node's thread
+   * pool. zstd needs brokers from 2.1 on (KIP-110). Java: `compression.type`.
    *
    * @defaultValue none
    */
@@ -57,7 +88,8 @@ export interface ProducerOptions<K = string | Uint8Array | null, V = string | Ui
   /**
    * How long a batch waits for more records, in milliseconds. With 0 batches are adaptive: what is sent in the same turn of the
    * event loop goes together, and while a broker has not answered a request yet, batches that are not full wait for the answer,
-   * gathering what comes. Java: `linger.ms`, there 5, which is waited even when nothing else is to be done.
+   * gathering what comes. Java: `linger.ms`, there 5 (KIP-1030), which is waited even when nothing else is to be
+   * done.
    *
    * @defaultValue 0
    */
@@ -70,13 +102,14 @@ export interface ProducerOptions<K = string | Uint8Array | null, V = string | Ui
    */
   readonly bufferMemoryBytes?: number | undefined;
   /**
-   * How long a send may wait for metadata and memory, in milliseconds. Java: `max.block.ms`, there 60000.
+   * How long a send may wait for metadata and memory, in milliseconds. Java: `max.block.ms` (KIP-19), there 60000.
    *
    * @defaultValue deliveryTimeoutMs
    */
   readonly maxBlockMs?: number | undefined;
   /**
    * How many sends may wait for memory, in order; one more rejects with `BUFFER_FULL`. A `send` of an array counts once.
+   * Java has none: there a send blocks its thread.
    *
    * @defaultValue 10000
    */
@@ -107,13 +140,38 @@ export interface ProducerOptions<K = string | Uint8Array | null, V = string | Ui
   readonly deliveryTimeoutMs?: number | undefined;
   /**
    * Who chooses the partition of a record that names none: `'default'` by Java's hash of the key, records without one staying
-   * with a partition until 64 KiB went there (KIP-480, KIP-794); `'round-robin'` one after the other whatever the key (KIP-369);
-   * or a function. Java: `partitioner.class`.
+   * with a partition until 64 KiB went there, fewer with those that are slow (KIP-480, KIP-794); `'round-robin'` one after the
+   * other whatever the key (KIP-369); `defaultPartitioner({ … })` for the options of the first, such as `rackAware`; or a
+   * function. Java: `partitioner.class` (KIP-22) and the options `partitioner.…`.
    *
    * @defaultValue default
    */
-  readonly partitioner?: 'default' | 'round-robin' | Partitioner<K, V> | undefined;
+  readonly partitioner?: 'default' | 'round-robin' | BuiltInPartitioner | Partitioner<K, V> | undefined;
+  /**
+   * See each record before it is sent, and may change it; learn how it ended. Each gets what the one before made of the record.
+   * Java: `interceptor.classes` (KIP-42).
+   *
+   * @defaultValue none
+   */
+  readonly interceptors?: readonly ProducerInterceptor<K, V>[] | undefined;
 }
+
+/** Options of a producer that is typed by topic: `topics` in place of `key` and `value`. */
+export interface TypedProducerOptions<Topics extends ProducerTopics> extends Omit<
+  ProducerOptions<unknown, unknown>,
+  'key' | 'value'
+> {
+  /**
+   * The topics that may be written to, each with the serdes of its keys and values: `send` is then typed by topic, and any other
+   * topic is refused. See `defineTopics`. Java has none.
+   *
+   * @defaultValue none: `kafka.producer` without it takes any topic, and `key` and `value` for all of them
+   */
+  readonly topics: Topics;
+}
+
+/** What may be given: the one or the other; who gives both is told so. */
+export type GivenProducerOptions<K, V> = ProducerOptions<K, V> & { readonly topics?: ProducerTopics | undefined };
 
 /** {@link ProducerOptions} after checking, with every default filled in. Frozen. */
 export interface ResolvedProducerOptions<K, V> {
@@ -121,6 +179,8 @@ export interface ResolvedProducerOptions<K, V> {
   readonly value: Serializer<V> | undefined;
   readonly acks: -1 | 0 | 1;
   readonly idempotence: boolean;
+  readonly transactionalId: string | undefined;
+  readonly transactionTimeoutMs: number;
   readonly compression: CompressionName;
   readonly compressionLevel: number | undefined;
   readonly batchSizeBytes: number;
@@ -131,11 +191,14 @@ export interface ResolvedProducerOptions<K, V> {
   readonly maxRequestBytes: number;
   readonly maxInFlightRequests: number;
   readonly deliveryTimeoutMs: number;
-  readonly partitioner: 'default' | 'round-robin' | Partitioner<K, V>;
+  readonly partitioner: BuiltInPartitioner | Partitioner<K, V>;
+  readonly topics: ProducerTopics | undefined;
+  readonly interceptors: readonly ProducerInterceptor<unknown, unknown>[];
 }
 
 const defaults = {
   acks: -1,
+  transactionTimeoutMs: 60_000,
   compression: 'none',
   batchSizeBytes: 1_000_000,
   lingerMs: 0,
@@ -144,7 +207,6 @@ const defaults = {
   maxRequestBytes: 1024 * 1024,
   maxInFlightRequests: 5,
   deliveryTimeoutMs: 120_000,
-  partitioner: 'default',
 } as const;
 
 const int32Max = 0x7fff_ffff;
@@ -155,11 +217,39 @@ const serializer: OptionRule = {
     typeof value === 'object' && value !== null && typeof (value as { serialize?: unknown }).serialize === 'function',
 };
 
-const rules: Readonly<Record<keyof ProducerOptions, OptionRule>> = {
+const definedTopics: OptionRule = {
+  expected: 'an object of topic names, each with { key, value }, and these with a method serialize',
+  accepts: (topics) =>
+    object.accepts(topics) &&
+    Object.keys(topics as object).length > 0 &&
+    Object.values(topics as object).every(isTopic),
+};
+
+function isTopic(definition: unknown): boolean {
+  if (!object.accepts(definition)) return false;
+  return Object.entries(definition as object).every(
+    ([field, serde]) => (field === 'key' || field === 'value') && (serde === undefined || serializer.accepts(serde)),
+  );
+}
+
+const interceptor: OptionRule = {
+  expected: 'an object with onSend, onAcknowledgement or close',
+  accepts: (value) => object.accepts(value) && interceptorMethods.some((name) => name in (value as object)),
+};
+const interceptorMethods = ['onSend', 'onAcknowledgement', 'close'];
+
+const builtInPartitioner: OptionRule = {
+  expected: 'a partitioner such as defaultPartitioner() makes',
+  accepts: (value) => value instanceof BuiltInPartitioner,
+};
+
+const rules: Readonly<Record<keyof GivenProducerOptions<unknown, unknown>, OptionRule>> = {
   key: serializer,
   value: serializer,
   acks: oneOf(['all', -1, 0, 1]),
   idempotence: boolean,
+  transactionalId: nonEmptyString,
+  transactionTimeoutMs: integer(1, int32Max),
   compression: oneOf(compressionNames),
   compressionLevel: integer(-131_072, 22),
   batchSizeBytes: integer(1, int32Max),
@@ -170,7 +260,9 @@ const rules: Readonly<Record<keyof ProducerOptions, OptionRule>> = {
   maxRequestBytes: integer(1, int32Max),
   maxInFlightRequests: integer(1, int32Max),
   deliveryTimeoutMs: integer(1, int32Max),
-  partitioner: anyOf(oneOf(['default', 'round-robin']), func),
+  partitioner: anyOf(oneOf(['default', 'round-robin']), builtInPartitioner, func),
+  topics: definedTopics,
+  interceptors: listOf(interceptor),
 };
 
 const levels: Readonly<Partial<Record<CompressionName, readonly [min: number, max: number]>>> = {
@@ -201,6 +293,15 @@ const otherNames: Readonly<Record<string, string>> = {
   'compression.codec': 'use compression',
   'partitioner.class': 'use partitioner',
   createPartitioner: 'use partitioner',
+  'partitioner.adaptive.partitioning.enable': 'use partitioner: defaultPartitioner({ adaptive })',
+  'partitioner.availability.timeout.ms': 'use partitioner: defaultPartitioner({ availabilityTimeoutMs })',
+  'partitioner.ignore.keys': 'use partitioner: defaultPartitioner({ ignoreKeys })',
+  'partitioner.rack.aware': 'use partitioner: defaultPartitioner({ rackAware })',
+  'client.rack': 'use clientRack of the Kafka client',
+  'interceptor.classes': 'use interceptors',
+  'compression.gzip.level': 'use compressionLevel',
+  'compression.lz4.level': 'use compressionLevel',
+  'compression.zstd.level': 'use compressionLevel',
   'key.serializer': 'use key',
   keySerializer: 'use key',
   'value.serializer': 'use value',
@@ -210,22 +311,22 @@ const otherNames: Readonly<Record<string, string>> = {
   retry: 'the client has retries, retryBackoffMs and retryBackoffMaxMs; deliveryTimeoutMs is the better bound',
   retries: 'it is an option of the client; deliveryTimeoutMs is the better bound',
   allowAutoTopicCreation: 'the broker decides, by auto.create.topics.enable',
-  transactionalId: 'transactions are not there yet',
-  'transactional.id': 'transactions are not there yet',
-  transactionTimeoutMs: 'transactions are not there yet',
-  interceptors: 'interceptors are not there yet',
-  topics: 'records typed by topic are not there yet; use key and value',
+  'transactional.id': 'use transactionalId',
+  'transaction.timeout.ms': 'use transactionTimeoutMs',
+  transactionTimeout: 'use transactionTimeoutMs',
 };
 
 /**
  * Checks options and fills in the defaults.
  *
  * @param requestTimeoutMs the client's
+ * @param clientRack the client's
  * @throws UsageError UNKNOWN_OPTION or INVALID_OPTION that names the option
  */
 export function resolveProducerOptions<K, V>(
-  given: ProducerOptions<K, V> | undefined,
+  given: GivenProducerOptions<K, V> | undefined,
   requestTimeoutMs: number,
+  clientRack?: string,
 ): ResolvedProducerOptions<K, V> {
   const problem = findOptionProblem(given, rules, 'the producer', otherNames);
   if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
@@ -238,14 +339,21 @@ export function resolveProducerOptions<K, V>(
     key: undefined,
     value: undefined,
     compressionLevel: undefined,
+    topics: undefined,
+    transactionalId: undefined,
     // A limit that is lowered takes the default of what must stay below it along; what is given is never changed.
     batchSizeBytes: Math.min(defaults.batchSizeBytes, maxRequestBytes),
     maxBlockMs: deliveryTimeoutMs,
     ...options,
     acks,
     idempotence: options.idempotence ?? acks === -1,
+    partitioner: partitionerOf(options.partitioner),
+    // What an interceptor is given is what the caller of `send` gave, whose types the caller checks.
+    interceptors: options.interceptors ?? [],
   };
   refuseContradictions(resolved, options, requestTimeoutMs);
+  refuseSerdesBesideTopics(resolved);
+  refuseRacksUnknown(resolved.partitioner, clientRack);
   return Object.freeze(resolved);
 }
 
@@ -257,6 +365,13 @@ function refuseContradictions<K, V>(
   const { acks, idempotence, batchSizeBytes, maxRequestBytes, lingerMs, deliveryTimeoutMs } = options;
   // The broker keeps the order of sequence numbers only for what all in-sync replicas have.
   if (idempotence && acks !== -1) throw invalid(`acks ${acks} with idempotence: it needs acks "all"`);
+  if (options.transactionalId !== undefined && !idempotence) {
+    const why = acks === -1 ? 'idempotence false' : `acks ${acks}`;
+    throw invalid(`transactionalId with ${why}: a transaction needs acks "all" and idempotence`);
+  }
+  if (given.transactionTimeoutMs !== undefined && options.transactionalId === undefined) {
+    throw invalid('transactionTimeoutMs without transactionalId: it is for transactions only');
+  }
   if (idempotence && options.maxInFlightRequests > 5) {
     throw invalid(
       `maxInFlightRequests ${options.maxInFlightRequests}: with idempotence it must be an integer from 1 to 5; a partition ` +
@@ -283,6 +398,30 @@ function refuseContradictions<K, V>(
   refuseLevel(options);
 }
 
+function partitionerOf<K, V>(given: ProducerOptions<K, V>['partitioner']): BuiltInPartitioner | Partitioner<K, V> {
+  if (given === 'round-robin') return roundRobinPartitioner();
+  return given === undefined || given === 'default' ? defaultPartitioner() : given;
+}
+
+/** Whichever of the two served a topic, somebody would have expected the other one. */
+function refuseSerdesBesideTopics({
+  topics,
+  key,
+  value,
+}: {
+  readonly topics: unknown;
+  readonly key: unknown;
+  readonly value: unknown;
+}): void {
+  if (topics === undefined || (key === undefined && value === undefined)) return;
+  throw invalid('topics together with key or value: give each topic its own key and value in topics');
+}
+
+function refuseRacksUnknown(partitioner: unknown, clientRack: string | undefined): void {
+  if (!(partitioner instanceof BuiltInPartitioner) || !partitioner.rackAware || clientRack !== undefined) return;
+  throw invalid('a partitioner with rackAware without clientRack; give the Kafka client its clientRack');
+}
+
 function refuseLevel({
   compression,
   compressionLevel,
@@ -298,12 +437,12 @@ function refuseLevel({
   }
 }
 
-function definedOnly<K, V>(given: ProducerOptions<K, V>): Partial<DefinedOptions<K, V>> {
+function definedOnly<K, V>(given: GivenProducerOptions<K, V>): Partial<DefinedOptions<K, V>> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
 type DefinedOptions<K, V> = {
-  readonly [Name in keyof ProducerOptions<K, V>]-?: Exclude<ProducerOptions<K, V>[Name], undefined>;
+  readonly [Name in keyof GivenProducerOptions<K, V>]-?: Exclude<GivenProducerOptions<K, V>[Name], undefined>;
 };
 
 function invalid(what: string): UsageError {

@@ -2,39 +2,40 @@ import type { ProducerRecord } from '../model/producer-record.ts';
 import type { Serialized } from '../model/serdes.ts';
 import { quote } from '../util/option-rules.ts';
 import { partitionOfKey } from './key-hash.ts';
-import type { Partitioner } from './partitioner.ts';
+import { BuiltInPartitioner, type Partitioner } from './partitioner.ts';
 import type { TopicQueue } from './partition-queue.ts';
 import { notSent } from './send-errors.ts';
+import { swallow } from './serialize.ts';
 
 /** Finds the partition of a record: the one that it names, or what the option `partitioner` says. */
 export class PartitionChooser {
-  readonly #partitioner: 'default' | 'round-robin' | Partitioner;
+  readonly #partitioner: BuiltInPartitioner | Partitioner;
+  readonly #ignoresKeys: boolean;
   readonly #onTooHigh: () => void;
 
   /** @param onTooHigh somebody names a partition above those that are known: the topic may have grown */
-  constructor(partitioner: 'default' | 'round-robin' | Partitioner, onTooHigh: () => void) {
+  constructor(partitioner: BuiltInPartitioner | Partitioner, onTooHigh: () => void) {
     this.#partitioner = partitioner;
+    this.#ignoresKeys = partitioner instanceof BuiltInPartitioner && partitioner.ignoreKeys;
     this.#onTooHigh = onTooHigh;
   }
 
   /** @throws SendError INVALID_ARGUMENT if there is no such partition */
-  choose(topic: TopicQueue, record: ProducerRecord<unknown, unknown>, key: Serialized): number {
+  choose(topic: TopicQueue, record: ProducerRecord<unknown, unknown>, key: Serialized, value: Serialized): number {
     const count = topic.partitions.length;
     const { partition } = record;
     if (partition !== undefined) return this.#checkPartition(topic, partition, 'the record names');
     const partitioner = this.#partitioner;
-    if (partitioner === 'default') {
-      return key === null ? topic.sticky.next(count, topic.isAvailable) : partitionOfKey(key, count);
+    if (!(partitioner instanceof BuiltInPartitioner)) {
+      return this.#checkPartition(topic, ask(partitioner, topic, record, key, value), 'the partitioner chose');
     }
-    if (partitioner === 'round-robin') return topic.roundRobin.next(count, topic.isAvailable);
-    const chosen = partitioner({
-      topic: topic.name,
-      key: record.key ?? null,
-      value: record.value ?? null,
-      serializedKey: key,
-      partitionCount: count,
-    });
-    return this.#checkPartition(topic, chosen, 'the partitioner chose');
+    if (partitioner.kind === 'round-robin') return topic.roundRobin.next(count, topic);
+    return this.isSticky(key) ? topic.sticky.next(count, topic) : partitionOfKey(key ?? '', count);
+  }
+
+  /** Whether a record of such a key, if it names no partition, goes where the others of its kind go. */
+  isSticky(key: Serialized): boolean {
+    return key === null || this.#ignoresKeys;
   }
 
   #checkPartition(topic: TopicQueue, partition: unknown, who: string): number {
@@ -42,7 +43,32 @@ export class PartitionChooser {
     if (Number.isInteger(partition) && Number(partition) >= 0 && Number(partition) < count) return Number(partition);
     // The topic may have grown meanwhile.
     if (Number.isInteger(partition) && Number(partition) >= count) this.#onTooHigh();
-    const why = `${who} partition ${quote(partition)}, and the topic has ${count}: 0 to ${count - 1}`;
+    swallow(partition);
+    const given = partition instanceof Promise ? 'a promise, but must answer at once' : `partition ${quote(partition)}`;
+    const why = `${who} ${given}, and the topic has ${count}: 0 to ${count - 1}`;
     throw notSent(topic.name, 'INVALID_ARGUMENT', why);
+  }
+}
+
+function ask(
+  partitioner: Partitioner,
+  topic: TopicQueue,
+  record: ProducerRecord<unknown, unknown>,
+  serializedKey: Serialized,
+  serializedValue: Serialized,
+): unknown {
+  try {
+    return partitioner({
+      topic: topic.name,
+      key: record.key ?? null,
+      value: record.value ?? null,
+      serializedKey,
+      serializedValue,
+      partitionCount: topic.partitions.length,
+      isAvailable: topic.isAvailable,
+    });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw notSent(topic.name, 'INVALID_ARGUMENT', `the partitioner threw: ${reason}`, error);
   }
 }

@@ -1,3 +1,6 @@
+import { UsageError } from '../errors/kafka-error.ts';
+import { boolean, findOptionProblem, integer, type OptionRule } from '../util/option-rules.ts';
+
 /** What a {@link Partitioner} is told of a record. */
 export interface PartitionerInput<K = unknown, V = unknown> {
   /** The topic that the record goes to. */
@@ -8,66 +11,102 @@ export interface PartitionerInput<K = unknown, V = unknown> {
   readonly value: V | null;
   /** What the serializer made of the key. */
   readonly serializedKey: string | Uint8Array | null;
+  /** What the serializer made of the value. */
+  readonly serializedValue: string | Uint8Array | null;
   /** How many partitions the topic has now; it may grow. */
   readonly partitionCount: number;
+  /** Whether the partition has a leader now. Where it has none, the record waits for one. */
+  readonly isAvailable: (partition: number) => boolean;
 }
-
-/** Chooses the partition of a record: an integer from 0 to below `partitionCount`. Must not wait. */
-export type Partitioner<K = unknown, V = unknown> = (input: PartitionerInput<K, V>) => number;
 
 /**
- * The partition of records without a key, for one topic: stays with one until enough bytes went there, then takes another by
- * chance (KIP-480, KIP-794). So batches are large although records spread evenly.
+ * Chooses the partition of a record: an integer from 0 to below `partitionCount`, at once. What else it answers, or what it throws,
+ * rejects that one record. {@link partitionOfKey} is what the default does for keys. Java: `Partitioner` (KIP-22).
  */
-export class StickyPartition {
-  readonly #stickyBytes: number;
-  readonly #random: () => number;
-  #partition = -1;
-  #bytes = 0;
+export type Partitioner<K = unknown, V = unknown> = (input: PartitionerInput<K, V>) => number;
 
-  /** @param stickyBytes how much goes to one partition before another has its turn */
-  constructor(stickyBytes: number, random: () => number) {
-    this.#stickyBytes = stickyBytes;
-    this.#random = random;
-  }
+/** How {@link defaultPartitioner} chooses. */
+export interface DefaultPartitionerOptions {
+  /**
+   * Whether partitions whose brokers are slow get fewer of the records without a key: the more bytes wait for a partition, the
+   * less likely it is to be the next. Java: `partitioner.adaptive.partitioning.enable` (KIP-794).
+   *
+   * @defaultValue true
+   */
+  readonly adaptive?: boolean | undefined;
+  /**
+   * A broker that could not take anything for so long, in milliseconds beyond `lingerMs`, although records wait for it, gets no
+   * records without a key while another one does; 0 turns this off. Java: `partitioner.availability.timeout.ms` (KIP-794).
+   *
+   * @defaultValue 0
+   */
+  readonly availabilityTimeoutMs?: number | undefined;
+  /**
+   * Whether records with a key are treated like those without: equal keys then come into different partitions. Java:
+   * `partitioner.ignore.keys` (KIP-794).
+   *
+   * @defaultValue false
+   */
+  readonly ignoreKeys?: boolean | undefined;
+  /**
+   * Whether records without a key go to partitions whose leader is in the rack that the client's `clientRack` names, as long as
+   * there is one. Java: `partitioner.rack.aware` (KIP-1123).
+   *
+   * @defaultValue false
+   */
+  readonly rackAware?: boolean | undefined;
+}
 
-  /** @param isAvailable whether a partition has a leader: one without is only taken if none has */
-  next(partitionCount: number, isAvailable: (partition: number) => boolean): number {
-    const keep = this.#partition >= 0 && this.#partition < partitionCount && this.#bytes < this.#stickyBytes;
-    if (!keep) this.#switch(partitionCount, isAvailable);
-    return this.#partition;
-  }
+/** A partitioner of the client's own, as {@link defaultPartitioner} and {@link roundRobinPartitioner} make it. */
+export class BuiltInPartitioner {
+  /** @internal */
+  readonly kind: 'default' | 'round-robin';
+  /** @internal */
+  readonly adaptive: boolean;
+  /** @internal */
+  readonly availabilityTimeoutMs: number;
+  /** @internal */
+  readonly ignoreKeys: boolean;
+  /** @internal */
+  readonly rackAware: boolean;
 
-  /** A record was put into the partition that {@link next} gave. */
-  count(bytes: number): void {
-    this.#bytes += bytes;
-  }
-
-  #switch(partitionCount: number, isAvailable: (partition: number) => boolean): void {
-    const previous = this.#partition;
-    const start = Math.floor(this.#random() * partitionCount);
-    this.#bytes = 0;
-    this.#partition = start;
-    for (let step = 0; step < partitionCount; step++) {
-      const candidate = (start + step) % partitionCount;
-      if (!isAvailable(candidate)) continue;
-      this.#partition = candidate;
-      if (candidate !== previous) return;
-    }
+  /** @internal */
+  constructor(kind: 'default' | 'round-robin', options: DefaultPartitionerOptions = {}) {
+    this.kind = kind;
+    this.adaptive = options.adaptive ?? true;
+    this.availabilityTimeoutMs = options.availabilityTimeoutMs ?? 0;
+    this.ignoreKeys = options.ignoreKeys ?? false;
+    this.rackAware = options.rackAware ?? false;
   }
 }
 
-/** Gives the partitions of one topic in turn (KIP-369), leaving out those without a leader while others have one. */
-export class RoundRobinPartition {
-  #next = 0;
+const rules: Readonly<Record<keyof DefaultPartitionerOptions, OptionRule>> = {
+  adaptive: boolean,
+  availabilityTimeoutMs: integer(0, 0x7fff_ffff),
+  ignoreKeys: boolean,
+  rackAware: boolean,
+};
 
-  next(partitionCount: number, isAvailable: (partition: number) => boolean): number {
-    for (let step = 0; step < partitionCount; step++) {
-      const candidate = (this.#next + step) % partitionCount;
-      if (!isAvailable(candidate)) continue;
-      this.#next = candidate + 1;
-      return candidate;
-    }
-    return this.#next++ % partitionCount;
-  }
+const otherNames: Readonly<Record<string, string>> = {
+  'partitioner.adaptive.partitioning.enable': 'use adaptive',
+  'partitioner.availability.timeout.ms': 'use availabilityTimeoutMs',
+  'partitioner.ignore.keys': 'use ignoreKeys',
+  'partitioner.rack.aware': 'use rackAware',
+};
+
+/**
+ * What a producer does unless it is told otherwise, with options: keys by Java's hash, records without one stay with a partition
+ * until 64 KiB went there (KIP-480, KIP-794).
+ *
+ * @throws {@link UsageError} an option is unknown or has a value that cannot be used
+ */
+export function defaultPartitioner(options: DefaultPartitionerOptions = {}): BuiltInPartitioner {
+  const problem = findOptionProblem(options, rules, 'the partitioner', otherNames);
+  if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
+  return new BuiltInPartitioner('default', options);
+}
+
+/** One partition after the other, whatever the key; those without a leader are left out. Java: `RoundRobinPartitioner` (KIP-369). */
+export function roundRobinPartitioner(): BuiltInPartitioner {
+  return new BuiltInPartitioner('round-robin');
 }

@@ -5,11 +5,12 @@ import { quote } from '../util/option-rules.ts';
 import { notSent } from './send-errors.ts';
 
 /** A key or value of a producer without a serde. */
-export function plain(content: unknown): Serialized {
+export function plain(content: unknown, field: 'key' | 'value'): Serialized {
   if (typeof content === 'string' || content instanceof Uint8Array) return content;
   if (content === null || content === undefined) return null;
   const given = typeof content === 'object' ? Object.prototype.toString.call(content) : typeof content;
-  throw new TypeError(`${given} given where a string, a Uint8Array or null was expected; give the producer a serde`);
+  const expected = 'where a string, a Uint8Array or null was expected';
+  throw new TypeError(`${given} given for its ${field}, ${expected}; give the producer a serde`);
 }
 
 /** What a serializer makes of a key or value, or its promise; what it throws names topic and field. */

@@ -111,6 +111,13 @@ describe('codecFor', () => {
       await large;
     }
   });
+
+  it('gzip leaves bodies to the thread pool that zstd does at once', async () => {
+    const body = noise.subarray(0, 10_000);
+    const [gzip, zstd] = [await codecFor('gzip'), await codecFor('zstd')];
+    assert.ok(gzip.compress(body, undefined) instanceof Promise);
+    assert.ok(Buffer.isBuffer(zstd.compress(body, undefined)));
+  });
 });
 
 describe('levels', () => {

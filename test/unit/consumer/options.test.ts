@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { resolveConsumerOptions, type ConsumerOptions } from '../../../src/consumer/options.ts';
 import { isKafkaError } from '../../../src/errors/kafka-error.ts';
+import { json } from '../../../src/model/json-serde.ts';
+import { string } from '../../../src/model/serdes.ts';
 
 const refused = (options: object, code: string, message: RegExp): void =>
   assert.throws(
@@ -31,6 +33,7 @@ describe('resolveConsumerOptions', () => {
       checkCrcs: true,
       allowAutoCreateTopics: true,
       onDeserializationError: 'fail',
+      topics: undefined,
     });
     assert.equal(key.lazy, true);
     assert.equal(value.lazy, true);
@@ -54,7 +57,14 @@ describe('resolveConsumerOptions', () => {
   it('refuses what this release does not have, and says so', () => {
     refused({ groupProtocol: 'consumer' }, 'UNKNOWN_OPTION', /classic protocol only/);
     refused({ partitionAssignors: [] }, 'UNKNOWN_OPTION', /by range only/);
-    refused({ topics: {} }, 'UNKNOWN_OPTION', /no such option/);
+  });
+
+  it('takes topics in place of key and value, never both', () => {
+    const topics = { orders: { key: string, value: json() }, plain: {} };
+    assert.equal(resolveConsumerOptions({ topics }).topics, topics);
+    refused({ topics, value: string }, 'INVALID_OPTION', /topics together with key or value/);
+    refused({ topics: {} }, 'INVALID_OPTION', /it must be an object of topic names/);
+    refused({ topics: { orders: { value: { serialize: () => '' } } } }, 'INVALID_OPTION', /function deserialize/);
   });
 
   it('refuses values out of range', () => {

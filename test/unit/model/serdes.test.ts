@@ -1,19 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { json, SchemaError, type StandardSchema } from '../../../src/model/json-serde.ts';
 import {
+  boolean,
   bytes,
   float32,
   float64,
   int16,
   int32,
   int64,
-  json,
+  int8,
   required,
   string,
+  uuid,
   type Serde,
   type SerdeContext,
-  type StandardSchema,
 } from '../../../src/model/serdes.ts';
 
 const context: SerdeContext = { topic: 'orders', field: 'value' };
@@ -38,7 +40,20 @@ const positive: StandardSchema<number> = {
 
 describe('serdes', () => {
   it('every built-in serde keeps null, a tombstone, and takes undefined for it', () => {
-    for (const serde of [bytes, string, json(), json(positive), int16, int32, int64, float32, float64]) {
+    for (const serde of [
+      bytes,
+      string,
+      uuid,
+      boolean,
+      json(),
+      json(positive),
+      int8,
+      int16,
+      int32,
+      int64,
+      float32,
+      float64,
+    ]) {
       assert.equal(roundTrip(serde, null), null);
       assert.equal(serde.serialize(undefined, context), null);
     }
@@ -81,7 +96,49 @@ describe('serdes', () => {
     await assert.rejects(async () => json(slow).serialize(-1, context), /must be positive/);
   });
 
+  it('json(schema) says where each issue is, and gives all of them', () => {
+    const issues = [{ message: 'expected a number', path: ['items', 0, { key: 'price' }] }, { message: 'is too old' }];
+    const strict: StandardSchema<string> = {
+      '~standard': { version: 1, vendor: 'test', validate: () => ({ issues }) },
+    };
+    assert.throws(
+      () => json(strict).serialize('x', context),
+      (error: unknown) => {
+        assert.ok(error instanceof SchemaError);
+        assert.equal(error.name, 'SchemaError');
+        assert.equal(error.message, 'does not match its schema: items.0.price: expected a number; is too old');
+        assert.equal(error.issues, issues);
+        return true;
+      },
+    );
+  });
+
+  it('boolean is one byte, as in Java', () => {
+    assert.deepEqual(
+      [true, false].map((value) => boolean.serialize(value, context)),
+      [Buffer.from([1]), Buffer.from([0])],
+    );
+    assert.deepEqual(
+      [true, false].map((value) => roundTrip(boolean, value)),
+      [true, false],
+    );
+    assert.throws(() => boolean.serialize(1 as never, context), /number given/);
+    for (const wrong of ['02', '0001', '']) {
+      assert.throws(() => boolean.deserialize(Buffer.from(wrong, 'hex'), context), /is no boolean/);
+    }
+  });
+
+  it('uuid is the text that Java writes', () => {
+    const text = '123e4567-e89b-12d3-a456-426614174000';
+    assert.equal(uuid.serialize(text, context), text);
+    assert.equal(roundTrip(uuid, text), text);
+    assert.throws(() => uuid.serialize('123', context), /string given where the text of a UUID/);
+    assert.throws(() => uuid.deserialize(Buffer.alloc(16), context), TypeError);
+  });
+
   it('numbers are written as the Java client writes them', () => {
+    assert.deepEqual(int8.serialize(-2, context), Buffer.from('fe', 'hex'));
+    assert.equal(roundTrip(int8, -128), -128);
     assert.deepEqual(int16.serialize(-2, context), Buffer.from('fffe', 'hex'));
     assert.deepEqual(int32.serialize(258, context), Buffer.from('00000102', 'hex'));
     assert.deepEqual(int64.serialize(-1n, context), Buffer.from('ffffffffffffffff', 'hex'));
@@ -93,6 +150,7 @@ describe('serdes', () => {
 
   it('numbers refuse what does not fit, and bytes of another length', () => {
     for (const value of [2 ** 15, -(2 ** 15) - 1, 1.5]) assert.throws(() => int16.serialize(value, context), TypeError);
+    for (const value of [128, -129]) assert.throws(() => int8.serialize(value, context), TypeError);
     assert.throws(() => int32.serialize(2 ** 31, context), TypeError);
     assert.throws(() => int64.serialize(2n ** 63n, context), TypeError);
     assert.throws(() => int64.serialize(2 ** 53, context), TypeError);
@@ -111,7 +169,8 @@ describe('serdes', () => {
   });
 
   it('only serdes that cannot refuse well-formed data are lazy', () => {
-    for (const serde of [bytes, string, json(), int16, int32, int64, float32, float64]) assert.equal(serde.lazy, true);
+    for (const serde of [bytes, string, uuid, boolean, json(), int8, int16, int32, int64, float32, float64])
+      assert.equal(serde.lazy, true);
     for (const serde of [json(positive), required(string)]) assert.notEqual(serde.lazy, true);
   });
 });

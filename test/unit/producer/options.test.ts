@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { UsageError } from '../../../src/errors/kafka-error.ts';
-import { resolveProducerOptions, type ProducerOptions } from '../../../src/producer/options.ts';
+import { json } from '../../../src/model/json-serde.ts';
+import { string } from '../../../src/model/serdes.ts';
+import { defaultPartitioner, type BuiltInPartitioner } from '../../../src/producer/partitioner.ts';
+import { resolveProducerOptions, type GivenProducerOptions } from '../../../src/producer/options.ts';
 
-const resolve = (options?: ProducerOptions): ReturnType<typeof resolveProducerOptions<never, never>> =>
-  resolveProducerOptions(options as never, 30_000);
+const resolve = (
+  options?: GivenProducerOptions<unknown, unknown>,
+): ReturnType<typeof resolveProducerOptions<never, never>> => resolveProducerOptions(options as never, 30_000);
 
 function refused(options: unknown, code: string, message: RegExp): void {
   assert.throws(
-    () => resolve(options as ProducerOptions),
+    () => resolve(options as GivenProducerOptions<unknown, unknown>),
     (error: unknown) => {
       assert.ok(error instanceof UsageError);
       assert.equal(error.code, code);
@@ -60,13 +64,39 @@ describe('resolveProducerOptions', () => {
     refused({ compressionLevel: 1 }, 'INVALID_OPTION', /"none" has no levels/);
   });
 
-  it('resolveProducerOptions refuses what it does not know, with the nearest name, and what is not there yet', () => {
+  it('resolveProducerOptions refuses what it does not know, with the nearest name', () => {
     refused({ linger: 5 }, 'UNKNOWN_OPTION', /did you mean lingerMs/);
     refused({ idempotent: true }, 'UNKNOWN_OPTION', /use idempotence/);
     refused({ 'batch.size': 5 }, 'UNKNOWN_OPTION', /use batchSizeBytes/);
-    for (const name of ['transactionalId', 'transactionTimeoutMs', 'interceptors', 'topics']) {
-      refused({ [name]: 'x' }, 'UNKNOWN_OPTION', /not there yet/);
-    }
+    refused(
+      { 'partitioner.rack.aware': true },
+      'UNKNOWN_OPTION',
+      /use partitioner: defaultPartitioner\(\{ rackAware \}\)/,
+    );
+    refused({ 'interceptor.classes': [] }, 'UNKNOWN_OPTION', /use interceptors/);
+  });
+
+  it('resolveProducerOptions takes topics in place of key and value, never both', () => {
+    const topics = { orders: { key: string, value: json() }, plain: {} };
+    assert.equal(resolve({ topics }).topics, topics);
+    refused({ topics, key: string }, 'INVALID_OPTION', /topics together with key or value/);
+    refused({ topics: {} }, 'INVALID_OPTION', /it must be an object of topic names/);
+    refused({ topics: { orders: { values: json() } } }, 'INVALID_OPTION', /each with \{ key, value \}/);
+  });
+
+  it('resolveProducerOptions takes a partitioner by name, made, or as a function', () => {
+    assert.deepEqual(resolve({}).partitioner, defaultPartitioner());
+    const made = defaultPartitioner({ ignoreKeys: true });
+    assert.equal(resolve({ partitioner: made }).partitioner, made);
+    assert.equal((resolve({ partitioner: 'round-robin' }).partitioner as BuiltInPartitioner).kind, 'round-robin');
+    const chosen = (): number => 0;
+    assert.equal(resolve({ partitioner: chosen }).partitioner, chosen);
+  });
+
+  it('resolveProducerOptions refuses rackAware where the rack is not known', () => {
+    const partitioner = defaultPartitioner({ rackAware: true });
+    refused({ partitioner }, 'INVALID_OPTION', /rackAware without clientRack/);
+    assert.equal(resolveProducerOptions({ partitioner }, 30_000, 'a').partitioner, partitioner);
   });
 
   it('resolveProducerOptions refuses values outside of their range, naming option and range', () => {
@@ -86,6 +116,8 @@ describe('resolveProducerOptions', () => {
       partitioner: 'sticky',
       key: () => 'x',
       value: {},
+      topics: { orders: { value: {} } },
+      interceptors: [{}],
     };
     for (const [name, value] of Object.entries(bad))
       refused({ [name]: value }, 'INVALID_OPTION', new RegExp(`Cannot use ${name} .*must be`));

@@ -1,0 +1,86 @@
+import type { HeadersInput, ProducerRecord } from './producer-record.ts';
+import type { Deserializer, Serializer } from './serdes.ts';
+
+/** The serdes of one topic, as `defineTopics` takes them. Without one, keys and values are bytes. */
+export interface TopicDefinition {
+  /** Of the keys. @defaultValue bytes */
+  readonly key?: Serializer<never> | Deserializer<unknown> | undefined;
+  /** Of the values. @defaultValue bytes */
+  readonly value?: Serializer<never> | Deserializer<unknown> | undefined;
+}
+
+/** The topics of a producer, by name: those that it may write to, each with what makes its keys and values into bytes. */
+export type ProducerTopics = Readonly<
+  Record<
+    string,
+    {
+      /** Of the keys. @defaultValue bytes */
+      readonly key?: Serializer<never> | undefined;
+      /** Of the values. @defaultValue bytes */
+      readonly value?: Serializer<never> | undefined;
+    }
+  >
+>;
+
+/** The topics of a consumer, by name: those that it may read, each with what makes its bytes into keys and values. */
+export type ConsumerTopics = Readonly<
+  Record<
+    string,
+    {
+      /** Of the keys. @defaultValue bytes */
+      readonly key?: Deserializer<unknown> | undefined;
+      /** Of the values. @defaultValue bytes */
+      readonly value?: Deserializer<unknown> | undefined;
+    }
+  >
+>;
+
+/**
+ * Says once which topics a program uses and what is in them: give it to producers and consumers as `topics`, and their records
+ * are typed by topic.
+ *
+ * @example
+ * ```ts
+ * const topics = defineTopics({
+ *   orders: { key: string, value: required(json<Order>()) },
+ *   payments: { value: json<Payment>() },
+ * });
+ * const producer = kafka.producer({ topics });
+ * const consumer = kafka.consumer({ groupId: 'billing', topics });
+ * ```
+ */
+export function defineTopics<const Topics extends Readonly<Record<string, TopicDefinition>>>(topics: Topics): Topics {
+  for (const definition of Object.values(topics)) Object.freeze(definition);
+  return Object.freeze(topics);
+}
+
+type Sent<Serde> = Serde extends Serializer<infer Value> ? Value : string | Uint8Array | null;
+type Read<Serde> = Serde extends Deserializer<infer Value> ? Value : Buffer | null;
+
+/** What `send` takes as the key of a record of a topic that is defined so. */
+export type SentKey<Definition> = Definition extends { readonly key: infer Serde } ? Sent<Serde> : Sent<undefined>;
+/** What `send` takes as the value of a record of a topic that is defined so. */
+export type SentValue<Definition> = Definition extends { readonly value: infer Serde } ? Sent<Serde> : Sent<undefined>;
+/** The type of `record.key` of a topic that is defined so. */
+export type ReadKey<Definition> = Definition extends { readonly key: infer Serde } ? Read<Serde> : Read<undefined>;
+/** The type of `record.value` of a topic that is defined so. */
+export type ReadValue<Definition> = Definition extends { readonly value: infer Serde } ? Read<Serde> : Read<undefined>;
+
+/** What is null where it is left out may be left out only where null is allowed. */
+type KeyField<Key> = null extends Key ? { readonly key?: Key | undefined } : { readonly key: Key };
+type ValueField<Value> = null extends Value ? { readonly value?: Value | undefined } : { readonly value: Value };
+
+/** A record to send to one of the topics that were defined: which one says what key and value must be. */
+export type TopicRecord<Topics> = {
+  [Name in keyof Topics & string]: {
+    /** Where to. */
+    readonly topic: Name;
+    /** @defaultValue none */
+    readonly headers?: HeadersInput | undefined;
+    /** The partition to write to, instead of the one that the partitioner would choose. */
+    readonly partition?: ProducerRecord['partition'];
+    /** Milliseconds since 1970. @defaultValue the time of the call */
+    readonly timestamp?: ProducerRecord['timestamp'];
+  } & KeyField<SentKey<Topics[Name]>> &
+    ValueField<SentValue<Topics[Name]>>;
+}[keyof Topics & string];

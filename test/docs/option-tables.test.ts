@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { glob, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { before, describe, it } from 'node:test';
+import ts from 'typescript';
+import { repository } from './snippets.ts';
+
+/** What the doc comment of an option says of it. */
+interface OptionFacts {
+  readonly name: string;
+  readonly defaultValue: string;
+  readonly java: string;
+  readonly kips: string;
+  readonly text: string;
+}
+
+/** The options of an interface, in order, with the facts of their doc comments. */
+function optionsOf(program: ts.Program, path: string, name: string): OptionFacts[] {
+  const checker = program.getTypeChecker();
+  const source = program.getSourceFile(join(repository, path));
+  const declaration = source?.statements.find((each) => ts.isInterfaceDeclaration(each) && each.name.text === name);
+  assert.ok(declaration !== undefined && ts.isInterfaceDeclaration(declaration), `${path} has no ${name}`);
+  return declaration.members.map((member) => {
+    const symbol = member.name && checker.getSymbolAtLocation(member.name);
+    assert.ok(symbol !== undefined);
+    const text = ts.displayPartsToString(symbol.getDocumentationComment(checker)).replaceAll(/\s+/g, ' ');
+    const tag = symbol.getJsDocTags(checker).find((each) => each.name === 'defaultValue');
+    return {
+      name: symbol.name,
+      defaultValue: ts.displayPartsToString(tag?.text).replaceAll(/\s+/g, ' ').replaceAll('`', ''),
+      java: /Java: `([^`]+)`/.exec(text)?.[1] ?? (/Java has n/.test(text) ? '—' : ''),
+      kips: [...new Set([...text.matchAll(/KIP-(\d+)/g)].map(([, number]) => Number(number)))]
+        .sort((a, b) => a - b)
+        .join(', '),
+      text,
+    };
+  });
+}
+
+/** The rows of every table with such a head. */
+function rowsOf(markdown: string, head: string): string[][] {
+  const lines = markdown.split('\n');
+  const rows: string[][] = [];
+  for (const [at, line] of lines.entries()) {
+    if (cells(line).join(' | ') !== head) continue;
+    for (let row = at + 2; lines[row]?.startsWith('|') === true; row++) rows.push(cells(lines[row] ?? ''));
+  }
+  return rows;
+}
+
+function cells(line: string): string[] {
+  if (!line.startsWith('|')) return [];
+  return line
+    .replaceAll('\\|', '\u0000')
+    .split('|')
+    .slice(1, -1)
+    .map((cell) => cell.trim().replaceAll('`', '').replaceAll('\u0000', '|'));
+}
+
+const head = 'option | default | Java | KIP | what';
+const units: readonly (readonly [ending: RegExp, unit: RegExp])[] = [
+  [/Ms$/, /milliseconds/],
+  [/Bytes$/, /bytes|KiB|MiB/],
+];
+
+describe('docs/guide/producing.md', () => {
+  let program: ts.Program;
+  let markdown: string;
+  before(async () => {
+    const config = ts.readConfigFile(join(repository, 'tsconfig.json'), (path) => ts.sys.readFile(path));
+    const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, repository);
+    program = ts.createProgram([join(repository, 'src/index.ts')], options);
+    markdown = await readFile(join(repository, 'docs/guide/producing.md'), 'utf8');
+  });
+
+  const documented = (): OptionFacts[] => [
+    ...optionsOf(program, 'src/producer/partitioner.ts', 'DefaultPartitionerOptions'),
+    ...optionsOf(program, 'src/producer/options.ts', 'ProducerOptions'),
+    ...optionsOf(program, 'src/producer/options.ts', 'TypedProducerOptions'),
+  ];
+
+  it('has one line per option of the producer: default, Java name and KIP as its doc comment says', () => {
+    const rows = rowsOf(markdown, head);
+    assert.deepEqual(
+      rows.map((row) => row.slice(0, 4)),
+      documented().map(({ name, defaultValue, java, kips }) => [name, defaultValue, java, kips]),
+    );
+    for (const [name = '', , , , what = ''] of rows) assert.ok(what.length > 15, `${name} is not explained`);
+  });
+
+  it('every option of the producer has a test on a real broker, named after it', async () => {
+    const named = new Set<string>();
+    for await (const path of glob('test/{behaviour,integration/**,support}/*.ts', { cwd: repository })) {
+      const text = await readFile(join(repository, path), 'utf8');
+      for (const [, title = ''] of text.matchAll(/\bit\(\s*['"`]([^\n]+)/g)) {
+        // `options key and value: …`, or anywhere in a title the name of an option that cannot be another word.
+        const names = /^options? ([^:]+)/.exec(title)?.[1]?.split(/[^A-Za-z]+/) ?? [];
+        for (const name of [...names, ...(title.match(/\b[a-z]+[A-Z]\w*/g) ?? [])]) named.add(name);
+      }
+    }
+    const missing = documented().filter(({ name }) => !named.has(name));
+    assert.deepEqual(
+      missing.map(({ name }) => name),
+      [],
+    );
+  });
+
+  it('every option of the producer has a doc comment with default, Java name, and unit', () => {
+    for (const { name, defaultValue, java, text } of documented()) {
+      assert.ok(defaultValue !== '', `${name} has no default`);
+      assert.ok(java !== '', `${name} says neither what Java calls it nor that Java has none`);
+      for (const [ending, unit] of units) if (ending.test(name)) assert.match(text, unit, `${name} has no unit`);
+    }
+  });
+});
