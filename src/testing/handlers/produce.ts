@@ -16,6 +16,7 @@ import {
   producerIdAt,
 } from '../../protocol/records/batch-layout.ts';
 import { defineHandler, type AnyHandler, type RequestContext } from '../handler.ts';
+import { LogCleaner } from '../log/log-cleaner.ts';
 import { refusalOf, type ProduceRefusal } from '../log/produced-records.ts';
 import { findPartition, nodeEndpoints, type TopicReference } from '../state/partition-lookup.ts';
 import type { PartitionState } from '../state/partition-state.ts';
@@ -157,7 +158,10 @@ async function append(
   const mustBeginAtZero = transactionalId !== null && version >= 12;
   const result = log.append(records, { ...rules.append(leaderEpoch, cluster.clock.wallMs()), mustBeginAtZero });
   if (result.kind === 'refused') return refused(result.errorCode, { logStartOffset: log.startOffset });
-  if (result.kind === 'appended') partition.changed.notify();
+  if (result.kind === 'appended') {
+    cluster.service(LogCleaner).appended(rules);
+    partition.changed.notify();
+  }
   if (acks === -1) {
     const errorCode = await replicated(partition, result.lastOffset, leaderEpoch, minIsr, timeoutMs, context);
     if (errorCode !== 0) return refused(errorCode);

@@ -90,6 +90,8 @@ const NOTHING: Buffer = Buffer.alloc(0);
 export class PartitionLog implements SegmentOwner {
   readonly #storage: LogStorage;
   readonly #options: PartitionLogOptions;
+  /** The offset up to which it has been compacted. */
+  compactedTo = 0n;
   /** Where the segments are kept besides memory. */
   sink: SegmentSink | undefined;
   #startOffset = 0n;
@@ -259,6 +261,17 @@ export class PartitionLog implements SegmentOwner {
     return true;
   }
 
+  /** Puts others in the place of neighbouring segments, if those are still there. */
+  replaceSegments(old: readonly LogSegment[], fresh: readonly LogSegment[]): boolean {
+    const from = this.#segments.findIndex((segment) => segment === old[0]);
+    if (from === -1 || old.some((segment, index) => this.#segments[from + index] !== segment)) return false;
+    this.#replaceSegments(
+      [...this.#segments.slice(0, from), ...fresh, ...this.#segments.slice(from + old.length)],
+      this.endOffset,
+    );
+    return true;
+  }
+
   /** Gives the memory of a log back whose topic is deleted. */
   close(): void {
     this.#replaceSegments([], this.endOffset);
@@ -274,6 +287,7 @@ export class PartitionLog implements SegmentOwner {
     this.epochs.truncateTo(this.endOffset);
     this.#replay();
     if (this.#highWatermark > this.endOffset) this.#setHighWatermark(this.endOffset);
+    if (this.compactedTo > this.endOffset) this.compactedTo = this.endOffset;
   }
 
   /** Learns from the batches alone who wrote them and which transactions they belong to. */
