@@ -1,4 +1,4 @@
-import { pause, untilAborted } from '../cluster/call-guard.ts';
+import { CallGuard, pause, untilAborted } from '../cluster/call-guard.ts';
 import { chooseVersion } from '../cluster/connection.ts';
 import { retryBackoff } from '../cluster/options.ts';
 import { isPassing } from '../cluster/retry-machine.ts';
@@ -103,6 +103,18 @@ export class TransactionDriver {
   /** Whether records and offsets are taken in. */
   get isOpen(): boolean {
     return this.#machine.isOpen;
+  }
+
+  /** Whether the transactional id has been taken over. */
+  get isInitialized(): boolean {
+    return this.#machine.identity !== undefined && this.problem() === undefined;
+  }
+
+  /** Takes over the transactional id, unless that is done. */
+  async ready(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    this.#refuseWhenOver();
+    if (!this.isInitialized) await this.#untilReady(signal);
   }
 
   /** Begins a transaction when it is its turn and the coordinator has given an identity; resolves with its number. */
@@ -259,27 +271,36 @@ export class TransactionDriver {
 
   async #untilReady(signal: AbortSignal | undefined): Promise<void> {
     this.#refuseWhenOver();
-    const ready = (this.#ready = deferred<void>());
+    const ready = (this.#ready ??= deferred());
+    ready.promise.catch(() => undefined);
     const waiting = new AbortController();
-    const { clock } = this.#cluster;
-    const { maxBlockMs, transactionalId } = this.#options;
-    const onAbort = (): void => waiting.abort(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    const timer = clock.setTimer(() => {
-      const cause = this.#machine.lastError;
-      const why = cause === undefined ? 'no coordinator has answered yet' : `the last error was: ${cause.message}`;
-      const message = `Cannot begin a transaction of ${quote(transactionalId)}: not ready within ${maxBlockMs} ms; ${why}`;
-      waiting.abort(new TimeoutError(message, { code: 'OPERATION_TIMEOUT', retriable: true, cause }));
-    }, maxBlockMs);
+    const guard = new CallGuard(this.#cluster.clock, signal, this.#options.maxBlockMs, (end) =>
+      waiting.abort(end.kind === 'aborted' ? end.reason : this.#notReady()),
+    );
     try {
       this.#machine.handleWanted();
       this.#act();
       await untilAborted(ready.promise, waiting.signal);
     } finally {
-      clock.clearTimer(timer);
-      signal?.removeEventListener('abort', onAbort);
-      this.#ready = undefined;
+      guard.dispose();
     }
+  }
+
+  #notReady(): TimeoutError {
+    const { maxBlockMs, transactionalId } = this.#options;
+    const cause = this.#machine.lastError;
+    const why = cause === undefined ? 'no coordinator has answered yet' : `the last error was: ${cause.message}`;
+    const doing = `Cannot begin a transaction of ${quote(transactionalId)}`;
+    const message = `${doing}: not ready within ${maxBlockMs} ms; ${why}`;
+    return new TimeoutError(message, { code: 'OPERATION_TIMEOUT', retriable: true, cause });
+  }
+
+  /** Those who wait for the coordinator's identity: it is there, or never will be. */
+  #settleReady(error?: KafkaError): void {
+    const ready = this.#ready;
+    this.#ready = undefined;
+    if (error === undefined) ready?.resolve();
+    else ready?.reject(error);
   }
 
   #refuseWhenOver(): void {
@@ -291,7 +312,7 @@ export class TransactionDriver {
   async #close(timeoutMs: number): Promise<void> {
     const closed = new ClosedError('the producer');
     for (const turn of this.#turns.splice(0)) turn.reject(closed);
-    this.#ready?.reject(closed);
+    this.#settleReady(closed);
     const { clock } = this.#cluster;
     const ended = this.#ended?.promise.then(
       () => undefined,
@@ -347,7 +368,7 @@ export class TransactionDriver {
       case 'wake':
         return this.#records.wake();
       case 'ready':
-        return this.#ready?.resolve();
+        return this.#settleReady();
       case 'flush':
         void this.#records.flush().then(() => {
           this.#machine.handleFlushed(this.#nowMs());
@@ -399,7 +420,7 @@ export class TransactionDriver {
     const { transactionalId } = this.#options;
     this.#cluster.events.publish('producer.transaction.failed', { transactionalId, error });
     this.#records.giveUpAll(error);
-    this.#ready?.reject(error);
+    this.#settleReady(error);
     this.#ended?.reject(error);
     for (const settled of this.#offsets.values()) settled.reject(error);
     this.#offsets.clear();
