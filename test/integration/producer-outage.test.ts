@@ -121,9 +121,11 @@ describe('Producer and a broker that comes and goes', { skip: broker.skip }, () 
   }
 
   it('rejects when the outage is longer than deliveryTimeoutMs, and works again afterwards', async () => {
-    const kafka = new Kafka({ bootstrapServers: broker.bootstrapServers, requestTimeoutMs: 500 });
+    const patient = new Kafka({ bootstrapServers: broker.bootstrapServers });
     const topic = `long-outage-${randomUUID()}`;
-    await kafka.admin().createTopics({ topic, partitions: 1, replicationFactor: 1 });
+    await patient.admin().createTopics({ topic, partitions: 1, replicationFactor: 1 });
+    await patient.close();
+    const kafka = new Kafka({ bootstrapServers: broker.bootstrapServers, requestTimeoutMs: 500 });
     const producer = kafka.producer({ deliveryTimeoutMs: 1500 });
     const [id] = broker.brokerIds;
     assert.ok(id !== undefined);
