@@ -28,6 +28,18 @@ const scenarios: readonly Scenario[] = [
     env: { RUNS: '3000' },
   },
   {
+    name: 'producer-brokers',
+    what: 'leaders killed five times, no broker at all for 12 s, on three real brokers',
+    args: ['tools/test.ts', 'three-brokers', '--only', 'producer-'],
+    env: { LEADER_LOSSES: '5', OUTAGE_MS: '12000' },
+  },
+  {
+    name: 'producer-memory',
+    what: 'a minute of a producer that is faster than its broker',
+    args: ['tools/test.ts', 'integration', '--only', 'producer-memory'],
+    env: { MEMORY_MS: '60000' },
+  },
+  {
     name: 'group',
     what: 'random schedules of members and coordinators',
     args: ['--test', 'test/unit/consumer/group/group-schedules.test.ts'],

@@ -6,6 +6,7 @@ import { eventually } from '../../support/eventually.ts';
 import { kafkaUnderTest } from '../../support/kafka/under-test.ts';
 
 const brokers = await kafkaUnderTest({ brokers: 3, needs: ['control'] });
+/** `npm run soak` takes five. */
 const losses = Number(process.env['LEADER_LOSSES'] ?? 2);
 
 describe('Producer while leaders are lost', { skip: brokers.skip }, () => {
