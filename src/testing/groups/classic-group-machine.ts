@@ -35,6 +35,7 @@ const nothing = Buffer.alloc(0);
 
 /** One classic group, as its coordinator sees it. Everything it decides is in this file; it knows no socket and no clock. */
 export class ClassicGroupMachine {
+  readonly type = 'classic';
   readonly groupId: string;
   readonly roster: ClassicRoster = new ClassicRoster();
   generationId = 0;

@@ -10,6 +10,9 @@ import {
   type JoinAnswer,
   type SyncAnswer,
 } from './classic-group-messages.ts';
+import type { ClassicGroupMachine } from './classic-group-machine.ts';
+import type { ConsumerGroupMachine } from './consumer-group-machine.ts';
+import { heartbeatRefusal, type ConsumerHeartbeat, type ConsumerHeartbeatAnswer } from './consumer-group-messages.ts';
 import { OffsetCoordinator } from './offset-coordinator.ts';
 import { GroupRegistry, type GroupEntry } from './group-registry.ts';
 
@@ -46,12 +49,17 @@ export class GroupCoordinator {
   ): Promise<JoinAnswer | undefined> {
     const refusal = this.refusal(groupId, broker) ?? this.#sessionProblem(join.sessionTimeoutMs, broker);
     if (refusal !== undefined) return Promise.resolve(joinRefusal(refusal, join.memberId));
-    if (join.memberId !== '' && this.#registry.find(groupId) === undefined)
+    const known = this.#registry.find(groupId);
+    if (join.memberId !== '' && known === undefined)
       return Promise.resolve(joinRefusal(errors.UNKNOWN_MEMBER_ID, join.memberId));
+    if (known?.machine.type === 'consumer' && known.machine.state !== 'Empty')
+      return Promise.resolve(joinRefusal(errors.INCONSISTENT_GROUP_PROTOCOL, ''));
+    // A group without members belongs to whoever joins first.
+    if (known?.machine.type === 'consumer') this.#registry.remove(groupId);
     const entry = this.#registry.findOrCreate(groupId);
     const newMemberId = `${join.groupInstanceId ?? join.clientId}-${this.#uuid()}`;
     return this.#registry.joins.park((requestId) =>
-      this.#registry.run(entry, (machine, nowMs) => machine.join({ ...join, requestId, newMemberId }, nowMs)),
+      this.#decide(entry, (machine, nowMs) => machine.join({ ...join, requestId, newMemberId }, nowMs)),
     );
   }
 
@@ -59,10 +67,10 @@ export class GroupCoordinator {
   sync(groupId: string, sync: Omit<ClassicSync, 'requestId'>, broker: BrokerState): Promise<SyncAnswer | undefined> {
     const refusal = this.refusal(groupId, broker);
     if (refusal !== undefined) return Promise.resolve(syncRefusal(refusal));
-    const entry = this.#registry.find(groupId);
+    const entry = this.classicGroup(groupId);
     if (entry === undefined) return Promise.resolve(syncRefusal(errors.UNKNOWN_MEMBER_ID));
     return this.#registry.syncs.park((requestId) =>
-      this.#registry.run(entry, (machine, nowMs) => machine.sync({ ...sync, requestId }, nowMs)),
+      this.#decide(entry, (machine, nowMs) => machine.sync({ ...sync, requestId }, nowMs)),
     );
   }
 
@@ -70,18 +78,18 @@ export class GroupCoordinator {
   heartbeat(groupId: string, who: ClassicIdentity, generationId: number, broker: BrokerState): number {
     const refusal = this.refusal(groupId, broker);
     if (refusal !== undefined) return refusal;
-    const entry = this.#registry.find(groupId);
+    const entry = this.classicGroup(groupId);
     if (entry === undefined) return errors.UNKNOWN_MEMBER_ID;
-    return this.#registry.run(entry, (machine, nowMs) => machine.heartbeat(who, generationId, nowMs));
+    return this.#decide(entry, (machine, nowMs) => machine.heartbeat(who, generationId, nowMs));
   }
 
   /** LeaveGroup: an error code for the request, or one for each who leaves. */
   leave(groupId: string, leavers: readonly ClassicIdentity[], broker: BrokerState): number | number[] {
     const refusal = this.refusal(groupId, broker);
     if (refusal !== undefined) return refusal;
-    const entry = this.#registry.find(groupId);
+    const entry = this.classicGroup(groupId);
     if (entry === undefined) return leavers.map(() => errors.UNKNOWN_MEMBER_ID);
-    return this.#registry.run(entry, (machine, nowMs) => machine.leave(leavers, nowMs));
+    return this.#decide(entry, (machine, nowMs) => machine.leave(leavers, nowMs));
   }
 
   /** The groups that this broker coordinates. */
@@ -91,15 +99,40 @@ export class GroupCoordinator {
       .filter(({ groupId }) => this.#registry.refusal(groupId, broker) === undefined)
       .map(({ groupId, machine }) => ({
         groupId,
-        protocolType: machine.protocolType ?? '',
+        protocolType: machine.type === 'consumer' ? 'consumer' : (machine.protocolType ?? ''),
         groupState: machine.state,
-        groupType: 'classic',
+        groupType: machine.type,
       }));
   }
 
-  /** The group of the classic protocol, for a description. */
-  classicGroup(groupId: string): GroupEntry | undefined {
-    return this.#registry.find(groupId);
+  /** ConsumerGroupHeartbeat. */
+  consumerHeartbeat(groupId: string, beat: ConsumerHeartbeat, broker: BrokerState): ConsumerHeartbeatAnswer {
+    const refusal = this.#registry.refusal(groupId, broker);
+    if (refusal !== undefined) return heartbeatRefusal(refusal);
+    const known = this.#registry.find(groupId);
+    const machine = known?.machine;
+    const mayBecomeOne = beat.memberEpoch === 0 && (machine === undefined || machine.state === 'Empty');
+    if (machine?.type !== 'consumer' && !mayBecomeOne) return heartbeatRefusal(errors.GROUP_ID_NOT_FOUND);
+    if (machine?.type === 'classic') this.#registry.remove(groupId);
+    const entry = this.#registry.findOrCreate(groupId, () => this.#registry.newConsumerGroup(groupId));
+    const group = entry.machine;
+    if (group.type !== 'consumer') return heartbeatRefusal(errors.GROUP_ID_NOT_FOUND);
+    const answer = this.#registry.run(entry, (nowMs) => group.heartbeat(beat, nowMs));
+    // What was refused made no group.
+    if (known === undefined && group.members.length === 0) this.#registry.remove(groupId);
+    return answer;
+  }
+
+  /** The group of the classic protocol. */
+  classicGroup(groupId: string): (GroupEntry & { readonly machine: ClassicGroupMachine }) | undefined {
+    const entry = this.#registry.find(groupId);
+    return entry !== undefined && isClassic(entry) ? entry : undefined;
+  }
+
+  /** The group of the consumer protocol (KIP-848). */
+  consumerGroup(groupId: string): ConsumerGroupMachine | undefined {
+    const machine = this.#registry.find(groupId)?.machine;
+    return machine?.type === 'consumer' ? machine : undefined;
   }
 
   /** DeleteGroups: an error code. */
@@ -119,6 +152,12 @@ export class GroupCoordinator {
     this.#cluster.service(OffsetCoordinator).completeTransaction(producerId, committed, partition);
   }
 
+  #decide<T>(entry: GroupEntry, decide: (machine: ClassicGroupMachine, nowMs: number) => T): T {
+    const { machine } = entry;
+    if (machine.type !== 'classic') throw new Error(`group "${entry.groupId}" is not a classic group`);
+    return this.#registry.run(entry, (nowMs) => decide(machine, nowMs));
+  }
+
   /** As Java writes one. */
   #uuid(): string {
     const hex = Buffer.from(this.#cluster.uuid(), 'base64url').toString('hex');
@@ -130,4 +169,8 @@ export class GroupCoordinator {
     const max = Number(this.#cluster.brokerConfig('group.max.session.timeout.ms', broker));
     return sessionTimeoutMs < min || sessionTimeoutMs > max ? errors.INVALID_SESSION_TIMEOUT : undefined;
   }
+}
+
+function isClassic(entry: GroupEntry): entry is GroupEntry & { readonly machine: ClassicGroupMachine } {
+  return entry.machine.type === 'classic';
 }

@@ -4,16 +4,26 @@ import type { BrokerState } from '../state/broker-state.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { Watchable } from '../watch.ts';
 import { ClassicGroupMachine } from './classic-group-machine.ts';
-import type { JoinAnswer, SyncAnswer } from './classic-group-messages.ts';
+import type { ClassicEffect, JoinAnswer, SyncAnswer } from './classic-group-messages.ts';
 import { loadClassicGroup, recordClassicGroup, type ClassicGroupRecord } from './classic-group-record.ts';
+import { ClusterTopics } from './cluster-topics.ts';
+import { ConsumerGroupMachine } from './consumer-group-machine.ts';
+import { loadConsumerGroup, recordConsumerGroup, type ConsumerGroupRecord } from './consumer-group-record.ts';
 import { ParkedRequests } from './parked-requests.ts';
+
+/** A group of either protocol. */
+export type GroupMachine = ClassicGroupMachine | ConsumerGroupMachine;
+
+/** What survives the loss of a coordinator; fit for JSON. */
+export type GroupRecord =
+  | { readonly type: 'classic'; readonly group: ClassicGroupRecord }
+  | { readonly type: 'consumer'; readonly group: ConsumerGroupRecord };
 
 /** A group, as its coordinator keeps it. */
 export interface GroupEntry {
   readonly groupId: string;
-  machine: ClassicGroupMachine;
-  /** What survives the loss of the coordinator. */
-  record: ClassicGroupRecord;
+  machine: GroupMachine;
+  record: GroupRecord;
   /** Since when it is in its state, on the brokers' clock, in milliseconds since 1970. */
   stateSinceMs: number;
   /** Where the group is kept: another leader, or the same one elected anew, reads it from the log again. */
@@ -23,15 +33,17 @@ export interface GroupEntry {
 
 /** All groups of the cluster: which there are, who coordinates them, their timers, and the requests that wait for them. */
 export class GroupRegistry {
-  readonly joins: ParkedRequests<JoinAnswer> = new ParkedRequests();
-  readonly syncs: ParkedRequests<SyncAnswer> = new ParkedRequests();
+  readonly joins: ParkedRequests<JoinAnswer> = new ParkedRequests<JoinAnswer>();
+  readonly syncs: ParkedRequests<SyncAnswer> = new ParkedRequests<SyncAnswer>();
   /** Told when a group or its offsets change. */
   readonly changed: Watchable = new Watchable();
   readonly #cluster: ClusterState;
+  readonly #topics: ClusterTopics;
   readonly #entries = new Map<string, GroupEntry>();
 
   constructor(cluster: ClusterState) {
     this.#cluster = cluster;
+    this.#topics = new ClusterTopics(cluster);
     cluster.changed.watch(() => this.#followLeaders());
   }
 
@@ -49,14 +61,15 @@ export class GroupRegistry {
     return [...this.#entries.values()];
   }
 
-  findOrCreate(groupId: string): GroupEntry {
+  /** The group, or a new one of this machine. */
+  findOrCreate(groupId: string, make: () => GroupMachine = () => this.newClassicGroup(groupId)): GroupEntry {
     const known = this.#entries.get(groupId);
     if (known !== undefined) return known;
-    const machine = this.newClassicGroup(groupId);
+    const machine = make();
     const entry: GroupEntry = {
       groupId,
       machine,
-      record: recordClassicGroup(machine),
+      record: recordOf(machine),
       stateSinceMs: this.#cluster.clock.wallMs(),
       home: this.#home(groupId),
       timer: undefined,
@@ -72,6 +85,17 @@ export class GroupRegistry {
     });
   }
 
+  newConsumerGroup(groupId: string): ConsumerGroupMachine {
+    const numeric = (name: string): number => Number(this.#cluster.groupConfig(groupId, name));
+    return new ConsumerGroupMachine(groupId, this.#topics, () => ({
+      heartbeatIntervalMs: numeric('consumer.heartbeat.interval.ms'),
+      sessionTimeoutMs: numeric('consumer.session.timeout.ms'),
+      assignmentIntervalMs: numeric('consumer.assignment.interval.ms'),
+      maxSize: Number(this.#cluster.brokerConfig('group.consumer.max.size')),
+      assignors: this.#cluster.brokerConfig('group.consumer.assignors').split(','),
+    }));
+  }
+
   remove(groupId: string): void {
     const entry = this.#entries.get(groupId);
     if (entry?.timer !== undefined) this.#cluster.clock.clearTimer(entry.timer);
@@ -80,29 +104,42 @@ export class GroupRegistry {
   }
 
   /** Lets a group decide something, then does what it decided. */
-  run<T>(entry: GroupEntry, decide: (machine: ClassicGroupMachine, nowMs: number) => T): T {
+  run<T>(entry: GroupEntry, decide: (nowMs: number) => T): T {
     const before = entry.machine.state;
-    const result = decide(entry.machine, this.#cluster.clock.nowMs());
-    const { state } = entry.machine;
-    if (state !== before) entry.stateSinceMs = this.#cluster.clock.wallMs();
-    if (state === 'Stable' || state === 'Empty') entry.record = recordClassicGroup(entry.machine);
-    this.#act(entry);
+    const result = decide(this.#cluster.clock.nowMs());
+    const { machine } = entry;
+    if (machine.state !== before) entry.stateSinceMs = this.#cluster.clock.wallMs();
+    // Kafka writes a classic group down when a generation is agreed on, a consumer group at each change.
+    const isAgreed = machine.state === 'Stable' || machine.state === 'Empty';
+    if (machine.type === 'consumer' || isAgreed) entry.record = recordOf(machine);
+    if (machine.type === 'classic') this.#act(machine.takeEffects());
+    this.#setTimer(entry);
+    this.changed.notify();
     return result;
   }
 
-  #act(entry: GroupEntry): void {
-    for (const effect of entry.machine.takeEffects()) {
-      if (effect.kind === 'join') this.joins.answer(effect.requestId, effect.answer);
-      else if (effect.kind === 'sync') this.syncs.answer(effect.requestId, effect.answer);
-      else this.#abandon(effect.requestId, effect.request);
-    }
-    this.#setTimer(entry);
-    this.changed.notify();
+  /** Gives a group another machine: another protocol, or what was written down of it. */
+  exchange(entry: GroupEntry, machine: GroupMachine): void {
+    if (entry.machine.type === 'classic') this.#act(entry.machine.takeEffects());
+    entry.machine = machine;
   }
 
-  #abandon(requestId: number, request: 'join' | 'sync'): void {
-    if (request === 'join') this.joins.answer(requestId, undefined);
-    else this.syncs.answer(requestId, undefined);
+  /** Takes up a group as it was written down, before a restart. */
+  restore(groupId: string, record: GroupRecord, stateSinceMs: number): void {
+    this.remove(groupId);
+    const entry = this.findOrCreate(groupId);
+    entry.record = record;
+    this.#load(entry);
+    entry.stateSinceMs = stateSinceMs;
+  }
+
+  #act(effects: readonly ClassicEffect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'join') this.joins.answer(effect.requestId, effect.answer);
+      else if (effect.kind === 'sync') this.syncs.answer(effect.requestId, effect.answer);
+      else if (effect.request === 'join') this.joins.answer(effect.requestId, undefined);
+      else this.syncs.answer(effect.requestId, undefined);
+    }
   }
 
   #setTimer(entry: GroupEntry): void {
@@ -111,7 +148,7 @@ export class GroupRegistry {
     entry.timer = undefined;
     const deadlineMs = entry.machine.nextDeadlineMs();
     if (deadlineMs === undefined || this.#entries.get(entry.groupId) !== entry) return;
-    const tick = (): void => this.run(entry, (machine, nowMs) => machine.tick(nowMs));
+    const tick = (): void => this.run(entry, (nowMs) => entry.machine.tick(nowMs));
     entry.timer = clock.setTimer(tick, deadlineMs - clock.nowMs());
     entry.timer.unref();
   }
@@ -122,11 +159,28 @@ export class GroupRegistry {
       const home = this.#home(entry.groupId);
       if (home === entry.home) continue;
       entry.home = home;
-      this.run(entry, (machine) => machine.end(brokerErrorCodes.NOT_COORDINATOR));
-      const { record } = entry;
-      entry.machine = this.newClassicGroup(entry.groupId);
-      if (home !== nowhere) this.run(entry, (machine, nowMs) => loadClassicGroup(machine, record, nowMs));
+      const { machine, record } = entry;
+      if (machine.type === 'classic') machine.end(brokerErrorCodes.NOT_COORDINATOR);
+      this.exchange(entry, this.newClassicGroup(entry.groupId));
+      entry.record = record;
+      if (home === nowhere) this.#setTimer(entry);
+      else this.#load(entry);
     }
+  }
+
+  #load(entry: GroupEntry): void {
+    const { record, groupId } = entry;
+    this.run(entry, (nowMs) => {
+      if (record.type === 'classic') {
+        const machine = this.newClassicGroup(groupId);
+        loadClassicGroup(machine, record.group, nowMs);
+        entry.machine = machine;
+      } else {
+        const machine = this.newConsumerGroup(groupId);
+        loadConsumerGroup(machine, record.group, nowMs);
+        entry.machine = machine;
+      }
+    });
   }
 
   #home(groupId: string): string {
@@ -136,3 +190,9 @@ export class GroupRegistry {
 }
 
 const nowhere = '';
+
+function recordOf(machine: GroupMachine): GroupRecord {
+  return machine.type === 'classic'
+    ? { type: 'classic', group: recordClassicGroup(machine) }
+    : { type: 'consumer', group: recordConsumerGroup(machine) };
+}

@@ -2,7 +2,8 @@ import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { ClassicIdentity } from './classic-group-messages.ts';
 import { CommittedOffsets, isOfOtherTopic, type CommittedOffset } from './committed-offsets.ts';
-import { GroupRegistry, type GroupEntry } from './group-registry.ts';
+import { GroupRegistry } from './group-registry.ts';
+import { partitionKey } from './topics-view.ts';
 import { isSubscribedTo } from './subscribed-topics.ts';
 
 const errors = brokerErrorCodes;
@@ -50,12 +51,12 @@ export class OffsetCoordinator {
 
   /** OffsetCommit: an error code for all, or one for each partition. */
   commit(committer: Committer, commits: readonly PartitionCommit[], retentionMs: bigint): number | number[] {
-    const problem = this.#committerProblem(committer, false);
+    const problem = this.#committerProblem(committer, commits, false);
     if (problem !== undefined) return problem;
     const entry = this.#registry.findOrCreate(committer.groupId);
-    const { state } = entry.machine;
-    if (state === 'Stable' || state === 'PreparingRebalance')
-      this.#registry.run(entry, (machine, nowMs) => machine.keepAlive(committer.memberId, nowMs));
+    const { machine } = entry;
+    if (machine.type === 'classic' && (machine.state === 'Stable' || machine.state === 'PreparingRebalance'))
+      this.#registry.run(entry, (nowMs) => machine.keepAlive(committer.memberId, nowMs));
     const nowMs = this.#cluster.clock.wallMs();
     const expireMs = retentionMs === -1n ? undefined : nowMs + Number(retentionMs);
     const codes = commits.map((commit) => {
@@ -73,7 +74,7 @@ export class OffsetCoordinator {
     producerId: bigint,
     commits: readonly PartitionCommit[],
   ): number | number[] {
-    const problem = this.#committerProblem(committer, true);
+    const problem = this.transactionProblem(committer, commits);
     if (problem !== undefined) return problem;
     const { groupId } = committer;
     this.#registry.findOrCreate(groupId);
@@ -86,8 +87,10 @@ export class OffsetCoordinator {
   }
 
   /** Why this member may not commit; undefined if it may. */
-  transactionProblem(committer: Committer): number | undefined {
-    return this.#committerProblem(committer, true);
+  transactionProblem(committer: Committer, commits: readonly PartitionCommit[]): number | undefined {
+    const problem = this.#committerProblem(committer, commits, true);
+    // The error of the new protocol is not one of this request's.
+    return problem === errors.STALE_MEMBER_EPOCH ? errors.ILLEGAL_GENERATION : problem;
   }
 
   /** The offset of a partition; `requireStable` refuses one that a transaction is about to change (KIP-447). */
@@ -97,6 +100,12 @@ export class OffsetCoordinator {
     const known = this.#offsets.of(groupId)?.get(topic, partition);
     if (known === undefined || isOfOtherTopic(known, topicId)) return noOffset;
     return { errorCode: 0, offset: known.offset, leaderEpoch: known.leaderEpoch, metadata: known.metadata };
+  }
+
+  /** Whether a member may ask (KIP-848): an error code, or undefined. */
+  fetchProblem(groupId: string, memberId: string | null, memberEpoch: number): number | undefined {
+    const machine = this.#registry.find(groupId)?.machine;
+    return machine?.type === 'consumer' ? machine.fetchProblem(memberId, memberEpoch) : undefined;
   }
 
   /** The partitions that a group has committed offsets of. */
@@ -109,8 +118,9 @@ export class OffsetCoordinator {
   deleteProblem(groupId: string): number | undefined {
     const entry = this.#registry.find(groupId);
     if (entry === undefined) return errors.GROUP_ID_NOT_FOUND;
-    const { state, protocolType } = entry.machine;
-    return state !== 'Empty' && protocolType !== 'consumer' ? errors.NON_EMPTY_GROUP : undefined;
+    const { machine } = entry;
+    const isOther = machine.type === 'classic' && machine.protocolType !== 'consumer';
+    return machine.state !== 'Empty' && isOther ? errors.NON_EMPTY_GROUP : undefined;
   }
 
   /** Forgets one committed offset; an error code. */
@@ -135,15 +145,20 @@ export class OffsetCoordinator {
     this.#registry.changed.notify();
   }
 
-  #committerProblem(committer: Committer, isTransactional: boolean): number | undefined {
-    const entry = this.#registry.find(committer.groupId);
-    if (entry !== undefined) return this.#memberProblem(entry, committer, isTransactional);
-    if (committer.generationId < 0) return undefined;
-    return !isTransactional && committer.version >= 9 ? errors.GROUP_ID_NOT_FOUND : errors.ILLEGAL_GENERATION;
-  }
-
-  #memberProblem({ machine }: GroupEntry, committer: Committer, isTransactional: boolean): number | undefined {
-    return machine.commitProblem(committer, committer.generationId, isTransactional);
+  #committerProblem(
+    committer: Committer,
+    commits: readonly PartitionCommit[],
+    isTransactional: boolean,
+  ): number | undefined {
+    const { groupId, memberId, generationId, version } = committer;
+    const machine = this.#registry.find(groupId)?.machine;
+    if (machine?.type === 'classic') return machine.commitProblem(committer, generationId, isTransactional);
+    if (machine !== undefined) {
+      const keys = commits.map(({ topicId, partition }) => partitionKey(topicId, partition));
+      return machine.commitProblem(memberId, generationId, keys, isTransactional ? Infinity : version);
+    }
+    if (generationId < 0) return undefined;
+    return !isTransactional && version >= 9 ? errors.GROUP_ID_NOT_FOUND : errors.ILLEGAL_GENERATION;
   }
 
   /** Whether the metadata of a commit is longer than the broker takes. */

@@ -1,14 +1,16 @@
 import { ConsumerProtocolSubscription } from '../../protocol/generated/consumer-protocol-subscription.ts';
 import { Reader } from '../../protocol/wire/reader.ts';
 import type { ClassicGroupMachine } from './classic-group-machine.ts';
+import type { GroupMachine } from './group-registry.ts';
 
 const versionBytes = 2;
 
 /**
- * Whether a classic group reads a topic, as far as its coordinator can know: it looks into the metadata of consumers. What it
+ * Whether a group reads a topic. Of a classic one that holds as far as its coordinator can know: it looks into the metadata of consumers. What it
  * cannot read it takes for a subscription.
  */
-export function isSubscribedTo(group: ClassicGroupMachine, topic: string): boolean {
+export function isSubscribedTo(group: GroupMachine, topic: string): boolean {
+  if (group.type === 'consumer') return group.isSubscribedTo(topic);
   return subscribedTopics(group)?.has(topic) ?? group.protocolType === 'consumer';
 }
 

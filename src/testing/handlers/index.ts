@@ -5,6 +5,8 @@ import { alterClientQuotasHandler } from './alter-client-quotas.ts';
 import { alterConfigsHandler } from './alter-configs.ts';
 import { alterPartitionReassignmentsHandler } from './alter-partition-reassignments.ts';
 import { alterUserScramCredentialsHandler } from './alter-user-scram-credentials.ts';
+import { consumerGroupDescribeHandler } from './consumer-group-describe.ts';
+import { consumerGroupHeartbeatHandler } from './consumer-group-heartbeat.ts';
 import { createAclsHandler } from './create-acls.ts';
 import { createPartitionsHandler } from './create-partitions.ts';
 import { createTopicsHandler } from './create-topics.ts';
@@ -56,6 +58,8 @@ export const handlers: readonly AnyHandler[] = [
   alterConfigsHandler,
   alterPartitionReassignmentsHandler,
   alterUserScramCredentialsHandler,
+  consumerGroupDescribeHandler,
+  consumerGroupHeartbeatHandler,
   createAclsHandler,
   createPartitionsHandler,
   createTopicsHandler,

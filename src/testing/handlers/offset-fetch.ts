@@ -59,6 +59,8 @@ function fetchGroup(
   const refusal = cluster.service(GroupRegistry).refusal(groupId, broker);
   if (refusal !== undefined) return { errorCode: refusal, topics: [] };
   const offsets = cluster.service(OffsetCoordinator);
+  const problem = offsets.fetchProblem(groupId, group.memberId, group.memberEpoch);
+  if (problem !== undefined) return { errorCode: problem, topics: [] };
   const fetch = (name: string, topicId: string, partitions: readonly number[]): object[] =>
     partitions.map((index) => answerOf(index, offsets.fetch(groupId, name, topicId, index, requireStable)));
   if (topics === null) {

@@ -52,7 +52,7 @@ async function commit(
   if (verdict !== 0) return verdict;
   const offsets = cluster.service(OffsetCoordinator);
   const committer = { groupId, memberId, groupInstanceId, generationId, version };
-  const problem = offsets.transactionProblem(committer);
+  const problem = offsets.transactionProblem(committer, commits);
   if (problem !== undefined) return problem;
   const nowMs = cluster.clock.wallMs();
   const fitting = commits.filter((each) => !offsets.isTooLarge(each.metadata));
