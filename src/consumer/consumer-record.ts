@@ -112,11 +112,6 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
     return this.#context.state.partition;
   }
 
-  /** @internal */
-  get [readTerm](): ReadTerm | undefined {
-    return this.#context.state.term;
-  }
-
   /** The record's place in its partition. */
   get offset(): bigint {
     return this.#context.baseOffset + BigInt(this.#offsetDelta);
@@ -234,6 +229,12 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
   }
 
   static {
+    // Not a computed member because of isolatedDeclarations.
+    Object.defineProperty(this.prototype, readTerm, {
+      get(this: ConsumerRecord): ReadTerm | undefined {
+        return this.#context.state.term;
+      },
+    });
     inspectAs(this, (record) => record.#inspect());
   }
 

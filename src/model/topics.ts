@@ -1,4 +1,4 @@
-import type { HeadersInput, ProducerRecord } from './producer-record.ts';
+import type { ProducerRecord } from './producer-record.ts';
 import type { Deserializer, Serializer } from './serdes.ts';
 
 /** The serdes of one topic, as `defineTopics` takes them. Without one, keys and values are bytes. */
@@ -54,33 +54,46 @@ export function defineTopics<const Topics extends Readonly<Record<string, TopicD
   return Object.freeze(topics);
 }
 
-type Sent<Serde> = Serde extends Serializer<infer Value> ? Value : string | Uint8Array | null;
-type Read<Serde> = Serde extends Deserializer<infer Value> ? Value : Buffer | null;
-
 /** What `send` takes as the key of a record of a topic that is defined so. */
-export type SentKey<Definition> = Definition extends { readonly key: infer Serde } ? Sent<Serde> : Sent<undefined>;
+export type SentKey<Definition> = 'key' extends keyof Definition
+  ? Definition['key'] extends Serializer<infer Value>
+    ? Value
+    : string | Uint8Array | null
+  : string | Uint8Array | null;
+
 /** What `send` takes as the value of a record of a topic that is defined so. */
-export type SentValue<Definition> = Definition extends { readonly value: infer Serde } ? Sent<Serde> : Sent<undefined>;
+export type SentValue<Definition> = 'value' extends keyof Definition
+  ? Definition['value'] extends Serializer<infer Value>
+    ? Value
+    : string | Uint8Array | null
+  : string | Uint8Array | null;
+
 /** The type of `record.key` of a topic that is defined so. */
-export type ReadKey<Definition> = Definition extends { readonly key: infer Serde } ? Read<Serde> : Read<undefined>;
+export type ReadKey<Definition> = 'key' extends keyof Definition
+  ? Definition['key'] extends Deserializer<infer Value>
+    ? Value
+    : Buffer | null
+  : Buffer | null;
+
 /** The type of `record.value` of a topic that is defined so. */
-export type ReadValue<Definition> = Definition extends { readonly value: infer Serde } ? Read<Serde> : Read<undefined>;
+export type ReadValue<Definition> = 'value' extends keyof Definition
+  ? Definition['value'] extends Deserializer<infer Value>
+    ? Value
+    : Buffer | null
+  : Buffer | null;
 
-/** What is null where it is left out may be left out only where null is allowed. */
-type KeyField<Key> = null extends Key ? { readonly key?: Key | undefined } : { readonly key: Key };
-type ValueField<Value> = null extends Value ? { readonly value?: Value | undefined } : { readonly value: Value };
-
-/** A record to send to one of the topics that were defined: which one says what key and value must be. */
+/**
+ * A record to send to one of the topics that were defined: which one says what key and value must be. They may be left out only
+ * where null is allowed.
+ */
 export type TopicRecord<Topics> = {
-  [Name in keyof Topics & string]: {
+  [Name in keyof Topics & string]: Pick<ProducerRecord, 'headers' | 'partition' | 'timestamp'> & {
     /** Where to. */
     readonly topic: Name;
-    /** @defaultValue none */
-    readonly headers?: HeadersInput | undefined;
-    /** The partition to write to, instead of the one that the partitioner would choose. */
-    readonly partition?: ProducerRecord['partition'];
-    /** Milliseconds since 1970. @defaultValue the time of the call */
-    readonly timestamp?: ProducerRecord['timestamp'];
-  } & KeyField<SentKey<Topics[Name]>> &
-    ValueField<SentValue<Topics[Name]>>;
+  } & (null extends SentKey<Topics[Name]>
+      ? Pick<ProducerRecord<SentKey<Topics[Name]>>, 'key'>
+      : Readonly<Record<'key', SentKey<Topics[Name]>>>) &
+    (null extends SentValue<Topics[Name]>
+      ? Pick<ProducerRecord<unknown, SentValue<Topics[Name]>>, 'value'>
+      : Readonly<Record<'value', SentValue<Topics[Name]>>>);
 }[keyof Topics & string];
