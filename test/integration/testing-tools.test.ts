@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { TestCluster } from '../../src/testing/index.ts';
+import { kafkaJars } from '../support/kafka/jars.ts';
+import { runJvmTool } from '../support/kafka/jvm-cluster.ts';
+import { defaultKafkaVersion } from '../support/kafka/options.ts';
+
+/** Kafka's own programs, which run in a JVM on this machine; or why they cannot. */
+function jars(): string | { readonly missing: string } {
+  try {
+    if (spawnSync('java', ['-version']).status !== 0) return { missing: 'there is no Java' };
+    return kafkaJars(defaultKafkaVersion, () => undefined);
+  } catch (error) {
+    return { missing: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+const found = jars();
+const libs = typeof found === 'string' ? found : '';
+const skipTools = typeof found === 'string' ? false : found.missing;
+const skipKcat = spawnSync('kcat', ['-V']).status === 0 ? false : 'there is no kcat';
+const deadline = { timeout: 300_000 };
+
+let cluster: TestCluster;
+before(async () => {
+  cluster = await TestCluster.start({ brokers: 3 });
+});
+after(() => cluster.close());
+
+/** A topic of this test alone. */
+function newTopic(partitions = 3): string {
+  const topic = `tools-${randomUUID()}`;
+  cluster.createTopic(topic, partitions);
+  return topic;
+}
+
+async function tool(name: string, args: readonly string[], input = ''): Promise<string> {
+  const servers = ['--bootstrap-server', cluster.bootstrapServers.join(',')];
+  const result = await runJvmTool(libs, defaultKafkaVersion, name, [...servers, ...args], { input });
+  assert.equal(result.code, 0, `${result.stdout}\n${result.stderr}`);
+  return result.stdout;
+}
+
+/** `timeoutMs` only ends what hangs. */
+async function kcat(args: readonly string[], input = '', timeoutMs = 120_000): Promise<string> {
+  const child = spawn('kcat', ['-b', cluster.bootstrapServers.join(','), ...args], { timeout: timeoutMs });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  child.stdin.end(input);
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+const lines = (text: string): string[] => text.trim().split('\n').sort();
+
+describe("Kafka's tools on TestCluster", { skip: skipTools, ...deadline }, () => {
+  it('console-producer writes what console-consumer reads, alone and in a group', async () => {
+    const topic = newTopic();
+    const rows = Array.from({ length: 20 }, (_, index) => `key-${index}:value-${index}`);
+    await tool(
+      'console-producer',
+      ['--topic', topic, '--reader-property', 'parse.key=true', '--reader-property', 'key.separator=:'],
+      `${rows.join('\n')}\n`,
+    );
+    const written = (await cluster.records(topic)).map(({ key, value }) => `${String(key)}:${String(value)}`);
+    assert.deepEqual(written.sort(), [...rows].sort());
+    const format = ['--formatter-property', 'print.key=true', '--formatter-property', 'key.separator=:'];
+    const reading = ['--topic', topic, '--from-beginning', '--max-messages', '20', '--timeout-ms', '60000', ...format];
+    assert.deepEqual(lines(await tool('console-consumer', reading)), [...rows].sort());
+    const group = `group-${randomUUID()}`;
+    assert.deepEqual(lines(await tool('console-consumer', [...reading, '--group', group])), [...rows].sort());
+    const committed = await tool('consumer-groups', ['--describe', '--group', group]);
+    const lags = committed.split('\n').filter((line) => line.includes(topic));
+    assert.equal(lags.length, 3, committed);
+    assert.ok(
+      lags.every((line) => / 0 +/.test(line)),
+      committed,
+    );
+  });
+
+  it('console-consumer reads committed records only, compressed or not', async () => {
+    const topic = newTopic(1);
+    for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd'])
+      await tool('console-producer', ['--topic', topic, '--compression-codec', codec], `${codec}\n`);
+    const isolation = ['--isolation-level', 'read_committed', '--timeout-ms', '60000'];
+    const read = await tool('console-consumer', [
+      '--topic',
+      topic,
+      '--from-beginning',
+      '--max-messages',
+      '5',
+      ...isolation,
+    ]);
+    assert.deepEqual(lines(read), ['gzip', 'lz4', 'none', 'snappy', 'zstd']);
+  });
+
+  it('producer-performance and consumer-performance move 50,000 records', async () => {
+    const topic = newTopic();
+    const [count, size] = ['50000', '100'];
+    const producing = ['--topic', topic, '--num-records', count, '--record-size', size, '--throughput', '-1'];
+    const produced = await tool('org.apache.kafka.tools.ProducerPerformance', producing);
+    assert.match(produced, /50000 records sent/);
+    const ends = [0, 1, 2].map((partition) => Number(cluster.partition(topic, partition).endOffset));
+    assert.equal(
+      ends.reduce((sum, end) => sum + end),
+      50_000,
+    );
+    const consuming = ['--topic', topic, '--num-records', count, '--timeout', '60000'];
+    const consumed = await tool('org.apache.kafka.tools.ConsumerPerformance', consuming);
+    assert.match(consumed, /(^|, )50000,/m);
+  });
+
+  it('get-offsets and delete-records see and move the ends of a log', async () => {
+    const topic = newTopic(1);
+    await cluster.append(topic, [{ value: 'a' }, { value: 'b' }, { value: 'c' }]);
+    assert.match(await tool('get-offsets', ['--topic', topic, '--time', 'latest']), new RegExp(`${topic}:0:3`));
+    const file = path.join(mkdtempSync(path.join(tmpdir(), 'kavka-')), 'offsets.json');
+    writeFileSync(file, JSON.stringify({ version: 1, partitions: [{ topic, partition: 0, offset: 2 }] }));
+    await tool('delete-records', ['--offset-json-file', file]);
+    rmSync(path.dirname(file), { recursive: true });
+    assert.match(await tool('get-offsets', ['--topic', topic, '--time', 'earliest']), new RegExp(`${topic}:0:2`));
+  });
+});
+
+describe('kcat on TestCluster', { skip: skipKcat, ...deadline }, () => {
+  it('lists, produces, asks for offsets, and consumes alone and in a group', async () => {
+    const topic = newTopic();
+    assert.match(await kcat(['-L', '-t', topic]), /3 brokers:[^]*3 partitions:/);
+    const rows = Array.from({ length: 30 }, (_, index) => `k${index}:v${index}`);
+    const producing = ['-P', '-t', topic, '-K:'];
+    await kcat([...producing, '-z', 'lz4'], `${rows.slice(0, 10).join('\n')}\n`);
+    await kcat([...producing, '-z', 'zstd', '-X', 'enable.idempotence=true'], `${rows.slice(10, 20).join('\n')}\n`);
+    await kcat([...producing, '-X', 'acks=1'], `${rows.slice(20).join('\n')}\n`);
+    const end = await kcat(['-Q', '-t', `${topic}:0:-1`]);
+    assert.match(end, new RegExp(`${topic} \\[0\\] offset ${cluster.partition(topic, 0).endOffset}`));
+    const reading = ['-o', 'beginning', '-e', '-q', '-K:', '-X', 'check.crcs=true'];
+    assert.deepEqual(lines(await kcat(['-C', '-t', topic, ...reading])), [...rows].sort());
+    const group = ['-G', `group-${randomUUID()}`, '-X', 'auto.offset.reset=earliest', '-e', '-q', '-K:', topic];
+    assert.deepEqual(lines(await kcat(group)), [...rows].sort());
+  });
+});
