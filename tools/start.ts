@@ -1,14 +1,16 @@
 /**
- * The main job of `npm start`: one record per file of the installed packages, through a real Kafka, to a group of three members that
+ * The main job of `npm start`: one record per file of the installed packages, through a Kafka, to a group of three members that
  * add up sizes per package; the result is compared with a direct computation.
  *
- * Ends with 1 if a record is missing or doubled, or a total is wrong; with 2 if there is no Kafka to run on. The report goes
+ * It takes a real Kafka if it can get one, else the one inside this process, and says so. Ends with 1 if a record is missing
+ * or doubled, or a total is wrong; with 2 if a Kafka was asked for that cannot be had. The report goes
  * to standard output (a table on a terminal, JSON elsewhere), everything else to standard error.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type * as Front from '../src/index.ts';
+import type { KafkaSource } from '../test/support/kafka/options.ts';
 import { NoKafkaError, startKafka } from '../test/support/kafka/start-kafka.ts';
 import { listPackageFiles, totalsOf } from './start/package-files.ts';
 import { runPipeline, type Progress } from './start/pipeline.ts';
@@ -34,11 +36,14 @@ function showProgress({ sent, read, total }: Progress): void {
   }
 }
 
-async function run(): Promise<Report> {
+/** A report with how its Kafka was got. */
+type Run = Report & { readonly kafka: KafkaSource };
+
+async function run(): Promise<Run> {
   const files = await listPackageFiles(fileURLToPath(new URL('../node_modules', import.meta.url)));
   if (files.length < fewest) throw new Error(`Only ${files.length} files lie in node_modules: run npm ci first`);
   say('Getting a Kafka …');
-  const cluster = await startKafka({ brokers: 1, listeners: ['plaintext'], say });
+  const cluster = await startKafka({ brokers: 1, listeners: ['plaintext'], say, orInProcess: true });
   try {
     say('Building …');
     await promisify(execFile)(process.execPath, ['tools/build.ts'], { cwd: repository });
@@ -49,7 +54,8 @@ async function run(): Promise<Report> {
     try {
       await kafka.connect();
       say(`Sending ${files.length} records, one per file of the installed packages, to a group of three members …`);
-      return makeReport(await runPipeline(front, kafka, files, showProgress), totalsOf(files));
+      const report = makeReport(await runPipeline(front, kafka, files, showProgress), totalsOf(files));
+      return { kafka: cluster.description.via, ...report };
     } finally {
       await kafka.close();
     }

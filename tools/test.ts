@@ -11,6 +11,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Keeper } from '../test/support/kafka/keeper.ts';
+import { inProcessKafka } from '../test/support/kafka/options.ts';
 import { NoKafkaError } from '../test/support/kafka/start-kafka.ts';
 import { closingLine, nothing, sum } from './test/counts.ts';
 import type { Counts } from './test/counts.ts';
@@ -37,7 +38,7 @@ else process.exit(await main()); // nothing waits for connections to clusters th
 function list(): void {
   for (const stage of stages) {
     const files = filesOf(stage).length;
-    console.log(`${stage.name.padEnd(14)} ${stage.what} (${stage.checks?.length ?? 0} checks, ${files} files)`);
+    console.log(`${stage.name.padEnd(15)} ${stage.what} (${stage.checks?.length ?? 0} checks, ${files} files)`);
   }
 }
 
@@ -78,7 +79,8 @@ async function runAll(chosen: readonly Stage[], keeper: Keeper): Promise<Counts>
       if (kafka.failure !== undefined) all.push({ ...nothing, failures: [kafka.failure] });
       kafka = { ...kafka, failure: undefined };
     }
-    const how = { env, only: values.only };
+    const own = stage.inProcessKafka === true ? { KAVKA_TEST_KAFKA: inProcessKafka } : {};
+    const how = { env: { ...env, ...own }, only: values.only };
     const counts =
       stage.nodeVersions === undefined ? await runStage(stage, how) : await runMatrix(stage.nodeVersions, how);
     const ran = counts.passed + counts.failures.length;

@@ -94,7 +94,21 @@ describe('npm start', () => {
     assert.match(stderr, /sent 100 %\s+read 100 %/);
   });
 
-  it('ends with what to install where there is no Kafka', async () => {
+  it('uses the cluster inside its own process where nothing else is there, and says so', async () => {
+    // A socket that nobody listens on stands for a machine without an engine.
+    const nowhere = 'unix:///nowhere/docker.sock';
+    const none = { KAFKA_BOOTSTRAP: '', KAFKA_VIA: '', PATH: '/nowhere', DOCKER_HOST: nowhere };
+    const { code, stdout, stderr } = await start(none);
+    assert.equal(code, 0, stderr);
+    const report = JSON.parse(stdout) as Report & { readonly kafka: string };
+    assert.equal(report.kafka, 'in-process');
+    assert.ok(report.ok && report.records >= 5000);
+    assert.match(stderr, /No Kafka through Docker/);
+    assert.match(stderr, /No Kafka through Java either/);
+    assert.match(stderr, /Using Kavka's own Kafka inside this process \(kavka\/testing\), which is no real one/);
+  });
+
+  it('ends with what to install where the Kafka that was asked for is not there', async () => {
     const { code, stdout, stderr } = await start({ KAFKA_BOOTSTRAP: '', KAFKA_VIA: 'jvm', PATH: '/nowhere' });
     assert.equal(code, 2, stderr);
     assert.equal(stdout, '');

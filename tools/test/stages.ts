@@ -25,8 +25,10 @@ export interface Stage {
   readonly fileTimeoutMs?: number;
   /** Runs the suites of tools/test/run-matrix.ts on these versions of Node. */
   readonly nodeVersions?: readonly string[];
-  /** Whether its tests ask for a Kafka. */
+  /** Whether its tests ask for a (real) Kafka. */
   readonly needsKafka?: boolean;
+  /** Whether its tests get the cluster inside their own process instead. */
+  readonly inProcessKafka?: boolean;
 }
 
 export const root: string = path.resolve(import.meta.dirname, '../..');
@@ -90,7 +92,15 @@ export const stages: readonly Stage[] = [
   },
   {
     name: 'behaviour',
-    what: 'what users rely on, against a real broker',
+    what: 'what users rely on, against the in-process cluster',
+    files: ['test/behaviour/**/*.test.ts'],
+    concurrency: 2,
+    fileTimeoutMs: 10 * minutes,
+    inProcessKafka: true,
+  },
+  {
+    name: 'behaviour-real',
+    what: 'the same files, against a real broker',
     files: ['test/behaviour/**/*.test.ts'],
     concurrency: 2,
     fileTimeoutMs: 10 * minutes,

@@ -115,7 +115,7 @@ function saslProperties(listener: ListenerName): Record<string, string> {
 }
 
 /** Without these the first group, transaction or share test waits for replicas that never come. */
-function internalTopicProperties(brokers: number): Record<string, string> {
+export function internalTopicProperties(brokers: number): Record<string, string> {
   const replicas = String(Math.min(brokers, 3));
   const inSync = String(Math.min(brokers, 2));
   return {
@@ -132,7 +132,7 @@ function internalTopicProperties(brokers: number): Record<string, string> {
   };
 }
 
-const severalBrokersProperties: Record<string, string> = {
+export const severalBrokersProperties: Record<string, string> = {
   'default.replication.factor': '3',
   'min.insync.replicas': '2',
   'broker.session.timeout.ms': '3000',

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type * as testcontainers from 'testcontainers';
 import type { ContainerRuntimeClient } from 'testcontainers';
 import { randomUUID } from 'node:crypto';
@@ -26,6 +27,9 @@ const data = '/tmp/kavka-data';
 /** Brokers as containers, through testcontainers; throws an error that says what is missing where there is no engine. */
 export async function startDockerCluster(options: KafkaOptions, say: (line: string) => void): Promise<KafkaCluster> {
   if (Number(process.versions.node.split('.')[0]) < 22) throw new Error('testcontainers needs a newer Node');
+  // The library would take any other engine that it finds, though this one was asked for.
+  const socket = /^unix:\/\/(.+)/.exec(process.env['DOCKER_HOST'] ?? '')?.[1];
+  if (socket !== undefined && !existsSync(socket)) throw new Error(`DOCKER_HOST names ${socket}, which is not there`);
   const library = await import('testcontainers');
   // Some machines carry the mark of a container (/.dockerenv) and are none; the library would look for the engine elsewhere.
   if (!/^(tcp|https?|ssh):/.test(process.env['DOCKER_HOST'] ?? ''))

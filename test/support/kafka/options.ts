@@ -1,5 +1,8 @@
 /** How a cluster was got. */
-export type KafkaSource = 'existing' | 'docker' | 'jvm';
+export type KafkaSource = 'existing' | 'docker' | 'jvm' | 'in-process';
+
+/** What `KAVKA_TEST_KAFKA` holds where suites run on a cluster inside their own process. */
+export const inProcessKafka: string = JSON.stringify({ inProcess: true });
 
 /** The listeners that a started cluster has; an existing one has `plaintext` only. */
 export const listenerNames = ['plaintext', 'ssl', 'sslWrongHost', 'mutualTls', 'saslPlaintext', 'saslSsl'] as const;
@@ -36,6 +39,8 @@ export interface KafkaOptions {
   readonly listeners?: readonly ListenerName[];
   /** Insists on one way; default `KAFKA_VIA`, else the first that works. */
   readonly via?: KafkaSource;
+  /** Whether the cluster inside this process will do where no real one can be had; default no. */
+  readonly orInProcess?: boolean;
   /** Where progress goes; default standard error. */
   readonly say?: (line: string) => void;
 }

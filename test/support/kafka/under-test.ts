@@ -1,6 +1,9 @@
 import http from 'node:http';
+import { after } from 'node:test';
+import { startInProcessCluster } from './in-process-cluster.ts';
 import type { ClusterAnswer, KeeperAddress, KeeperRequest } from './keeper.ts';
-import type { KafkaControl, KafkaDescription, KafkaOptions, ListenerName } from './options.ts';
+import { defaultKafkaVersion } from './options.ts';
+import type { KafkaCluster, KafkaControl, KafkaDescription, KafkaOptions, ListenerName } from './options.ts';
 
 export interface UnderTestOptions extends Pick<KafkaOptions, 'brokers' | 'version' | 'config' | 'racks' | 'listeners'> {
   /** What the suite cannot do without, besides a broker. */
@@ -19,7 +22,8 @@ export interface KafkaUnderTest extends KafkaControl, KafkaDescription {
 }
 
 /**
- * The Kafka that `npm test` or `cli.ts` holds ready, started when it is asked for the first time.
+ * The Kafka that `npm test` or `cli.ts` holds ready, started when it is asked for the first time; or one inside this process, where
+ * the environment says so.
  *
  * @example
  * const kafka = await kafkaUnderTest({ brokers: 1 });
@@ -28,6 +32,7 @@ export interface KafkaUnderTest extends KafkaControl, KafkaDescription {
 export async function kafkaUnderTest(options: UnderTestOptions = {}): Promise<KafkaUnderTest> {
   const address = keeperAddress();
   if (typeof address === 'string') return unavailable(address);
+  if ('inProcess' in address) return await insideThisProcess(options);
   const { needs = [], own = false, ...rest } = options;
   if (!own && (rest.config !== undefined || rest.racks !== undefined || rest.listeners !== undefined))
     throw new Error('A cluster with settings of its own serves one file only: say "own: true"');
@@ -39,17 +44,34 @@ export async function kafkaUnderTest(options: UnderTestOptions = {}): Promise<Ka
   return connected(address, answer.cluster, answer.description);
 }
 
+async function insideThisProcess(options: UnderTestOptions): Promise<KafkaUnderTest> {
+  const { needs = [], version } = options;
+  const missing = needs.filter((need) => need !== 'control');
+  if (missing.length > 0) return unavailable(`needs ${missing.join(', ')}, which the in-process cluster has not`);
+  if (version !== undefined && version !== defaultKafkaVersion)
+    return unavailable(`needs Kafka ${version}, which the in-process cluster is not`);
+  const cluster = await startInProcessCluster(options);
+  after(() => cluster.close());
+  return underTest(cluster);
+}
+
+function underTest(cluster: KafkaCluster): KafkaUnderTest {
+  const { description } = cluster;
+  const bootstrapServers = [...(description.listeners.plaintext ?? [])];
+  return { ...description, ...cluster, skip: false, bootstrapServers, release: () => cluster.close() };
+}
+
 function has(description: KafkaDescription, need: ListenerName | 'control' | 'tools'): boolean {
   if (need === 'control') return description.hasControl;
   if (need === 'tools') return description.hasTools;
   return description.listeners[need] !== undefined;
 }
 
-function keeperAddress(): KeeperAddress | string {
+function keeperAddress(): KeeperAddress | { readonly inProcess: true } | string {
   const json = process.env['KAVKA_TEST_KAFKA'];
   if (json === undefined || json === '')
     return 'no Kafka: run it by npm test, or start one with test/support/kafka/cli.ts';
-  const value = JSON.parse(json) as KeeperAddress | { readonly unavailable: string };
+  const value = JSON.parse(json) as KeeperAddress | { readonly inProcess: true } | { readonly unavailable: string };
   return 'unavailable' in value ? value.unavailable : value;
 }
 
