@@ -20,6 +20,7 @@ export type { RequestFilter, TestRequest } from './faults/test-request.ts';
 export type { AppendedRecord, AppendRecordsOptions, TestRecordInput } from './observation/append-records.ts';
 export type { WaitOptions } from './observation/await-condition.ts';
 export type { ReadRecordsOptions, TestRecord } from './observation/read-records.ts';
+export type { KafkaVersion } from './releases/kafka-release.ts';
 export type {
   ListenerName,
   TestClusterAuthorizer,

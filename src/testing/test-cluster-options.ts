@@ -16,8 +16,10 @@ import {
   listOf,
   nonEmptyString,
   object,
+  oneOf,
   type OptionRule,
 } from '../util/option-rules.ts';
+import { kafkaRelease, kafkaVersions, type KafkaVersion } from './releases/kafka-release.ts';
 
 /** A topic that a {@link TestCluster} has from the start. */
 export interface TestTopic {
@@ -66,6 +68,13 @@ export interface TestClusterOptions extends TestClusterSecurity {
    */
   readonly configs?: Readonly<Record<string, string>>;
   /**
+   * Which Kafka the brokers pretend to be: its APIs in its versions, its finalized features. For tests of what a client does with
+   * an older one.
+   *
+   * @defaultValue '4.3'
+   */
+  readonly kafkaVersion?: KafkaVersion;
+  /**
    * Makes a run repeatable: topic ids, placements and whatever else is left to chance come from it.
    *
    * @defaultValue by chance; `cluster.seed` tells it
@@ -108,6 +117,7 @@ const rules: Readonly<Record<keyof TestClusterOptions, OptionRule>> = {
   ports: listOf(port),
   racks: listOf(nonEmptyString),
   configs: object,
+  kafkaVersion: oneOf(kafkaVersions),
   seed: integer(0, 0xffff_ffff),
   clock: object,
   requestLogBytes: integer(0, Number.MAX_SAFE_INTEGER),
@@ -131,9 +141,9 @@ export function resolveTestClusterOptions(given: TestClusterOptions = {}): Resol
     if (typeof value === 'object') check(value, securityPartRules[part], `"${part}" of the test cluster`);
   }
   for (const [name, topic] of Object.entries(given.topics ?? {})) checkTestTopic(name, topic);
-  const { brokers = 1, topics = {}, host = '127.0.0.1', ports = [], racks } = given;
+  const { brokers = 1, topics = {}, host = '127.0.0.1', ports = [], racks, kafkaVersion = '4.3' } = given;
   const advertisedHost = given.advertisedHost ?? (isWildcard(host) ? hostname() : host);
-  const configs = { ...developmentConfigs, ...given.configs };
+  const configs = { ...kafkaRelease(kafkaVersion).configs, ...developmentConfigs, ...given.configs };
   const { seed = Math.floor(Math.random() * 2 ** 32), clock = systemClock, requestLogBytes = 16 * 1024 * 1024 } = given;
   const { retentionBytes = DEFAULT_RETENTION_BYTES } = given;
   return Object.freeze({
@@ -145,6 +155,7 @@ export function resolveTestClusterOptions(given: TestClusterOptions = {}): Resol
     ports,
     racks,
     configs,
+    kafkaVersion,
     seed,
     clock,
     requestLogBytes,

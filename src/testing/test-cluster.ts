@@ -27,6 +27,7 @@ import { Credentials } from './security/credentials.ts';
 import { QuotaGate } from './security/quota-gate.ts';
 import { SaslSettings } from './security/sasl-session.ts';
 import { authorizerConfigs, tlsServerOptions, type ListenerName } from './security/security-options.ts';
+import { kafkaRelease } from './releases/kafka-release.ts';
 import { seededRandom } from './seeded-random.ts';
 import { BrokerServer } from './server/broker-server.ts';
 import { BrokerSockets } from './server/broker-sockets.ts';
@@ -148,7 +149,9 @@ export class TestCluster implements AsyncDisposable {
       new Interceptions(),
       new Throttles(),
     ];
-    const apis: ServedApis = new ServedApis([...handlers, apiVersionsHandler(() => apis)]);
+    const release = kafkaRelease(resolved.kafkaVersion);
+    const apiVersions = apiVersionsHandler(() => apis, release.features);
+    const apis: ServedApis = new ServedApis([...handlers, apiVersions], release.apis);
     const security = [new AuthenticationGate(), new QuotaGate(), new AuthorizationGate()];
     const dispatcher = new Dispatcher(state, apis, [log, network, interceptions, throttles, ...security]);
     const seed = resolved.seed;
@@ -616,7 +619,7 @@ async function listen(server: BrokerSockets): Promise<void> {
 }
 
 function stateOf(
-  { brokers, racks, seed, configs, retentionBytes, sasl, authorizer }: ResolvedTestClusterOptions,
+  { brokers, racks, seed, configs, kafkaVersion, retentionBytes, sasl, authorizer }: ResolvedTestClusterOptions,
   clock: Clock,
 ): ClusterState {
   const random = seededRandom(seed);
@@ -627,10 +630,7 @@ function stateOf(
     clock,
     random,
     brokers: states,
-    features: new Map([
-      ['group.version', 1],
-      ['transaction.version', 2],
-    ]),
+    features: new Map([...kafkaRelease(kafkaVersion).features].map(([name, { level }]) => [name, level])),
     configs: new Map(Object.entries({ ...authorizerConfigs(authorizer), ...configs })),
     retentionBytes,
   });

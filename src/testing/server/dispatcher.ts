@@ -159,11 +159,11 @@ export class Dispatcher {
     return gate.around === undefined ? await next() : await gate.around(request, next);
   }
 
-  /** KIP-511: whoever asks in a version that is too new is told in version 0 which ones there are. */
+  /** Whoever asks in a version that is too new is told so in version 0; since Kafka 2.4 also which ones there are (KIP-511). */
   #refuseVersion(correlationId: number): Buffer[] {
-    const served = this.#apis.find(ApiVersions.key);
-    const range = { apiKey: ApiVersions.key, minVersion: served?.min ?? 0, maxVersion: served?.max ?? 0 };
-    const message = { errorCode: brokerErrorCodes.UNSUPPORTED_VERSION, apiKeys: [range] };
+    const { min = 0, max = 0 } = this.#apis.find(ApiVersions.key) ?? {};
+    const apiKeys = max >= 3 ? [{ apiKey: ApiVersions.key, minVersion: min, maxVersion: max }] : [];
+    const message = { errorCode: brokerErrorCodes.UNSUPPORTED_VERSION, apiKeys };
     return encodeResponseFrame(ApiVersions, message, 0, correlationId);
   }
 }
