@@ -58,6 +58,17 @@ export class GroupOffsets {
   }
 }
 
+/** One committed offset, written down; fit for JSON. */
+export interface OffsetRecord extends Omit<CommittedOffset, 'offset' | 'expireMs'> {
+  readonly groupId: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly expireMs: number | null;
+  /** Whose transaction it waits for. */
+  readonly producerId: string | null;
+}
+
 /** Whether an offset belongs to another topic than the one that is asked for under the same name. */
 export function isOfOtherTopic(committed: CommittedOffset, topicId: string): boolean {
   return committed.topicId !== ZERO_UUID && topicId !== ZERO_UUID && committed.topicId !== topicId;
@@ -135,8 +146,23 @@ export class CommittedOffsets {
     for (const groups of this.#pending.values()) for (const offsets of groups.values()) drop(offsets);
   }
 
-  groupIds(): string[] {
-    return [...this.#groups.keys()];
+  snapshot(): OffsetRecord[] {
+    const plain = [...this.#groups].flatMap(([groupId, offsets]) => recordsOf(groupId, offsets, null));
+    const pending = [...this.#pending].flatMap(([producerId, groups]) =>
+      [...groups].flatMap(([groupId, offsets]) => recordsOf(groupId, offsets, producerId)),
+    );
+    return [...plain, ...pending];
+  }
+
+  restore(records: readonly OffsetRecord[]): void {
+    this.#groups.clear();
+    this.#pending.clear();
+    for (const { groupId, topic, partition, producerId, ...written } of records) {
+      const offset = { ...written, offset: BigInt(written.offset), expireMs: written.expireMs ?? undefined };
+      if (producerId === null) this.commit(groupId, topic, partition, offset);
+      else this.commitPending(BigInt(producerId), groupId, topic, partition, offset);
+      this.#sequence = Math.max(this.#sequence, written.sequence);
+    }
   }
 
   #takeIn(groupId: string, offsets: GroupOffsets): void {
@@ -145,6 +171,18 @@ export class CommittedOffsets {
       if (known === undefined || known.sequence < committed.sequence) this.commit(groupId, topic, partition, committed);
     }
   }
+}
+
+function recordsOf(groupId: string, offsets: GroupOffsets, producerId: bigint | null): OffsetRecord[] {
+  return offsets.all().map(({ topic, partition, committed }) => ({
+    ...committed,
+    groupId,
+    topic,
+    partition,
+    offset: String(committed.offset),
+    expireMs: committed.expireMs ?? null,
+    producerId: producerId === null ? null : String(producerId),
+  }));
 }
 
 function ensure(groups: Map<string, GroupOffsets>, groupId: string): GroupOffsets {

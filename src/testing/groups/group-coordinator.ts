@@ -14,7 +14,8 @@ import type { ClassicGroupMachine } from './classic-group-machine.ts';
 import type { ConsumerGroupMachine } from './consumer-group-machine.ts';
 import { heartbeatRefusal, type ConsumerHeartbeat, type ConsumerHeartbeatAnswer } from './consumer-group-messages.ts';
 import { OffsetCoordinator } from './offset-coordinator.ts';
-import { GroupRegistry, type GroupEntry } from './group-registry.ts';
+import type { OffsetRecord } from './committed-offsets.ts';
+import { GroupRegistry, type GroupEntry, type GroupRecord } from './group-registry.ts';
 
 const errors = brokerErrorCodes;
 
@@ -24,6 +25,16 @@ export interface ListedGroup {
   readonly protocolType: string;
   readonly groupState: string;
   readonly groupType: string;
+}
+
+/** All groups with their offsets, written down; fit for JSON. */
+export interface GroupsSnapshot {
+  readonly groups: readonly {
+    readonly groupId: string;
+    readonly record: GroupRecord;
+    readonly stateSinceMs: number;
+  }[];
+  readonly offsets: readonly OffsetRecord[];
 }
 
 /** What the coordinators of the cluster's groups do with the requests of members. */
@@ -145,6 +156,18 @@ export class GroupCoordinator {
     this.#cluster.service(OffsetCoordinator).forget(groupId);
     this.#registry.remove(groupId);
     return 0;
+  }
+
+  /** What is to be kept of all groups and offsets; fit for JSON. */
+  snapshot(): GroupsSnapshot {
+    const groups = this.#registry.all().map(({ groupId, record, stateSinceMs }) => ({ groupId, record, stateSinceMs }));
+    return { groups, offsets: this.#cluster.service(OffsetCoordinator).snapshot() };
+  }
+
+  /** Goes on from a snapshot; members get a whole session to come back. The topics must be there already. */
+  restore({ groups, offsets }: GroupsSnapshot): void {
+    for (const { groupId, record, stateSinceMs } of groups) this.#registry.restore(groupId, record, stateSinceMs);
+    this.#cluster.service(OffsetCoordinator).restore(offsets);
   }
 
   /** A transaction has ended: its offsets count now, or are forgotten; of the groups in this partition of `__consumer_offsets`, or all. */

@@ -1,10 +1,10 @@
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { ClassicIdentity } from './classic-group-messages.ts';
-import { CommittedOffsets, isOfOtherTopic, type CommittedOffset } from './committed-offsets.ts';
-import { GroupRegistry } from './group-registry.ts';
+import { CommittedOffsets, isOfOtherTopic, type CommittedOffset, type OffsetRecord } from './committed-offsets.ts';
+import { GroupRegistry, type GroupEntry } from './group-registry.ts';
 import { partitionKey } from './topics-view.ts';
-import { isSubscribedTo } from './subscribed-topics.ts';
+import { isSubscribedTo, subscribedTopics } from './subscribed-topics.ts';
 
 const errors = brokerErrorCodes;
 
@@ -47,6 +47,7 @@ export class OffsetCoordinator {
     this.#cluster = cluster;
     this.#registry = cluster.service(GroupRegistry);
     cluster.changed.watch(() => this.#forgetDeletedTopics());
+    this.#checkLater();
   }
 
   /** OffsetCommit: an error code for all, or one for each partition. */
@@ -145,6 +146,43 @@ export class OffsetCoordinator {
     this.#registry.changed.notify();
   }
 
+  snapshot(): OffsetRecord[] {
+    return this.#offsets.snapshot();
+  }
+
+  restore(records: readonly OffsetRecord[]): void {
+    this.#offsets.restore(records);
+    for (const { topic, topicId } of records) this.#knownTopics.set(topic, topicId);
+    this.#forgetDeletedTopics();
+  }
+
+  #checkLater(): void {
+    const { clock } = this.#cluster;
+    const everyMs = Number(this.#cluster.brokerConfig('offsets.retention.check.interval.ms'));
+    const check = (): void => {
+      this.#dropExpired();
+      this.#checkLater();
+    };
+    clock.setTimer(check, everyMs).unref();
+  }
+
+  /** Forgets what is too old, and groups that have neither members nor offsets (KIP-211). */
+  #dropExpired(): void {
+    const retentionMs = Number(this.#cluster.brokerConfig('offsets.retention.minutes')) * 60_000;
+    const nowMs = this.#cluster.clock.wallMs();
+    for (const entry of this.#registry.all()) {
+      const { groupId, machine } = entry;
+      for (const { topic, partition, committed } of this.#offsets.of(groupId)?.all() ?? []) {
+        const sinceMs = ageCountsFrom(entry, committed);
+        const isKept = sinceMs === undefined || isSubscribedTo(machine, topic);
+        if (isKept || this.#offsets.isPending(groupId, topic, partition)) continue;
+        if (nowMs >= (committed.expireMs ?? sinceMs + retentionMs)) this.#offsets.delete(groupId, topic, partition);
+      }
+      const isUsed = this.#offsets.of(groupId) !== undefined || this.#offsets.hasPending(groupId);
+      if (machine.state === 'Empty' && !isUsed) this.#registry.remove(groupId);
+    }
+  }
+
   #committerProblem(
     committer: Committer,
     commits: readonly PartitionCommit[],
@@ -181,4 +219,11 @@ export class OffsetCoordinator {
       this.#knownTopics.delete(topic);
     }
   }
+}
+
+/** From when on an offset grows old; undefined while it does not: members of a classic group may still want it. */
+function ageCountsFrom({ machine, stateSinceMs }: GroupEntry, { commitMs }: CommittedOffset): number | undefined {
+  if (machine.type === 'consumer' || machine.protocolType === undefined) return commitMs;
+  if (machine.state === 'Empty') return stateSinceMs;
+  return machine.state === 'Stable' && subscribedTopics(machine) !== undefined ? commitMs : undefined;
 }
