@@ -164,8 +164,8 @@ export class Accumulator {
   }
 
   /** An empty batch for some of the records of `batch`. */
-  partOf(queue: PartitionQueue, batch: ProducerBatch, expectedBytes: number): ProducerBatch {
-    return this.#open.partOf(queue, batch, expectedBytes);
+  partOf(queue: PartitionQueue, batch: ProducerBatch): ProducerBatch {
+    return this.#open.partOf(queue, batch);
   }
 
   /** Lets sends in that wait for memory, as far as there is some. */

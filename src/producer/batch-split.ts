@@ -6,8 +6,8 @@ import type { ProducerBatch } from './producer-batch.ts';
 
 /** What happens around a batch that is taken apart. */
 export interface BatchSplitHooks {
-  /** An empty batch for some of the records of `batch`, as large as the topic now takes them, as far as is known. */
-  partOf(queue: PartitionQueue, batch: ProducerBatch, expectedBytes: number): ProducerBatch;
+  /** An empty batch for some of the records of `batch`, as large as the topic takes them, as far as is known. */
+  partOf(queue: PartitionQueue, batch: ProducerBatch): ProducerBatch;
   handleParts(queue: PartitionQueue, batch: ProducerBatch, parts: readonly ProducerBatch[]): void;
   handleFailure(queue: PartitionQueue, batch: ProducerBatch, error: unknown): void;
 }
@@ -49,7 +49,7 @@ export class BatchSplit {
     let part: ProducerBatch | undefined;
     while (cursor.next()) {
       if (part !== undefined && append(part, cursor)) continue;
-      part = this.#hooks.partOf(queue, batch, queue.topic.maxBatchBytes);
+      part = this.#hooks.partOf(queue, batch);
       parts.push(part);
       append(part, cursor);
     }

@@ -95,9 +95,10 @@ export class OpenBatches {
     for (const { open } of topic.partitions) open?.builder?.limitTo(maxBatchBytes);
   }
 
-  /** Empty batches with the deadline and the span of `batch`, for the records of `batch`. */
-  partOf(queue: PartitionQueue, batch: ProducerBatch, expectedBytes: number): ProducerBatch {
-    const builder = this.#memory.builder(expectedBytes, queue.topic.maxBatchBytes);
+  /** An empty batch for some of the records of `batch`: at most half as large, so that there is always a second one. */
+  partOf(queue: PartitionQueue, batch: ProducerBatch): ProducerBatch {
+    const maxBytes = Math.min(queue.topic.maxBatchBytes, Math.ceil(batch.uncompressedBytes / 2));
+    const builder = this.#memory.builder(maxBytes, maxBytes);
     const { span, createdMs, deadlineMs } = batch;
     return new ProducerBatch(builder, span, createdMs, deadlineMs, this.#tables, this.#cluster.events);
   }

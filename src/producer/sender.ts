@@ -40,7 +40,7 @@ export interface SenderHooks {
   /** The broker takes no batch as large as this one for the topic. */
   learnTooLarge(topic: TopicQueue, uncompressedBytes: number): void;
   /** An empty batch for some of the records of `batch`. */
-  partOf(queue: PartitionQueue, batch: ProducerBatch, expectedBytes: number): ProducerBatch;
+  partOf(queue: PartitionQueue, batch: ProducerBatch): ProducerBatch;
 }
 
 /**
@@ -87,7 +87,7 @@ export class Sender {
     this.#hooks = parts.hooks;
     this.#gate = parts.gate;
     this.#split = new BatchSplit(parts.memory, {
-      partOf: (queue, batch, expectedBytes) => parts.hooks.partOf(queue, batch, expectedBytes),
+      partOf: (queue, batch) => parts.hooks.partOf(queue, batch),
       handleParts: (queue, batch, split) => this.#handleParts(queue, batch, split),
       handleFailure: (queue, batch, error) => this.#handleSplitFailure(queue, batch, error),
     });

@@ -183,6 +183,29 @@ describe('BatchSplit', () => {
     assert.equal(cluster.clock.pending, 0);
   });
 
+  it('BatchSplit counts memory for the parts as for any batch: afterwards as much fits as before', async () => {
+    const options = { bufferMemoryBytes: 60_000, maxRequestBytes: 50_000, batchSizeBytes: 5000 };
+    const untilFull = async ({ cluster, producer }: ReturnType<typeof setUp>): Promise<number> => {
+      cluster.addTopic('other', 1, { isKnown: true });
+      cluster.onRequest = undefined;
+      for (let count = 1; ; count++) {
+        void producer.send({ topic: 'other', value: 'x'.repeat(100) });
+        const room = watch(producer.ready());
+        await Promise.resolve();
+        await Promise.resolve();
+        if (room.state === 'pending') return count;
+      }
+    };
+    const fresh = await untilFull(setUp(options));
+    const rig = setUp(options);
+    rig.cluster.limitBatches('t', 1500);
+    const sent = texts(100, 100).map((value) => watch(rig.producer.send({ topic: 't', partition: 0, value })));
+    await untilAnswered(rig.cluster);
+    assert.deepEqual(new Set(sent.map(({ state }) => state)), new Set(['fulfilled']));
+    assert.ok(rig.cluster.tooLarge > 0, 'no batch was too large');
+    assert.equal(await untilFull(rig), fresh);
+  });
+
   it('BatchSplit says so if a batch cannot be read again', () => {
     const failed: unknown[] = [];
     const memory = { take: () => undefined } as never;
