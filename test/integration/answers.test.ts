@@ -2,10 +2,30 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { RawKafka } from '../support/answers/raw-kafka.ts';
 import { areas, writeRecording } from '../support/answers/recordings.ts';
-import { kafkaUnderTest } from '../support/kafka/under-test.ts';
+import type { Scenario } from '../support/answers/scenario.ts';
+import { kafkaUnderTest, type KafkaUnderTest } from '../support/kafka/under-test.ts';
 
 const updates = process.env['UPDATE_ANSWERS'] === '1';
 const single = await kafkaUnderTest({ brokers: 1 });
+
+let guarded: Promise<KafkaUnderTest> | undefined;
+
+function clusterFor({ brokers, authorizer = false }: Scenario): KafkaUnderTest | Promise<KafkaUnderTest> {
+  if (brokers === 3) return kafkaUnderTest({ brokers: 3 });
+  if (!authorizer) return single;
+  guarded ??= kafkaUnderTest({
+    own: true,
+    config: {
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'super.users': 'User:ANONYMOUS',
+    },
+  });
+  return guarded;
+}
+
+after(async () => {
+  await (await guarded)?.release();
+});
 
 /** The recordings that the cluster inside the process is held against are what real Kafka answers; UPDATE_ANSWERS=1 records. */
 for (const area of await areas()) {
@@ -16,8 +36,11 @@ for (const area of await areas()) {
     });
     for (const scenario of area.scenarios) {
       it(scenario.name, async () => {
-        const cluster = scenario.brokers === 3 ? await kafkaUnderTest({ brokers: 3 }) : single;
-        const kafka = new RawKafka(cluster.bootstrapServers);
+        const cluster = await clusterFor(scenario);
+        const address = cluster.listeners.saslPlaintext?.[0];
+        const user = cluster.users?.plain;
+        const login = address === undefined || user === undefined ? undefined : { address, ...user };
+        const kafka = new RawKafka(cluster.bootstrapServers, login);
         try {
           const answered: unknown = JSON.parse(JSON.stringify(await scenario.run(kafka)));
           answers[scenario.name] = answered;

@@ -18,6 +18,7 @@ import { DescribeTransactions } from '../../protocol/generated/describe-transact
 import { Fetch } from '../../protocol/generated/fetch.ts';
 import { FindCoordinator } from '../../protocol/generated/find-coordinator.ts';
 import { IncrementalAlterConfigs } from '../../protocol/generated/incremental-alter-configs.ts';
+import { JoinGroup } from '../../protocol/generated/join-group.ts';
 import { ListOffsets } from '../../protocol/generated/list-offsets.ts';
 import { Metadata, type MetadataResponse } from '../../protocol/generated/metadata.ts';
 import { OffsetCommit } from '../../protocol/generated/offset-commit.ts';
@@ -107,6 +108,12 @@ answer(FindCoordinator, ({ request, version, errorCode }) => {
   if (version < 4) return nowhere;
   return { coordinators: request.coordinatorKeys.map((key) => ({ key, ...nowhere, errorMessage: null })) };
 });
+
+answer(JoinGroup, ({ version, errorCode }) => ({
+  errorCode,
+  generationId: -1,
+  protocolName: version >= 7 ? null : '',
+}));
 
 answer(OffsetForLeaderEpoch, ({ request, errorCode }) => ({
   topics: request.topics.map(({ topic, partitions }) => ({

@@ -25,7 +25,8 @@ export const alterClientQuotasHandler: AnyHandler = defineHandler(AlterClientQuo
           else quotas.set(entity, key, value);
         }
       }
-      return { entity: entry.entity, ...(refused ?? { errorCode: 0, errorMessage: null }) };
+      const entity = [...new Map(entry.entity.map((each) => [each.entityType, each])).values()];
+      return { entity, ...(refused ?? { errorCode: 0, errorMessage: null }) };
     }),
   };
 });
@@ -38,10 +39,9 @@ function problemOf({ entity, ops }: AlterClientQuotasRequestEntryData): Refusal 
   const types = entity.map(({ entityType }) => entityType);
   const wrong = (what: string): Refusal => refusal('INVALID_REQUEST', what);
   if (types.length === 0) return wrong('The quota is for nobody');
-  if (new Set(types).size < types.length) return wrong('A kind of entity is named twice');
   const strange = types.find((type) => !(quotaEntityTypes as readonly string[]).includes(type));
   if (strange !== undefined) return wrong(`There are no quotas for "${strange}"`);
-  if (types.includes('ip') && types.length > 1) return wrong('An address has quotas of its own');
+  if (types.includes('ip') && new Set(types).size > 1) return wrong('An address has quotas of its own');
   if (entity.some(({ entityName }) => entityName === '')) return wrong('An entity has no name');
   const known: readonly string[] = types.includes('ip') ? [ipQuotaKey] : quotaKeys;
   for (const { key, value, remove } of ops) {

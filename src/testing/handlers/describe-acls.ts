@@ -30,5 +30,5 @@ export const describeAclsHandler: AnyHandler = defineHandler(DescribeAcls, (filt
     }));
     return [{ resourceType, resourceName, patternType, acls: told }];
   });
-  return { errorMessage: null, resources };
+  return { errorMessage: '', resources };
 });

@@ -24,7 +24,7 @@ export const describeClientQuotasHandler: AnyHandler = defineHandler(DescribeCli
     .all()
     .filter(({ entity }) => matches(entity, request));
   return {
-    errorMessage: null,
+    errorMessage: '',
     entries: found.map(({ entity, values }) => ({
       entity: Object.entries(entity).map(([entityType, entityName]) => ({ entityType, entityName })),
       values: [...values].map(([key, value]) => ({ key, value })),

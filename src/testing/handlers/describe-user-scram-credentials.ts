@@ -22,7 +22,7 @@ export const describeUserScramCredentialsHandler: AnyHandler = defineHandler(
         const credential = credentials.scram(user, mechanism);
         return credential === undefined ? [] : [{ mechanism: index + 1, iterations: credential.iterations }];
       });
-      if (credentialInfos.length > 0) return { user, errorCode: 0, errorMessage: null, credentialInfos };
+      if (credentialInfos.length > 0) return { user, errorCode: 0, errorMessage: '', credentialInfos };
       return {
         user,
         errorCode: brokerErrorCodes.RESOURCE_NOT_FOUND,

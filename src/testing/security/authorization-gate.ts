@@ -1,4 +1,9 @@
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
+import { AlterConfigs } from '../../protocol/generated/alter-configs.ts';
+import { DeleteTopics } from '../../protocol/generated/delete-topics.ts';
+import { DescribeAcls } from '../../protocol/generated/describe-acls.ts';
+import { IncrementalAlterConfigs } from '../../protocol/generated/incremental-alter-configs.ts';
+import { OffsetFetch } from '../../protocol/generated/offset-fetch.ts';
 import { Fetch, type FetchRequest, type FetchResponse } from '../../protocol/generated/fetch.ts';
 import { ListGroups, type ListGroupsResponse } from '../../protocol/generated/list-groups.ts';
 import { Metadata, type MetadataRequest, type MetadataResponse } from '../../protocol/generated/metadata.ts';
@@ -35,14 +40,37 @@ async function ruled(request: ArrivedRequest, verdict: Verdict, next: Next): Pro
   const refused = async (message: unknown): Promise<object> => {
     const { version } = request.context;
     const failure = { request: message, version, errorCode: brokerErrorCodes[verdict.error], handled: () => next() };
-    return (await errorAnswer(request.handler.api, failure)) ?? {};
+    const answer = (await errorAnswer(request.handler.api, failure)) ?? {};
+    return toldWhy.has(request.handler.api.key) ? withReason(answer, version) : answer;
   };
-  if (!('denied' in verdict)) return refused(request.message);
+  if (!('denied' in verdict)) {
+    const { version } = request.context;
+    // The group's error stands for all its topics, as soon as there is a place for it.
+    const isWhole = request.handler.api.key === OffsetFetch.key && version >= 2;
+    return refused(isWhole ? { ...(request.message as object), topics: [] } : request.message);
+  }
   const denied = (await refused(verdict.denied)) as Record<string, unknown[]>;
   const reply = await next({ ...request, message: verdict.allowed });
   if (typeof reply !== 'object') return reply;
   const told = (reply as Record<string, unknown[] | undefined>)[verdict.answeredIn] ?? [];
   return { ...reply, [verdict.answeredIn]: [...told, ...(denied[verdict.answeredIn] ?? [])] };
+}
+
+/** The APIs that say in words, too, that something is denied. */
+const toldWhy: ReadonlySet<number> = new Set([
+  AlterConfigs.key,
+  DeleteTopics.key,
+  DescribeAcls.key,
+  IncrementalAlterConfigs.key,
+]);
+
+function withReason(answer: object, version: number): object {
+  const errorMessage = 'The rules of access do not allow it';
+  const { responses } = answer as { readonly responses?: readonly object[] };
+  if (responses === undefined) return { ...answer, errorMessage };
+  // Topics could not be told why they stay before version 5.
+  const hasReason = responses.some((each) => 'name' in each) ? version >= 5 : true;
+  return hasReason ? { ...answer, responses: responses.map((each) => ({ ...each, errorMessage })) } : answer;
 }
 
 const toTopic = (wanted: number, name: string): Access => ({

@@ -4,6 +4,8 @@ import type { Api, Input } from '../../../src/protocol/api.ts';
 import { decodeResponseHeader, encodeRequestFrame } from '../../../src/protocol/framing.ts';
 import { CreateTopics } from '../../../src/protocol/generated/create-topics.ts';
 import { Metadata } from '../../../src/protocol/generated/metadata.ts';
+import { SaslAuthenticate } from '../../../src/protocol/generated/sasl-authenticate.ts';
+import { SaslHandshake } from '../../../src/protocol/generated/sasl-handshake.ts';
 import { Reader } from '../../../src/protocol/wire/reader.ts';
 import { eventually } from '../eventually.ts';
 
@@ -73,13 +75,40 @@ export interface RawTopic {
   readonly partitions: number;
 }
 
+/** Where and as whom a scenario can log in. */
+export interface RawLogin {
+  /** A listener with SASL and without TLS. */
+  readonly address: string;
+  readonly username: string;
+  readonly password: string;
+}
+
 /** The cluster that a scenario asks: a real one, or the one inside this process. */
 export class RawKafka {
   readonly bootstrapServers: readonly string[];
+  readonly #login: RawLogin | undefined;
   readonly #open: RawConnection[] = [];
 
-  constructor(bootstrapServers: readonly string[]) {
+  constructor(bootstrapServers: readonly string[], login?: RawLogin) {
     this.bootstrapServers = bootstrapServers;
+    this.#login = login;
+  }
+
+  /** As whom a scenario can log in, and where. */
+  get login(): RawLogin {
+    if (this.#login === undefined) throw new Error('this cluster has no listener with SASL');
+    return this.#login;
+  }
+
+  /** A new connection of somebody who may do no more than the rules of access say. */
+  async connectAsUser(): Promise<RawConnection> {
+    const { address, username, password } = this.login;
+    const connection = await this.connectTo(address);
+    await connection.send(SaslHandshake, 1, { mechanism: 'PLAIN' });
+    const authBytes = Buffer.from(`\0${username}\0${password}`);
+    const { errorCode } = await connection.send(SaslAuthenticate, 2, { authBytes });
+    if (errorCode !== 0) throw new Error(`cannot log in: error ${errorCode}`);
+    return connection;
   }
 
   /** A new connection to one of the brokers. */

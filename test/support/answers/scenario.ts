@@ -11,6 +11,8 @@ export interface Scenario {
   readonly name: string;
   /** @defaultValue 1 */
   readonly brokers?: 1 | 3;
+  /** Asks a cluster with rules of access, whose super user is whoever does not log in. @defaultValue false */
+  readonly authorizer?: boolean;
   run(kafka: RawKafka): Promise<unknown>;
 }
 
