@@ -40,6 +40,24 @@ const scenarios: readonly Scenario[] = [
     env: { MEMORY_MS: '60000' },
   },
   {
+    name: 'transactions',
+    what: 'random schedules of transactions, late copies of their requests among them',
+    args: ['--test', 'test/unit/producer/transaction-machine.test.ts'],
+    env: { RUNS: '20000' },
+  },
+  {
+    name: 'copy',
+    what: '100,000 records copied in transactions of 750 while three brokers and two copiers are bounced 12 times',
+    args: ['tools/test.ts', 'three-brokers', '--only', 'transactional-copy'],
+    env: { COPIED_RECORDS: '100000', COPY_ROUNDS: '3' },
+  },
+  {
+    name: 'long-transaction',
+    what: 'a transaction of 20 s, on both protocols',
+    args: ['tools/test.ts', 'integration', '--only', 'long-transaction'],
+    env: { TRANSACTION_MS: '20000' },
+  },
+  {
     name: 'group',
     what: 'random schedules of members and coordinators',
     args: ['--test', 'test/unit/consumer/group/group-schedules.test.ts'],

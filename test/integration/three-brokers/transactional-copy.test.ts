@@ -44,6 +44,8 @@ class Copier {
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (line.includes('aborted')) this.aborts++;
       else this.transactions++;
+      if (process.env['COPY_VERBOSE'] !== undefined)
+        console.error(new Date().toISOString(), this.#work['transactionalId'], line);
     });
     child.once('exit', (code) => {
       if (code !== 0 && code !== null) this.problems.push(`ended with ${code}: ${errors}`);
@@ -113,6 +115,7 @@ describe('A copy in transactions', { skip: brokers.skip }, () => {
     const feeder = kafka.producer();
     const chunks = bounces.length * rounds + 1;
     const report: string[] = [];
+    const beganMs = performance.now();
     let fed = 0;
     const feed = async (upTo: number): Promise<void> => {
       const records = Array.from({ length: upTo - fed }, (_, at) => fed + at);
@@ -136,7 +139,7 @@ describe('A copy in transactions', { skip: brokers.skip }, () => {
           await eventually(() => seen.size > begin + (end - begin) / 5, 'a fifth of the next part', patienceMs);
           const before = seen.size;
           await bounce();
-          report.push(`${before} to ${seen.size} of ${end}`);
+          report.push(`${before} to ${seen.size} of ${end} (${Math.round((performance.now() - beganMs) / 1000)} s)`);
         }
         await fedNow;
         await eventually(() => seen.size >= end, `all ${end} records that were fed`, patienceMs);

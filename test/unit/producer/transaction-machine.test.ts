@@ -454,7 +454,8 @@ describe('TransactionMachine under random schedules', () => {
   ];
 
   it('TransactionMachine makes of each transaction all or nothing, as it was told, and settles every send once', (context) => {
-    let [lossy, renewed, late, told] = [0, 0, 0, new Map<string, number>()];
+    let [lossy, renewed, late] = [0, 0, 0];
+    const told = new Map<string, number>();
     const transaction = fc.record({
       records: fc.array(fc.nat({ max: 2 }), { maxLength: 6 }),
       offsets: fc.boolean(),
@@ -482,7 +483,7 @@ describe('TransactionMachine under random schedules', () => {
         fc.constantFrom(1, 2),
         (transactions, stream, level) => {
           const simulation = new TransactionSimulation(() => {
-            const passage = stream.next().value;
+            const passage = stream.next().value as Passage;
             if (passage.fate !== 'arrives') lossy++;
             if (passage.fate === 'late') late++;
             return passage;
