@@ -48,6 +48,22 @@ describe('examples', { skip: kafka.skip, concurrency: 2 }, () => {
   });
 });
 
+describe('examples of testing', () => {
+  before(ensureBuilt);
+  it('service/payments.test.js passes, with a broker lost and a rebalance', async () => {
+    const { code, stdout, stderr } = await new Promise<Outcome>((resolve) => {
+      // A test runner that is told of another one around it prints for that one.
+      const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+      const args = ['--test', '--test-reporter=tap', join(examples, 'service/payments.test.js')];
+      execFile(process.execPath, args, { env, timeout }, (error, output, errors) => {
+        resolve({ code: error === null ? 0 : error.code, stdout: output, stderr: errors });
+      });
+    });
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /^# pass 3$/m);
+  });
+});
+
 const hasSaslSsl = kafka.skip === false && kafka.listeners.saslSsl !== undefined;
 
 describe('examples over TLS', { skip: kafka.skip || (!hasSaslSsl && 'this Kafka has no SASL_SSL listener') }, () => {

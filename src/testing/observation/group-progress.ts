@@ -92,7 +92,7 @@ async function committedOffsets(
   groupId: string,
 ): Promise<Map<string, bigint>> {
   const group = { groupId, memberId: null, memberEpoch: -1, topics: null };
-  const request = { groupId: '', topics: null, groups: [group], requireStable: false };
+  const request = { groups: [group], requireStable: false };
   const answer = await dispatcher.ask(OffsetFetch, request, versions.offsetFetch, coordinator);
   const topics = answer.groups[0]?.topics ?? [];
   const offsets = topics.flatMap(({ name, partitions }) =>
