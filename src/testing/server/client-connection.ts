@@ -124,8 +124,11 @@ export class ClientConnection {
     if (flowing || this.#gone.signal.aborted) return;
     // A client that does not read is not served: its answers would pile up here.
     await new Promise<void>((resolve) => {
-      this.#socket.once('drain', resolve);
-      this.#socket.once('close', resolve);
+      const end = (): void => {
+        this.#socket.off('drain', end).off('close', end);
+        resolve();
+      };
+      this.#socket.on('drain', end).on('close', end);
     });
   }
 }
