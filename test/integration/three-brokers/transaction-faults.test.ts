@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, describe, it } from 'node:test';
+import { isKafkaError, Kafka, SendError, string } from '../../../src/index.ts';
+import { eventually } from '../../support/eventually.ts';
+import { kafkaUnderTest } from '../../support/kafka/under-test.ts';
+
+const brokers = await kafkaUnderTest({ brokers: 3, needs: ['control'] });
+
+describe('Transactions while brokers are lost', { skip: brokers.skip }, () => {
+  after(() => brokers.restore());
+
+  async function committed(kafka: Kafka, topic: string): Promise<(string | null)[]> {
+    const reader = kafka.consumer({ value: string, isolationLevel: 'read_committed', autoOffsetReset: 'earliest' });
+    reader.assign([{ topic, partition: 0 }]);
+    const values: (string | null)[] = [];
+    for await (const { value } of reader.records({ until: 'end' })) values.push(value);
+    await reader.close();
+    return values;
+  }
+
+  it('commit and abort as they were asked to, though their coordinator is killed in each phase', async () => {
+    const kafka = new Kafka({ bootstrapServers: brokers.bootstrapServers });
+    const topic = `coordinator-${randomUUID()}`;
+    const admin = kafka.admin();
+    const configs = { 'min.insync.replicas': '2' };
+    await admin.createTopics({ topic, partitions: 1, replicationFactor: 3, configs });
+    const producer = kafka.producer({ transactionalId: topic });
+    await producer.transaction((tx) => tx.send({ topic, value: 'before' }));
+    const expected = ['before'];
+    let lost = 0;
+    kafka.on('request.failed', ({ api }) => {
+      if (['InitProducerId', 'AddPartitionsToTxn', 'EndTxn', 'Produce'].includes(api)) lost++;
+    });
+    const killCoordinator = async (): Promise<number> => {
+      const { coordinatorId } = await admin.describeTransactions(topic);
+      await brokers.kill(coordinatorId);
+      return coordinatorId;
+    };
+
+    for (const phase of ['open', 'committing', 'aborting'] as const) {
+      const tx = await producer.beginTransaction();
+      await tx.send({ topic, value: `${phase} 1` });
+      // Known before, so that nothing lies between the request and the blow.
+      const { coordinatorId } = await admin.describeTransactions(topic);
+      if (phase === 'open') {
+        assert.equal(await killCoordinator(), coordinatorId);
+        await tx.send({ topic, value: `${phase} 2` });
+        await tx.commit();
+        expected.push('open 1', 'open 2');
+      } else {
+        const ending = phase === 'committing' ? tx.commit() : tx.abort();
+        await Promise.all([ending, brokers.kill(coordinatorId)]);
+        if (phase === 'committing') expected.push('committing 1');
+      }
+      assert.notEqual((await admin.describeTransactions(topic)).coordinatorId, coordinatorId, 'the coordinator moved');
+      await brokers.start(coordinatorId);
+    }
+    await producer.transaction((tx) => tx.send({ topic, value: 'after' }));
+    expected.push('after');
+    await eventually(async () => (await committed(kafka, topic)).length >= expected.length, 'all that was committed');
+    assert.deepEqual(await committed(kafka, topic), expected);
+    assert.ok(lost > 0, 'no request was under way when a coordinator was killed');
+    await kafka.close();
+  });
+
+  it('abort what too few replicas keep from being written, and go on when they are back', async () => {
+    const kafka = new Kafka({ bootstrapServers: brokers.bootstrapServers, requestTimeoutMs: 2000 });
+    const topic = `too-few-${randomUUID()}`;
+    const admin = kafka.admin();
+    const configs = { 'min.insync.replicas': '3' };
+    await admin.createTopics({ topic, partitions: 1, replicationFactor: 3, configs });
+    const producer = kafka.producer({ transactionalId: topic, deliveryTimeoutMs: 4000 });
+    await producer.transaction((tx) => tx.send({ topic, value: 'before' }));
+    const leader = (await admin.describeTopics(topic)).partitions[0]?.leaderId;
+    const follower = brokers.brokerIds.find((id) => id !== leader) ?? 1;
+    await brokers.stop(follower);
+    await eventually(
+      async () => (await admin.describeTopics(topic)).partitions[0]?.isr.length === 2,
+      'the in-sync set to shrink',
+    );
+    const failed: unknown = await producer
+      .transaction(async (tx) => {
+        await tx.send({ topic, value: 'dropped' });
+      })
+      .catch((error: unknown) => error);
+    assert.ok(failed instanceof SendError && failed.code === 'DELIVERY_TIMEOUT', String(failed));
+    assert.ok(isKafkaError(failed.cause) && failed.cause.code.startsWith('NOT_ENOUGH_REPLICAS'), String(failed.cause));
+    await brokers.start(follower);
+    await eventually(async () => {
+      await producer.transaction((tx) => tx.send({ topic, value: 'after' }));
+      return true;
+    }, 'the next transaction');
+    await eventually(async () => (await committed(kafka, topic)).includes('after'), 'what was committed');
+    assert.deepEqual(await committed(kafka, topic), ['before', 'after']);
+    await kafka.close();
+  });
+});
