@@ -42,9 +42,17 @@ describe('examples', { skip: kafka.skip, concurrency: 2 }, () => {
   it('group.js loses nothing over a restart', () => succeeds('group.js'));
   it('topics.js creates, lists, describes and deletes', () => succeeds('topics.js'));
   it('from-timestamp.js reads the last ten minutes', () => succeeds('from-timestamp.js'));
+  it('transactions.js copies exactly once', () => succeeds('transactions.js'));
   it('every example is run here', async () => {
     const files = (await readdir(examples)).filter((file) => file.endsWith('.js')).sort();
-    assert.deepEqual(files, ['from-timestamp.js', 'group.js', 'produce.js', 'tls-scram.js', 'topics.js']);
+    assert.deepEqual(files, [
+      'from-timestamp.js',
+      'group.js',
+      'produce.js',
+      'tls-scram.js',
+      'topics.js',
+      'transactions.js',
+    ]);
   });
 });
 
