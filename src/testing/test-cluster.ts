@@ -2,6 +2,7 @@ import { UsageError } from '../errors/kafka-error.ts';
 import type { Clock } from '../util/clock.ts';
 import { quote } from '../util/option-rules.ts';
 import { ClusterClock } from './cluster-clock.ts';
+import { DataFolder } from './data/data-folder.ts';
 import type { ApiName, ApiSelector } from './faults/api-names.ts';
 import { BrokerControl, type ProcessState } from './faults/broker-control.ts';
 import { Interceptions, type Fault, type InterceptFilter, type Interception } from './faults/interceptions.ts';
@@ -23,6 +24,7 @@ import { groupProgress, type GroupProgress } from './observation/group-progress.
 import { readRecords, type ReadRecordsOptions, type TestRecord } from './observation/read-records.ts';
 import { AuthenticationGate } from './security/authentication-gate.ts';
 import { AuthorizationGate } from './security/authorization-gate.ts';
+import { AuthorizedOperationsGate } from './security/authorized-operations.ts';
 import { Credentials } from './security/credentials.ts';
 import { QuotaGate } from './security/quota-gate.ts';
 import { SaslSettings } from './security/sasl-session.ts';
@@ -105,6 +107,7 @@ interface Parts {
   readonly interceptions: Interceptions;
   readonly throttles: Throttles;
   readonly log: RequestLog;
+  readonly folder: DataFolder | undefined;
 }
 
 /**
@@ -140,7 +143,9 @@ export class TestCluster implements AsyncDisposable {
   static async start(options: TestClusterOptions = {}): Promise<TestCluster> {
     const resolved = resolveTestClusterOptions(options);
     const clock = new ClusterClock(resolved.clock);
-    const state = stateOf(resolved, clock);
+    const { dataDir } = resolved;
+    const folder = dataDir === undefined ? undefined : DataFolder.open(dataDir, resolved.brokers);
+    const state = stateOf(resolved, clock, folder?.clusterId);
     const servers = new Map<number, BrokerSockets>();
     const control = new BrokerControl(state, servers);
     const log = new RequestLog(resolved.requestLogBytes);
@@ -152,12 +157,19 @@ export class TestCluster implements AsyncDisposable {
     const release = kafkaRelease(resolved.kafkaVersion);
     const apiVersions = apiVersionsHandler(() => apis, release.features);
     const apis: ServedApis = new ServedApis([...handlers, apiVersions], release.apis);
-    const security = [new AuthenticationGate(), new QuotaGate(), new AuthorizationGate()];
+    const security = [
+      new AuthenticationGate(),
+      new QuotaGate(),
+      new AuthorizedOperationsGate(),
+      new AuthorizationGate(),
+    ];
     const dispatcher = new Dispatcher(state, apis, [log, network, interceptions, throttles, ...security]);
     const seed = resolved.seed;
-    const parts = { seed, state, clock, dispatcher, servers, control, network, interceptions, throttles, log };
+    const faults = { control, network, interceptions, throttles };
+    const parts = { seed, state, clock, dispatcher, servers, ...faults, log, folder };
     const cluster = new TestCluster(parts);
     try {
+      folder?.attach(state);
       for (const broker of state.brokers.values()) {
         const sockets = socketsOf(resolved, servers.size, dispatcher.serving(broker));
         await listen(sockets);
@@ -165,7 +177,8 @@ export class TestCluster implements AsyncDisposable {
         for (const { plan, port } of sockets.servers) broker.endpoints.set(plan.info.name, { host, port });
         servers.set(broker.id, sockets);
       }
-      for (const [name, plan] of Object.entries(resolved.topics)) cluster.createTopic(name, plan);
+      for (const [name, plan] of Object.entries(resolved.topics))
+        if (!state.topics.has(name)) cluster.createTopic(name, plan);
     } catch (error) {
       await cluster.close();
       throw error;
@@ -539,11 +552,12 @@ export class TestCluster implements AsyncDisposable {
 
   /** Ends the brokers and all connections to them. */
   async close(): Promise<void> {
-    const { control, clock, interceptions, servers } = this.#parts;
+    const { control, clock, interceptions, servers, folder } = this.#parts;
     control.end();
     interceptions.releaseAll();
     await Promise.all([...servers.values()].map((server) => server.close()));
     clock.end();
+    folder?.close();
   }
 
   /** The same as {@link TestCluster.close}, for `await using`. */
@@ -621,12 +635,13 @@ async function listen(server: BrokerSockets): Promise<void> {
 function stateOf(
   { brokers, racks, seed, configs, kafkaVersion, retentionBytes, sasl, authorizer }: ResolvedTestClusterOptions,
   clock: Clock,
+  storedId: string | undefined,
 ): ClusterState {
   const random = seededRandom(seed);
   const states = Array.from({ length: brokers }, (_, index) => new BrokerState(index + 1, racks?.[index] ?? null));
-  const clusterId = Buffer.from(Array.from({ length: 16 }, () => Math.floor(random() * 256))).toString('base64url');
+  const ownId = Buffer.from(Array.from({ length: 16 }, () => Math.floor(random() * 256))).toString('base64url');
   const state = new ClusterState({
-    clusterId,
+    clusterId: storedId ?? ownId,
     clock,
     random,
     brokers: states,

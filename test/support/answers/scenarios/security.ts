@@ -9,8 +9,10 @@ import { DeleteGroups } from '../../../../src/protocol/generated/delete-groups.t
 import { DeleteTopics } from '../../../../src/protocol/generated/delete-topics.ts';
 import { DescribeAcls } from '../../../../src/protocol/generated/describe-acls.ts';
 import { DescribeClientQuotas } from '../../../../src/protocol/generated/describe-client-quotas.ts';
+import { DescribeCluster } from '../../../../src/protocol/generated/describe-cluster.ts';
 import { DescribeConfigs } from '../../../../src/protocol/generated/describe-configs.ts';
 import { DescribeGroups } from '../../../../src/protocol/generated/describe-groups.ts';
+import { DescribeTopicPartitions } from '../../../../src/protocol/generated/describe-topic-partitions.ts';
 import { DescribeUserScramCredentials } from '../../../../src/protocol/generated/describe-user-scram-credentials.ts';
 import { Fetch } from '../../../../src/protocol/generated/fetch.ts';
 import { FindCoordinator } from '../../../../src/protocol/generated/find-coordinator.ts';
@@ -258,6 +260,46 @@ export const scenarios: readonly Scenario[] = [
         return coordinators[0]?.errorCode === 0 && committed.errorCode === 0;
       });
       return everything(user, topic, group);
+    },
+  },
+  {
+    name: 'Whoever asks is told what may be done',
+    authorizer: true,
+    async run(kafka) {
+      const topic = await kafka.topic();
+      const group = kafka.name('group');
+      await allowIt(
+        kafka,
+        ruleFor(kafka, { resourceName: topic.name }),
+        ruleFor(kafka, { resourceType: groupResource, resourceName: group }),
+        ruleFor(kafka, { resourceType: clusterResource, resourceName: 'kafka-cluster', operation: describeOperation }),
+      );
+      const told: unknown[] = [];
+      for (const connection of [await kafka.connectAsUser(), await kafka.connect()]) {
+        const flags = { includeTopicAuthorizedOperations: true, includeClusterAuthorizedOperations: true };
+        const asked = { topics: [{ name: topic.name }], allowAutoTopicCreation: false, ...flags };
+        const metadata = await eventually(async () => {
+          const answer = await connection.send(Metadata, 10, asked);
+          return answer.topics[0]?.errorCode === 0 && answer.clusterAuthorizedOperations > 0 && answer;
+        });
+        const cluster = await connection.send(DescribeCluster, 1, { includeClusterAuthorizedOperations: true });
+        const pages = await connection.send(DescribeTopicPartitions, 0, { topics: [{ name: topic.name }] });
+        const described = await eventually(async () => {
+          const answer = await connection.send(DescribeGroups, 5, {
+            groups: [group],
+            includeAuthorizedOperations: true,
+          });
+          return answer.groups[0]?.errorCode === 0 && answer.groups[0];
+        });
+        told.push([
+          metadata.clusterAuthorizedOperations,
+          metadata.topics[0]?.topicAuthorizedOperations,
+          cluster.clusterAuthorizedOperations,
+          pages.topics[0]?.topicAuthorizedOperations,
+          described.authorizedOperations,
+        ]);
+      }
+      return told;
     },
   },
   {

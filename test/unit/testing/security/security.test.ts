@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isKafkaError, Kafka, type ClientOptions } from '../../../../src/index.ts';
+import { CreateAcls } from '../../../../src/protocol/generated/create-acls.ts';
+import { AlterClientQuotas } from '../../../../src/protocol/generated/alter-client-quotas.ts';
+import { TestClock, TestCluster, type TestClusterOptions } from '../../../../src/testing/index.ts';
+import { RawConnection } from '../../../support/answers/raw-kafka.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { makeAuthority } from '../../../support/kafka/certificates.ts';
+
+const authority = makeAuthority('Kavka test authority');
+const server = authority.issue('broker', ['localhost', '127.0.0.1']);
+const tls = { key: server.key, cert: server.certificate };
+const users = { magpie: 'sesame', jay: 'acorn' };
+const magpie = { username: 'magpie', password: 'sesame' };
+const hasCode = (code: string) => (error: unknown) => isKafkaError(error) && error.code === code;
+
+async function withCluster(options: TestClusterOptions, body: (cluster: TestCluster) => Promise<void>): Promise<void> {
+  const cluster = await TestCluster.start(options);
+  try {
+    await body(cluster);
+  } finally {
+    await cluster.close();
+  }
+}
+
+async function withKafka(options: ClientOptions, body: (kafka: Kafka) => Promise<void>): Promise<void> {
+  const kafka = new Kafka(options);
+  try {
+    await body(kafka);
+  } finally {
+    await kafka.close();
+  }
+}
+
+describe('TestCluster with TLS and SASL', () => {
+  it('listens with TLS, SASL and both', async () => {
+    const options = { listeners: ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'], tls, sasl: { users } } as const;
+    await withCluster({ ...options, topics: { t: 1 } }, async (cluster) => {
+      const trust = { tls: { ca: authority.certificate } };
+      const ways: [ClientOptions['bootstrapServers'], Partial<ClientOptions>][] = [
+        [cluster.bootstrapServers, {}],
+        [cluster.addresses('SSL'), trust],
+        [cluster.addresses('SASL_PLAINTEXT'), { sasl: { mechanism: 'plain', ...magpie } }],
+        [cluster.addresses('SASL_SSL'), { ...trust, sasl: { mechanism: 'scram-sha-256', ...magpie } }],
+        [cluster.addresses('SASL_SSL'), { ...trust, sasl: { mechanism: 'scram-sha-512', ...magpie } }],
+      ];
+      for (const [bootstrapServers, more] of ways)
+        await withKafka({ bootstrapServers, ...more }, async (kafka) => {
+          await kafka.producer().send({ topic: 't', value: 'v' });
+        });
+      assert.equal((await cluster.records('t')).length, ways.length);
+    });
+  });
+
+  it('knows a client by its certificate', async () => {
+    const client = authority.issue('jay', []);
+    const options = { listeners: ['SSL'], tls: { ...tls, ca: authority.certificate, clientAuth: 'required' } } as const;
+    const guarded = { ...options, authorizer: { superUsers: ['User:CN=jay'] }, topics: { t: 1 } };
+    await withCluster(guarded, async ({ bootstrapServers }) => {
+      const trust = { ca: authority.certificate };
+      const own = { ...trust, key: client.key, cert: client.certificate };
+      await withKafka({ bootstrapServers, tls: own }, async (kafka) => {
+        await kafka.producer().send({ topic: 't', value: 'v' });
+      });
+      await withKafka({ bootstrapServers, tls: trust }, async (kafka) => {
+        await assert.rejects(kafka.connect());
+      });
+    });
+  });
+
+  it('lets nobody in with a wrong password', async () => {
+    await withCluster({ listeners: ['SASL_PLAINTEXT'], sasl: { users } }, async ({ bootstrapServers }) => {
+      for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const)
+        for (const who of [
+          { username: 'magpie', password: 'wrong' },
+          { username: 'nobody', password: 'sesame' },
+        ])
+          await withKafka({ bootstrapServers, sasl: { mechanism, ...who } }, async (kafka) => {
+            await assert.rejects(kafka.connect(), hasCode('SASL_AUTHENTICATION_FAILED'));
+          });
+    });
+  });
+
+  it('takes unsecured tokens, until they expire', async () => {
+    const token = (claims: object): string =>
+      `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.`;
+    const withToken = (text: string): ClientOptions['sasl'] => ({
+      mechanism: 'OAUTHBEARER',
+      authenticator: () => ({
+        respond: (challenge) => {
+          if (challenge === undefined) return Buffer.from(`n,,\x01auth=Bearer ${text}\x01\x01`);
+          return challenge.length === 0 ? undefined : Buffer.from('\x01');
+        },
+      }),
+    });
+    const nowSeconds = Date.now() / 1000;
+    await withCluster({ listeners: ['SASL_PLAINTEXT'], topics: { t: 1 } }, async ({ bootstrapServers }) => {
+      const good = withToken(token({ sub: 'jay', exp: nowSeconds + 600 }));
+      await withKafka({ bootstrapServers, sasl: good }, async (kafka) => {
+        await kafka.producer().send({ topic: 't', value: 'v' });
+      });
+      const stale = withToken(token({ sub: 'jay', exp: nowSeconds - 1 }));
+      await withKafka({ bootstrapServers, sasl: stale }, async (kafka) => {
+        await assert.rejects(kafka.connect(), hasCode('SASL_AUTHENTICATION_FAILED'));
+      });
+    });
+  });
+
+  it('ends a session that is not renewed', async () => {
+    const clock = new TestClock();
+    const options = {
+      listeners: ['SASL_PLAINTEXT'],
+      sasl: { users },
+      configs: { 'connections.max.reauth.ms': '60000' },
+    } as const;
+    await withCluster({ ...options, clock, topics: { t: 1 } }, async (cluster) => {
+      const sasl = { mechanism: 'plain', ...magpie } as const;
+      await withKafka({ bootstrapServers: cluster.bootstrapServers, sasl, clientId: 'old' }, async (kafka) => {
+        const producer = kafka.producer();
+        await producer.send({ topic: 't', value: 'before' });
+        await clock.advance(61_000);
+        await producer.send({ topic: 't', value: 'after' });
+        const logins = cluster.requests({ api: 'SaslAuthenticate' }).length;
+        assert.ok(logins > 1, `${logins} logins`);
+      });
+      assert.equal((await cluster.records('t')).length, 2);
+    });
+  });
+
+  it('denies what no rule allows, and says so by Kafka codes', async () => {
+    const options = { listeners: ['PLAINTEXT', 'SASL_PLAINTEXT'], sasl: { users } } as const;
+    const guarded = { ...options, authorizer: { superUsers: ['User:ANONYMOUS'] }, topics: { open: 1, closed: 1 } };
+    await withCluster(guarded, async (cluster) => {
+      const admin = await RawConnection.open(cluster.bootstrapServers[0] ?? '');
+      const rule = {
+        resourceType: 2,
+        resourceName: 'open',
+        resourcePatternType: 3,
+        principal: 'User:jay',
+        host: '*',
+        operation: 4,
+        permissionType: 3,
+      };
+      await admin.send(CreateAcls, 3, { creations: [rule] });
+      admin.close();
+      const sasl = { mechanism: 'plain', username: 'jay', password: 'acorn' } as const;
+      await withKafka({ bootstrapServers: cluster.addresses('SASL_PLAINTEXT'), sasl }, async (kafka) => {
+        const producer = kafka.producer();
+        await producer.send({ topic: 'open', value: 'v' });
+        await assert.rejects(producer.send({ topic: 'closed', value: 'v' }), (error) =>
+          /TOPIC_AUTHORIZATION_FAILED/.test(String(error) + String((error as Error).cause)),
+        );
+        const consumer = kafka.consumer({ groupId: 'g' });
+        consumer.subscribe('open');
+        await assert.rejects(consumer.poll({ timeoutMs: 30_000 }), hasCode('GROUP_AUTHORIZATION_FAILED'));
+        await consumer.close();
+      });
+      assert.equal((await cluster.records('closed')).length, 0);
+    });
+  });
+
+  it('throttles a client that writes more than its quota', async () => {
+    await withCluster({ topics: { t: 1 } }, async (cluster) => {
+      const admin = await RawConnection.open(cluster.bootstrapServers[0] ?? '');
+      const entity = [{ entityType: 'client-id', entityName: 'greedy' }];
+      const ops = [{ key: 'producer_byte_rate', value: 100_000 }];
+      await admin.send(AlterClientQuotas, 1, { entries: [{ entity, ops }] });
+      admin.close();
+      for (const clientId of ['greedy', 'modest'])
+        await withKafka({ bootstrapServers: cluster.bootstrapServers, clientId }, async (kafka) => {
+          const producer = kafka.producer();
+          await producer.send({ topic: 't', value: Buffer.alloc(900_000) });
+          await producer.send({ topic: 't', value: Buffer.alloc(150_000) });
+        });
+      const throttled = await eventually(() => {
+        const waits = cluster
+          .requests({ api: 'Produce' })
+          .map(({ clientId, answer }) => [
+            clientId,
+            ((answer as { throttleTimeMs?: number } | undefined)?.throttleTimeMs ?? 0) > 0,
+          ]);
+        return waits.length >= 4 && waits;
+      });
+      assert.ok(throttled.some(([clientId, waits]) => clientId === 'greedy' && waits === true));
+      assert.ok(throttled.every(([clientId, waits]) => clientId === 'greedy' || waits === false));
+    });
+  });
+
+  it('refuses options that do not fit together', async () => {
+    await assert.rejects(TestCluster.start({ listeners: ['SSL'] }), hasCode('INVALID_OPTION'));
+    await assert.rejects(TestCluster.start({ listeners: [] }), hasCode('INVALID_OPTION'));
+    await assert.rejects(TestCluster.start({ sasl: { user: 'x' } as never }), hasCode('UNKNOWN_OPTION'));
+    await withCluster({}, async (cluster) => {
+      assert.throws(() => cluster.addresses('SSL'), hasCode('INVALID_ARGUMENT'));
+    });
+  });
+});
