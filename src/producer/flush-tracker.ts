@@ -45,6 +45,12 @@ export class SendSpan {
     if (this.#unsettled === 0) this.#onEmpty();
   }
 
+  /** What has failed so far is not told any more. */
+  forgetFailures(): void {
+    this.#failures = 0;
+    this.#firstError = undefined;
+  }
+
   /** A record failed: the next flush rejects. */
   fail(error: SendError): void {
     this.#failures++;
@@ -77,6 +83,13 @@ export class FlushTracker {
 
   get isIdle(): boolean {
     return this.#spans.every(({ span }) => span.isEmpty);
+  }
+
+  /** The next flush tells of what fails from now on only: who closes was told of the rest by the sends themselves. */
+  forgetFailures(): void {
+    this.#failures = 0;
+    this.#firstError = undefined;
+    for (const { span } of this.#spans) span.forgetFailures();
   }
 
   /** Resolves when all sends so far have settled; rejects then if one of them failed, or one before that no flush has told of. */

@@ -179,7 +179,7 @@ export class Producer<
    * Delivers what was sent before, then ends the producer and its connections. Idempotent; later sends reject `CLOSED`.
    *
    * @param options.timeoutMs how long the delivery may take; what is outstanding then rejects `CLOSED`. 30000 by default
-   * @throws {@link KafkaError} `SEND_FAILED`: a record that was outstanding, or has failed since the last flush, was not delivered
+   * @throws {@link KafkaError} `SEND_FAILED`: a record that was outstanding was not delivered
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     // What went wrong is told once: to those who wait for the end, not to who makes sure of it later.
@@ -394,6 +394,7 @@ export class Producer<
   async #close(timeoutMs: number): Promise<void> {
     const { clock } = this.#cluster;
     const transactions = this.#transactions;
+    this.#flushes.forgetFailures();
     const delivered = transactions === undefined ? this.#flush('Cannot close the producer') : undefined;
     const timer = clock.setTimer(() => this.#giveUpAll(timeoutMs), timeoutMs);
     try {

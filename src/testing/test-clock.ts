@@ -9,6 +9,7 @@ interface VirtualTimer extends TimerHandle {
 
 // Taken at import: fake timers that a test installs later must not stop what moves time here.
 const { setImmediate } = globalThis;
+const wallNow = Date.now;
 
 /** How often the event loop turns after each timer, so that an answer crosses a socket before the next one fires. */
 const turnsPerTimer = 20;
@@ -27,9 +28,10 @@ export class TestClock implements Clock {
   #order = 0;
 
   /**
-   * @param startMs what {@link TestClock.wallMs} begins with, in milliseconds since 1970; 1,700,000,000,000 if left out
+   * @param startMs what {@link TestClock.wallMs} begins with, in milliseconds since 1970; the time of this machine if left out,
+   * as brokers refuse records of clients whose clock is far ahead of theirs
    */
-  constructor(startMs = 1_700_000_000_000) {
+  constructor(startMs: number = wallNow()) {
     this.#startMs = startMs;
   }
 

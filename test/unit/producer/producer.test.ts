@@ -710,6 +710,17 @@ describe('Producer', () => {
     assert.equal(cluster.clock.pending, 0, 'no timer is left');
   });
 
+  it('Producer.close does not tell again of what had failed before it', async () => {
+    const { cluster, producer } = setUp();
+    cluster.onRequest = undefined;
+    const early = watch(producer.send({ topic: 'unknown', value: 'x' }));
+    await cluster.clock.advance(200_000);
+    assert.notEqual(early.error, undefined);
+    const closed = watch(producer.close());
+    await cluster.clock.advance(100);
+    assert.deepEqual([closed.state, closed.error], ['fulfilled', undefined]);
+  });
+
   it('Producer.close rejects what it cannot deliver in time, and rejects itself', async () => {
     const { cluster, producer } = setUp();
     cluster.onRequest = undefined;
