@@ -3,6 +3,16 @@ import { serverAssignors } from './consumer-assignors.ts';
 import { heartbeatRefusal, type ConsumerHeartbeat, type ConsumerHeartbeatAnswer } from './consumer-group-messages.ts';
 import { AWAY_EPOCH, inEpoch, newConsumerMember, type ConsumerMember } from './consumer-member.ts';
 import { reconcile } from './consumer-reconciliation.ts';
+import {
+  joinRefusal,
+  syncRefusal,
+  type ClassicIdentity,
+  type ClassicJoin,
+  type ClassicSync,
+  type JoinAnswer,
+  type SyncAnswer,
+} from './classic-group-messages.ts';
+import { readSubscription, writeAssignment } from './embedded-protocol.ts';
 import { topicRegex } from './topic-regex.ts';
 import type { TopicsView } from './topics-view.ts';
 
@@ -41,6 +51,9 @@ export class ConsumerGroupMachine {
   readonly #sessions = new Map<string, number>();
   /** Until when a member must have given up partitions, and in which epoch it was asked. */
   readonly #revocations = new Map<string, { readonly epoch: number; readonly atMs: number }>();
+  /** Until when a member of the classic protocol must have joined again, or sent its SyncGroup. */
+  readonly #joins = new Map<string, number>();
+  readonly #syncs = new Map<string, number>();
   #assignedMs: number | undefined;
   #topicsSeen = '';
 
@@ -92,13 +105,7 @@ export class ConsumerGroupMachine {
       return heartbeatRefusal(errors.INVALID_REGULAR_EXPRESSION);
     const before = beat.instanceId === null ? this.#dynamicMember(beat) : this.#staticMember(beat, beat.instanceId);
     if (typeof before === 'number') return heartbeatRefusal(before);
-    const updated = this.#updated(before, beat);
-    const hasNewSubscription = !sameSubscription(before, updated);
-    this.#members.set(updated.memberId, updated);
-    this.#raiseEpochIfNeeded(hasNewSubscription);
-    this.#assignIfDue(nowMs);
-    const after = this.#reconcile(updated, beat.owned, hasNewSubscription, nowMs);
-    this.#sessions.set(after.memberId, nowMs + this.#settings().sessionTimeoutMs);
+    const after = this.#advance(before, this.#updated(before, beat), beat.owned, nowMs);
     const isFull =
       beat.rebalanceTimeoutMs !== -1 && (beat.topicNames ?? beat.topicRegex) !== null && beat.owned !== null;
     const tells = beat.memberEpoch === 0 || isFull || !sameKeys(before.assigned, after.assigned);
@@ -119,11 +126,15 @@ export class ConsumerGroupMachine {
     if (epoch < 0 && this.#members.size === 0) return undefined;
     const member = this.#members.get(memberId);
     if (member === undefined) return errors.UNKNOWN_MEMBER_ID;
-    if (version < 9) return errors.UNSUPPORTED_VERSION;
+    if (member.classic === undefined && version < 9) return errors.UNSUPPORTED_VERSION;
     if (epoch === member.epoch) return undefined;
     const isCovered = (key: string): boolean =>
       (member.assigned.get(key) ?? member.revoking.get(key) ?? Infinity) <= epoch;
-    return epoch < member.epoch && keys.every(isCovered) ? undefined : errors.STALE_MEMBER_EPOCH;
+    return epoch < member.epoch && keys.every(isCovered)
+      ? undefined
+      : member.classic === undefined
+        ? errors.STALE_MEMBER_EPOCH
+        : errors.ILLEGAL_GENERATION;
   }
 
   /** Whether a member may read committed offsets. */
@@ -134,25 +145,112 @@ export class ConsumerGroupMachine {
     return epoch === member.epoch ? undefined : errors.STALE_MEMBER_EPOCH;
   }
 
-  /** Time has passed: sessions and revocations may be over, an assignment may be due. */
+  /** Time has passed: sessions and revocations may be over. What is to be assigned anew waits for a heartbeat. */
   tick(nowMs: number): void {
-    for (const [memberId, atMs] of [...this.#sessions]) if (atMs <= nowMs) this.#remove([memberId]);
+    for (const deadlines of [this.#sessions, this.#joins, this.#syncs])
+      for (const [memberId, atMs] of [...deadlines]) if (atMs <= nowMs) this.#remove([memberId]);
     for (const [memberId, { epoch, atMs }] of [...this.#revocations]) {
       if (atMs > nowMs) continue;
       this.#revocations.delete(memberId);
       const member = this.#members.get(memberId);
       if (member?.state === 'unrevoked' && member.epoch === epoch) this.#remove([memberId]);
     }
-    this.#assignIfDue(nowMs);
   }
 
   /** When {@link tick} has something to do. */
   nextDeadlineMs(): number | undefined {
-    const deadlines = [...this.#sessions.values(), ...[...this.#revocations.values()].map(({ atMs }) => atMs)];
-    const isWaiting = this.#members.size > 0 && this.groupEpoch > this.assignmentEpoch;
-    if (isWaiting && this.#assignedMs !== undefined)
-      deadlines.push(this.#assignedMs + this.#settings().assignmentIntervalMs);
+    const deadlines = [...this.#sessions.values(), ...this.#joins.values(), ...this.#syncs.values()];
+    deadlines.push(...[...this.#revocations.values()].map(({ atMs }) => atMs));
     return deadlines.length === 0 ? undefined : Math.min(...deadlines);
+  }
+
+  /** Whether nobody speaks the new protocol any more. */
+  get isAllClassic(): boolean {
+    return this.#members.size > 0 && this.members.every((member) => member.classic !== undefined);
+  }
+
+  /** JoinGroup of a member that still speaks the classic protocol: it is answered at once, as the broker assigns. */
+  joinClassic(join: ClassicJoin, nowMs: number): JoinAnswer {
+    const memberId = join.memberId === '' ? join.newMemberId : join.memberId;
+    if (!this.#members.has(memberId) && this.#members.size >= this.#settings().maxSize)
+      return joinRefusal(errors.GROUP_MAX_SIZE_REACHED, join.memberId);
+    if (!this.#supports(join)) return joinRefusal(errors.INCONSISTENT_GROUP_PROTOCOL, join.memberId);
+    if (join.memberId === '' && join.groupInstanceId === null && join.requiresMemberId)
+      return joinRefusal(errors.MEMBER_ID_REQUIRED, memberId);
+    const [first] = join.protocols;
+    const subscription = readSubscription(first?.metadata ?? Buffer.alloc(0), this.#topics);
+    if (first === undefined || subscription === undefined)
+      return joinRefusal(errors.UNKNOWN_SERVER_ERROR, join.memberId);
+    const before = this.#classicMember(join, memberId);
+    if (typeof before === 'number') return joinRefusal(before, join.memberId);
+    const updated: ConsumerMember = {
+      ...before,
+      instanceId: join.groupInstanceId,
+      rackId: subscription.rackId,
+      clientId: join.clientId,
+      clientHost: join.clientHost,
+      rebalanceTimeoutMs: join.rebalanceTimeoutMs,
+      topicNames: subscription.topics,
+      topicRegex: '',
+      classic: { sessionTimeoutMs: join.sessionTimeoutMs, protocols: join.protocols },
+    };
+    const after = this.#advance(before, updated, subscription.owned, nowMs);
+    this.#joins.delete(memberId);
+    this.#syncs.set(memberId, nowMs + join.rebalanceTimeoutMs);
+    return {
+      ...joinRefusal(0, memberId),
+      generationId: after.epoch,
+      protocolType: 'consumer',
+      protocolName: first.name,
+    };
+  }
+
+  /** SyncGroup of such a member: what it has by now. */
+  syncClassic(sync: ClassicSync, nowMs: number): SyncAnswer {
+    const member = this.#knownClassic(sync, sync.generationId);
+    if (typeof member === 'number') return syncRefusal(member);
+    const [first] = member.classic?.protocols ?? [];
+    const isOther =
+      (sync.protocolType !== null && sync.protocolType !== 'consumer') ||
+      (sync.protocolName !== null && sync.protocolName !== first?.name);
+    if (isOther) return syncRefusal(errors.INCONSISTENT_GROUP_PROTOCOL);
+    if (this.groupEpoch > member.epoch && member.state !== 'unrevoked') {
+      this.#expectJoin(member, nowMs);
+      return syncRefusal(errors.REBALANCE_IN_PROGRESS);
+    }
+    this.#syncs.delete(member.memberId);
+    this.#keepAlive(member, nowMs);
+    const assignment = writeAssignment(member.assigned.keys(), this.#topics, first?.metadata ?? Buffer.alloc(0));
+    const { protocolType, protocolName } = sync;
+    return { errorCode: 0, protocolType, protocolName, assignment };
+  }
+
+  /** Heartbeat of such a member: an error code. It is sent back to join for each step of its way. */
+  heartbeatClassic(who: ClassicIdentity, generationId: number, nowMs: number): number {
+    const member = this.#knownClassic(who, generationId);
+    if (typeof member === 'number') return member;
+    this.#keepAlive(member, nowMs);
+    const canGoOn = member.state === 'unreleased' && !this.#waitsForOthers(member);
+    if (member.epoch >= this.groupEpoch && member.state !== 'unrevoked' && !canGoOn) return 0;
+    this.#expectJoin(member, nowMs);
+    return errors.REBALANCE_IN_PROGRESS;
+  }
+
+  /** LeaveGroup: the error code of each who leaves, of whichever protocol. */
+  leaveClassic(leavers: readonly ClassicIdentity[]): number[] {
+    const leaving = new Set<string>();
+    const codes = leavers.map(({ memberId, groupInstanceId }) => {
+      const member =
+        groupInstanceId === null
+          ? this.#members.get(memberId)
+          : this.members.find(({ instanceId }) => instanceId === groupInstanceId);
+      if (member === undefined) return errors.UNKNOWN_MEMBER_ID;
+      if (memberId !== '' && member.memberId !== memberId) return errors.FENCED_INSTANCE_ID;
+      leaving.add(member.memberId);
+      return 0;
+    });
+    if (leaving.size > 0) this.#remove([...leaving]);
+    return codes;
   }
 
   /** Takes up what another coordinator knew, or the one before a restart: members get a whole session to come. */
@@ -167,10 +265,69 @@ export class ConsumerGroupMachine {
     for (const member of members) {
       this.#members.set(member.memberId, member);
       this.#targets.set(member.memberId, targets.get(member.memberId) ?? none);
-      this.#sessions.set(member.memberId, nowMs + this.#settings().sessionTimeoutMs);
+      this.#keepAlive(member, nowMs);
       this.#watchRevocation(member, nowMs);
     }
     this.#topicsSeen = this.#fingerprint();
+  }
+
+  /** A member is there, perhaps with another subscription: assigns anew if need be, and leads it one step on. */
+  #advance(
+    before: ConsumerMember,
+    updated: ConsumerMember,
+    owned: ReadonlySet<string> | null,
+    nowMs: number,
+  ): ConsumerMember {
+    const hasNewSubscription = !sameSubscription(before, updated);
+    this.#members.set(updated.memberId, updated);
+    this.#raiseEpochIfNeeded(hasNewSubscription);
+    this.#assignIfDue(nowMs);
+    const after = this.#reconcile(updated, owned, hasNewSubscription, nowMs);
+    this.#keepAlive(after, nowMs);
+    return after;
+  }
+
+  #keepAlive({ memberId, classic }: ConsumerMember, nowMs: number): void {
+    this.#sessions.set(memberId, nowMs + (classic?.sessionTimeoutMs ?? this.#settings().sessionTimeoutMs));
+  }
+
+  /** Whether a protocol of the newcomer is known to all members of the classic protocol. */
+  #supports({ protocolType, protocols }: ClassicJoin): boolean {
+    const others = this.members.flatMap(({ classic }) => classic ?? []);
+    const isCommon = (name: string): boolean =>
+      others.every((other) => other.protocols.some((protocol) => protocol.name === name));
+    return protocolType === 'consumer' && protocols.some(({ name }) => isCommon(name));
+  }
+
+  #classicMember(join: ClassicJoin, memberId: string): ConsumerMember | number {
+    if (join.groupInstanceId === null) return this.#members.get(memberId) ?? newConsumerMember(memberId);
+    const known = this.members.find(({ instanceId }) => instanceId === join.groupInstanceId);
+    if (join.memberId === '') {
+      if (known === undefined) return newConsumerMember(memberId);
+      return { ...this.#replace(known, memberId), epoch: known.epoch, previousEpoch: known.previousEpoch };
+    }
+    if (known === undefined) return errors.UNKNOWN_MEMBER_ID;
+    return known.memberId === memberId ? known : errors.FENCED_INSTANCE_ID;
+  }
+
+  #knownClassic({ memberId, groupInstanceId }: ClassicIdentity, generationId: number): ConsumerMember | number {
+    const isInstance = (member: ConsumerMember): boolean => member.instanceId === groupInstanceId;
+    const member = groupInstanceId === null ? this.#members.get(memberId) : this.members.find(isInstance);
+    if (member === undefined) return errors.UNKNOWN_MEMBER_ID;
+    if (member.memberId !== memberId) return errors.FENCED_INSTANCE_ID;
+    if (member.classic === undefined) return errors.UNKNOWN_MEMBER_ID;
+    return generationId === member.epoch ? member : errors.ILLEGAL_GENERATION;
+  }
+
+  #expectJoin({ memberId, rebalanceTimeoutMs }: ConsumerMember, nowMs: number): void {
+    if (!this.#joins.has(memberId)) this.#joins.set(memberId, nowMs + rebalanceTimeoutMs);
+  }
+
+  #waitsForOthers(member: ConsumerMember): boolean {
+    const others = this.members.filter(({ memberId }) => memberId !== member.memberId);
+    return [...this.target(member.memberId)].some(
+      (key) => !member.assigned.has(key) && others.some((other) => other.assigned.has(key) || other.revoking.has(key)),
+    );
   }
 
   #dynamicMember(beat: ConsumerHeartbeat): ConsumerMember | number {
@@ -185,7 +342,7 @@ export class ConsumerGroupMachine {
     if (beat.memberEpoch === 0) {
       if (known === undefined) return newConsumerMember(beat.memberId);
       if (known.memberId === beat.memberId) return known;
-      if (known.epoch !== AWAY_EPOCH) return errors.UNRELEASED_INSTANCE_ID;
+      if (known.classic === undefined && known.epoch !== AWAY_EPOCH) return errors.UNRELEASED_INSTANCE_ID;
       return this.#replace(known, beat.memberId);
     }
     if (known === undefined) return errors.UNKNOWN_MEMBER_ID;
@@ -219,6 +376,7 @@ export class ConsumerGroupMachine {
       serverAssignor: beat.serverAssignor ?? member.serverAssignor,
       topicNames: beat.topicNames ?? member.topicNames,
       topicRegex: beat.topicRegex ?? member.topicRegex,
+      classic: undefined,
       clientId: beat.clientId,
       clientHost: beat.clientHost,
     };
@@ -316,6 +474,8 @@ export class ConsumerGroupMachine {
     this.#targets.delete(memberId);
     this.#sessions.delete(memberId);
     this.#revocations.delete(memberId);
+    this.#joins.delete(memberId);
+    this.#syncs.delete(memberId);
   }
 }
 

@@ -63,8 +63,12 @@ export class GroupCoordinator {
     const known = this.#registry.find(groupId);
     if (join.memberId !== '' && known === undefined)
       return Promise.resolve(joinRefusal(errors.UNKNOWN_MEMBER_ID, join.memberId));
-    if (known?.machine.type === 'consumer' && known.machine.state !== 'Empty')
-      return Promise.resolve(joinRefusal(errors.INCONSISTENT_GROUP_PROTOCOL, ''));
+    const consumer = known?.machine;
+    if (known !== undefined && consumer?.type === 'consumer' && consumer.state !== 'Empty') {
+      const newMemberId = this.#cluster.uuid();
+      const decide = (nowMs: number): JoinAnswer => consumer.joinClassic({ ...join, requestId: 0, newMemberId }, nowMs);
+      return Promise.resolve(this.#registry.run(known, decide));
+    }
     // A group without members belongs to whoever joins first.
     if (known?.machine.type === 'consumer') this.#registry.remove(groupId);
     const entry = this.#registry.findOrCreate(groupId);
@@ -78,8 +82,11 @@ export class GroupCoordinator {
   sync(groupId: string, sync: Omit<ClassicSync, 'requestId'>, broker: BrokerState): Promise<SyncAnswer | undefined> {
     const refusal = this.refusal(groupId, broker);
     if (refusal !== undefined) return Promise.resolve(syncRefusal(refusal));
-    const entry = this.classicGroup(groupId);
+    const entry = this.#registry.find(groupId);
     if (entry === undefined) return Promise.resolve(syncRefusal(errors.UNKNOWN_MEMBER_ID));
+    const { machine: group } = entry;
+    if (group.type === 'consumer')
+      return Promise.resolve(this.#registry.run(entry, (nowMs) => group.syncClassic({ ...sync, requestId: 0 }, nowMs)));
     return this.#registry.syncs.park((requestId) =>
       this.#decide(entry, (machine, nowMs) => machine.sync({ ...sync, requestId }, nowMs)),
     );
@@ -89,8 +96,11 @@ export class GroupCoordinator {
   heartbeat(groupId: string, who: ClassicIdentity, generationId: number, broker: BrokerState): number {
     const refusal = this.refusal(groupId, broker);
     if (refusal !== undefined) return refusal;
-    const entry = this.classicGroup(groupId);
+    const entry = this.#registry.find(groupId);
     if (entry === undefined) return errors.UNKNOWN_MEMBER_ID;
+    const { machine: group } = entry;
+    if (group.type === 'consumer')
+      return this.#registry.run(entry, (nowMs) => group.heartbeatClassic(who, generationId, nowMs));
     return this.#decide(entry, (machine, nowMs) => machine.heartbeat(who, generationId, nowMs));
   }
 
@@ -98,8 +108,10 @@ export class GroupCoordinator {
   leave(groupId: string, leavers: readonly ClassicIdentity[], broker: BrokerState): number | number[] {
     const refusal = this.refusal(groupId, broker);
     if (refusal !== undefined) return refusal;
-    const entry = this.classicGroup(groupId);
+    const entry = this.#registry.find(groupId);
     if (entry === undefined) return leavers.map(() => errors.UNKNOWN_MEMBER_ID);
+    const { machine: group } = entry;
+    if (group.type === 'consumer') return this.#registry.run(entry, () => group.leaveClassic(leavers));
     return this.#decide(entry, (machine, nowMs) => machine.leave(leavers, nowMs));
   }
 
@@ -121,10 +133,13 @@ export class GroupCoordinator {
     const refusal = this.#registry.refusal(groupId, broker);
     if (refusal !== undefined) return heartbeatRefusal(refusal);
     const known = this.#registry.find(groupId);
-    const machine = known?.machine;
-    const mayBecomeOne = beat.memberEpoch === 0 && (machine === undefined || machine.state === 'Empty');
-    if (machine?.type !== 'consumer' && !mayBecomeOne) return heartbeatRefusal(errors.GROUP_ID_NOT_FOUND);
-    if (machine?.type === 'classic') this.#registry.remove(groupId);
+    const former = known?.machine;
+    if (former?.type !== 'consumer') {
+      if (beat.memberEpoch !== 0) return heartbeatRefusal(errors.GROUP_ID_NOT_FOUND);
+      if (known !== undefined && former?.state === 'Empty') this.#registry.remove(groupId);
+      else if (known !== undefined && !this.#registry.upgrade(known))
+        return heartbeatRefusal(errors.GROUP_ID_NOT_FOUND);
+    }
     const entry = this.#registry.findOrCreate(groupId, () => this.#registry.newConsumerGroup(groupId));
     const group = entry.machine;
     if (group.type !== 'consumer') return heartbeatRefusal(errors.GROUP_ID_NOT_FOUND);

@@ -9,6 +9,7 @@ import { loadClassicGroup, recordClassicGroup, type ClassicGroupRecord } from '.
 import { ClusterTopics } from './cluster-topics.ts';
 import { ConsumerGroupMachine } from './consumer-group-machine.ts';
 import { loadConsumerGroup, recordConsumerGroup, type ConsumerGroupRecord } from './consumer-group-record.ts';
+import { downgradeGroup, upgradeGroup } from './group-migration.ts';
 import { ParkedRequests } from './parked-requests.ts';
 
 /** A group of either protocol. */
@@ -106,7 +107,16 @@ export class GroupRegistry {
   /** Lets a group decide something, then does what it decided. */
   run<T>(entry: GroupEntry, decide: (nowMs: number) => T): T {
     const before = entry.machine.state;
-    const result = decide(this.#cluster.clock.nowMs());
+    const nowMs = this.#cluster.clock.nowMs();
+    const countBefore = entry.machine.members.length;
+    const epochBefore = entry.machine.type === 'consumer' ? entry.machine.groupEpoch : 0;
+    const result = decide(nowMs);
+    const hasShrunk = entry.machine.members.length < countBefore;
+    if (hasShrunk && this.#mayMigrate('downgrade') && entry.machine.type === 'consumer' && entry.machine.isAllClassic) {
+      const classic = this.newClassicGroup(entry.groupId);
+      downgradeGroup(entry.machine, epochBefore, classic, this.#topics, nowMs);
+      entry.machine = classic;
+    }
     const { machine } = entry;
     if (machine.state !== before) entry.stateSinceMs = this.#cluster.clock.wallMs();
     // Kafka writes a classic group down when a generation is agreed on, a consumer group at each change.
@@ -122,6 +132,22 @@ export class GroupRegistry {
   exchange(entry: GroupEntry, machine: GroupMachine): void {
     if (entry.machine.type === 'classic') this.#act(entry.machine.takeEffects());
     entry.machine = machine;
+  }
+
+  /** Makes a classic group one of the new protocol, if that may be; false otherwise. */
+  upgrade(entry: GroupEntry): boolean {
+    const { machine } = entry;
+    if (!this.#mayMigrate('upgrade') || machine.type !== 'classic' || machine.protocolType !== 'consumer') return false;
+    if (machine.members.length > Number(this.#cluster.brokerConfig('group.consumer.max.size'))) return false;
+    const consumer = this.newConsumerGroup(entry.groupId);
+    if (!upgradeGroup(machine, consumer, this.#topics, this.#cluster.clock.nowMs())) return false;
+    this.exchange(entry, consumer);
+    return true;
+  }
+
+  #mayMigrate(way: 'upgrade' | 'downgrade'): boolean {
+    const policy = this.#cluster.brokerConfig('group.consumer.migration.policy').toLowerCase();
+    return policy === way || policy === 'bidirectional';
   }
 
   /** Takes up a group as it was written down, before a restart. */

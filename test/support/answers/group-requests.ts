@@ -1,4 +1,6 @@
+import { ConsumerProtocolAssignment } from '../../../src/protocol/generated/consumer-protocol-assignment.ts';
 import { ConsumerProtocolSubscription } from '../../../src/protocol/generated/consumer-protocol-subscription.ts';
+import { Reader } from '../../../src/protocol/wire/reader.ts';
 import { apis } from '../../../src/protocol/index.ts';
 import type { JoinGroupResponse } from '../../../src/protocol/generated/join-group.ts';
 import type { RawConnection, RawKafka } from './raw-kafka.ts';
@@ -8,6 +10,30 @@ import { eventually } from '../eventually.ts';
 export function subscription(...topics: readonly string[]): Buffer {
   const message = { topics: [...topics], userData: null, ownedPartitions: [] };
   return Buffer.concat([Buffer.from([0, 1]), ConsumerProtocolSubscription.encode(message, 1)]);
+}
+
+/** The metadata of a consumer that wants a topic and has some of its partitions. */
+export function owningSubscription(topic: string, partitions: readonly number[]): Buffer {
+  const ownedPartitions = partitions.length === 0 ? [] : [{ topic, partitions: [...partitions] }];
+  const message = { topics: [topic], userData: null, ownedPartitions };
+  return Buffer.concat([Buffer.from([0, 1]), ConsumerProtocolSubscription.encode(message, 1)]);
+}
+
+/** What the leader of a classic group gives a member. */
+export function assignmentOf(topic: string, partitions: readonly number[]): Buffer {
+  const message = { assignedPartitions: [{ topic, partitions: [...partitions] }], userData: null };
+  return Buffer.concat([Buffer.from([0, 1]), ConsumerProtocolAssignment.encode(message, 1)]);
+}
+
+/** The numbers in an assignment, or why it is none. */
+export function partitionsIn(assignment: Buffer): string {
+  if (assignment.length === 0) return 'no bytes';
+  const { assignedPartitions } = ConsumerProtocolAssignment.read(
+    new Reader(assignment.subarray(2), 'an assignment'),
+    1,
+  );
+  const numbers = assignedPartitions.flatMap(({ partitions }) => partitions);
+  return `[${numbers.sort((a, b) => a - b).join()}]`;
 }
 
 /** Puts the members of a group in an order of their own: Kafka keeps them in a hash map, by ids that are random. */

@@ -1,6 +1,14 @@
 import { apis } from '../../../../src/protocol/index.ts';
 import type { ConsumerGroupHeartbeatRequest } from '../../../../src/protocol/generated/consumer-group-heartbeat.ts';
-import { RawGroup, sortMembers, subscription } from '../group-requests.ts';
+import {
+  assignmentOf,
+  owningSubscription,
+  partitionsIn,
+  RawGroup,
+  sortMembers,
+  subscription,
+  type RawMember,
+} from '../group-requests.ts';
 import type { RawConnection, RawKafka, RawTopic } from '../raw-kafka.ts';
 import { errorName, normalise, type Scenario } from '../scenario.ts';
 
@@ -106,6 +114,41 @@ class Desk {
     });
     const code = answer.topics[0]?.partitions[0]?.errorCode ?? -1;
     this.log.push(`OffsetCommit v${version} of ${memberId} at ${epoch} for ${partition} → ${errorName(code)}`);
+  }
+
+  /** A member of the classic protocol that wants the topic; its requests are told with what it gets. */
+  async classic(owned: readonly number[] = [], groupInstanceId: string | null = null): Promise<RawMember> {
+    const metadata = owningSubscription(this.topic().name, owned);
+    return this.group.member({ protocols: [{ name: 'range', metadata }], groupInstanceId });
+  }
+
+  async joinClassic(member: RawMember, owned: readonly number[]): Promise<void> {
+    const metadata = owningSubscription(this.topic().name, owned);
+    member.options.protocols.splice(0, 1, { name: 'range', metadata });
+    const { errorCode, generationId, protocolName, leader } = await member.join();
+    const leads = leader !== '' && leader === member.memberId;
+    this.log.push(
+      `JoinGroup owning [${owned.join()}] → ${errorName(errorCode)} generation ${generationId} ${protocolName}` +
+        `${leads ? ' leads' : ''}`,
+    );
+  }
+
+  async syncClassic(member: RawMember, partitions?: readonly number[]): Promise<void> {
+    const { memberId } = member;
+    const plan =
+      partitions === undefined ? [] : [{ memberId, assignment: assignmentOf(this.topic().name, partitions) }];
+    const { errorCode, assignment } = await member.sync(plan);
+    this.log.push(`SyncGroup → ${errorName(errorCode)} ${partitionsIn(assignment)}`);
+  }
+
+  async beatClassic(member: RawMember): Promise<void> {
+    this.log.push(`Heartbeat → ${errorName((await member.heartbeat()).errorCode)}`);
+  }
+
+  async type(): Promise<void> {
+    const { groups } = await this.connection.send(apis.ListGroups, 5, {});
+    const found = groups.find(({ groupId }) => groupId === this.group.groupId);
+    this.log.push(`the group is ${found?.groupType} ${found?.groupState}`);
   }
 
   async fetch(memberId: string | null, memberEpoch: number): Promise<void> {
@@ -337,6 +380,93 @@ export const scenarios: readonly Scenario[] = [
       const topics = [{ name: desk.topic().name, partitionIndexes: [0] }];
       const fetched = await desk.connection.send(apis.OffsetFetch, 7, { groupId: desk.group.groupId, topics });
       return { log: desk.log, fetched: normalise(fetched, desk.names()) };
+    },
+  },
+  {
+    name: 'a classic group becomes one of the new protocol when such a member comes, and a classic one again when it goes',
+    async run(kafka) {
+      const desk = await Desk.open(kafka, 4);
+      const old = await desk.classic();
+      await desk.joinClassic(old, []);
+      await desk.syncClassic(old, [0, 1, 2, 3]);
+      await desk.beat('n', 3);
+      await desk.join('n');
+      await desk.type();
+      await desk.beatClassic(old);
+      await desk.joinClassic(old, [0, 1, 2, 3]);
+      await desk.syncClassic(old);
+      await desk.beatClassic(old);
+      await desk.joinClassic(old, [0, 1]);
+      await desk.syncClassic(old);
+      await desk.beatClassic(old);
+      await desk.beat('n', 2);
+      const mixed = await desk.describe();
+      await desk.commit(old.memberId, 2, 0, 8);
+      await desk.commit(old.memberId, 1, 0, 8);
+      desk.log.splice(-2, 2, ...desk.log.slice(-2).map((line) => line.replaceAll(old.memberId, '<old>')));
+      await desk.beat('n', -1);
+      await desk.type();
+      await desk.beatClassic(old);
+      await desk.joinClassic(old, [0, 1]);
+      await desk.syncClassic(old, [0, 1, 2, 3]);
+      await desk.beatClassic(old);
+      await desk.type();
+      const text = JSON.stringify(mixed).replaceAll(old.memberId, '<old>');
+      return { log: desk.log, mixed: sortMembers(JSON.parse(text)) };
+    },
+  },
+  {
+    name: 'a classic member joins a group of the new protocol',
+    async run(kafka) {
+      const desk = await Desk.open(kafka, 4);
+      await desk.join('n');
+      const old = await desk.classic();
+      const given = await old.join(4);
+      desk.log.push(`JoinGroup v4 → ${errorName(given.errorCode)}`);
+      await desk.joinClassic(old, []);
+      await desk.syncClassic(old);
+      await desk.beatClassic(old);
+      await desk.beat('n', 2);
+      await desk.beat('n', 2, desk.owning([0, 1]));
+      await desk.beatClassic(old);
+      await desk.joinClassic(old, []);
+      await desk.syncClassic(old);
+      await desk.beatClassic(old);
+      const stranger = await desk.group.member({ protocols: [{ name: 'sticky', metadata: subscription() }] });
+      desk.log.push(`other protocol → ${errorName((await stranger.join()).errorCode)}`);
+      const other = await desk.group.member({ protocolType: 'connect' });
+      desk.log.push(`other type → ${errorName((await other.join()).errorCode)}`);
+      const unknown = await desk.classic();
+      unknown.memberId = 'n';
+      unknown.generationId = 3;
+      await desk.beatClassic(unknown);
+      await desk.syncClassic(unknown);
+      const left = await old.leave();
+      desk.log.push(`LeaveGroup → ${errorName(left.members[0]?.errorCode ?? -1)}`);
+      await desk.beat('n', 3);
+      await desk.type();
+      return desk.log;
+    },
+  },
+  {
+    name: 'a member changes its protocol and back, and the group stays one of the new protocol',
+    async run(kafka) {
+      const desk = await Desk.open(kafka, 4);
+      await desk.join('n');
+      const old = await desk.classic();
+      await desk.joinClassic(old, []);
+      await desk.syncClassic(old);
+      await desk.beat('n', 2);
+      await desk.beat('n', 2, desk.owning([0, 1]));
+      await desk.beat(old.memberId, 3);
+      await desk.beat('n', -1);
+      await desk.type();
+      await desk.beatClassic(old);
+      await desk.joinClassic(old, []);
+      await desk.syncClassic(old);
+      await desk.beatClassic(old);
+      await desk.type();
+      return desk.log.map((line) => line.replaceAll(old.memberId, '<old>'));
     },
   },
 ];
