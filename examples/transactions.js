@@ -65,7 +65,7 @@ try {
   assert.equal(new Set(values).size, total);
   await assert.rejects(leftOpen.commit(), FencedError);
   console.log(
-    `${values.length} invoices for ${total} orders; ${failed} transactions were aborted, one producer was fenced`,
+    `ok: ${values.length} invoices for ${total} orders; ${failed} transactions were aborted, one producer was fenced`,
   );
 } finally {
   await kafka.close();
