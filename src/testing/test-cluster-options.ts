@@ -99,12 +99,20 @@ export interface TestClusterOptions extends TestClusterSecurity {
    * @defaultValue 268435456
    */
   readonly retentionBytes?: number;
+  /**
+   * A folder that records, topics and settings are kept in: a cluster that is started with it later goes on where this one
+   * ended. It is made if it is not there, and only one cluster at a time may use it. It survives the end of the process, not of the machine.
+   *
+   * @defaultValue nothing is kept
+   */
+  readonly dataDir?: string;
 }
 
 /** {@link TestClusterOptions} with everything decided. */
 export interface ResolvedTestClusterOptions
-  extends Required<Omit<TestClusterOptions, 'racks' | keyof TestClusterSecurity>>, ResolvedSecurity {
+  extends Required<Omit<TestClusterOptions, 'racks' | 'dataDir' | keyof TestClusterSecurity>>, ResolvedSecurity {
   readonly racks: readonly string[] | undefined;
+  readonly dataDir: string | undefined;
 }
 
 const port = integer(0, 65_535);
@@ -122,6 +130,7 @@ const rules: Readonly<Record<keyof TestClusterOptions, OptionRule>> = {
   clock: object,
   requestLogBytes: integer(0, Number.MAX_SAFE_INTEGER),
   retentionBytes: integer(0, Number.MAX_SAFE_INTEGER),
+  dataDir: nonEmptyString,
 };
 const topicRules: Readonly<Record<keyof TestTopic, OptionRule>> = {
   partitions: integer(1, 100_000),
@@ -145,7 +154,7 @@ export function resolveTestClusterOptions(given: TestClusterOptions = {}): Resol
   const advertisedHost = given.advertisedHost ?? (isWildcard(host) ? hostname() : host);
   const configs = { ...kafkaRelease(kafkaVersion).configs, ...developmentConfigs, ...given.configs };
   const { seed = Math.floor(Math.random() * 2 ** 32), clock = systemClock, requestLogBytes = 16 * 1024 * 1024 } = given;
-  const { retentionBytes = DEFAULT_RETENTION_BYTES } = given;
+  const { retentionBytes = DEFAULT_RETENTION_BYTES, dataDir } = given;
   return Object.freeze({
     ...resolveSecurity(given),
     brokers,
@@ -160,6 +169,7 @@ export function resolveTestClusterOptions(given: TestClusterOptions = {}): Resol
     clock,
     requestLogBytes,
     retentionBytes,
+    dataDir,
   });
 }
 

@@ -1,7 +1,7 @@
 import { codecFor } from '../../compression/index.ts';
 import { BatchBuilder } from '../../protocol/records/batch-builder.ts';
 import type { BatchHeader } from '../../protocol/records/batch-header.ts';
-import type { RecordCursor} from '../../protocol/records/record-cursor.ts';
+import type { RecordCursor } from '../../protocol/records/record-cursor.ts';
 import { readHeaders } from '../../protocol/records/record-cursor.ts';
 import { LogSegment } from './log-segment.ts';
 import { MAX_SEGMENT_BYTES, type PartitionLog } from './partition-log.ts';

@@ -59,6 +59,12 @@ export interface ReadOptions {
   readonly until: Visibility;
 }
 
+/** A segment as it was kept elsewhere: whole batches, one after the other. */
+export interface RestoredSegment {
+  readonly baseOffset: bigint;
+  readonly batches: Buffer;
+}
+
 /** What a log is connected with. */
 export interface PartitionLogOptions {
   /** Shared with the other logs of a cluster. @defaultValue one of its own */
@@ -272,6 +278,34 @@ export class PartitionLog implements SegmentOwner {
     return true;
   }
 
+  /**
+   * Fills an empty log with what was kept of it: producers, transactions and epochs are learnt from the batches.
+   *
+   * Batches that lie before those of the segment ahead of them are left out: they are what a compaction had replaced.
+   */
+  restore(segments: readonly RestoredSegment[], startOffset: bigint, nowMs: number): void {
+    let next = 0n;
+    const restored = segments.map(({ baseOffset, batches }) => {
+      const segment = new LogSegment(baseOffset, nowMs);
+      const reader = new BatchReader(batches, { checkCrcs: false });
+      for (let batch = reader.next(); batch !== undefined; batch = reader.next()) {
+        if (batch.baseOffset < next) continue;
+        const lastOffset = batch.baseOffset + BigInt(batch.lastOffsetDelta);
+        const place = { baseOffset: batch.baseOffset, lastOffset, maxTimestamp: batch.maxTimestamp };
+        segment.append(batch.bytes.subarray(batch.start, batch.end), place, batches.length);
+        next = lastOffset + 1n;
+      }
+      return segment;
+    });
+    const end = startOffset > next ? startOffset : next;
+    const filled = restored.filter(({ nextOffset, sizeBytes }) => sizeBytes > 0 && nextOffset > startOffset);
+    this.#replaceSegments(filled, end);
+    this.#startOffset = startOffset;
+    this.#replay();
+    this.epochs.dropBefore(startOffset);
+    this.#setHighWatermark(this.endOffset);
+  }
+
   /** Gives the memory of a log back whose topic is deleted. */
   close(): void {
     this.#replaceSegments([], this.endOffset);
@@ -369,8 +403,9 @@ export class PartitionLog implements SegmentOwner {
   /** The segments become these; if none is left, an empty one holds the end. */
   #replaceSegments(kept: readonly LogSegment[], endOffset: bigint): void {
     const segments = kept.length > 0 ? [...kept] : [new LogSegment(endOffset, -1)];
-    for (const segment of this.#segments) if (!segments.includes(segment)) this.#close(segment);
+    // The new ones first: whoever keeps them elsewhere must not be without both if it ends between.
     for (const segment of segments) if (!this.#segments.includes(segment)) this.#open(segment);
+    for (const segment of this.#segments) if (!segments.includes(segment)) this.#close(segment);
     this.#segments = segments;
   }
 

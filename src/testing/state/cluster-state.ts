@@ -34,6 +34,18 @@ export interface TopicPlan {
   readonly assignment?: readonly (readonly number[])[];
 }
 
+/** A topic as a data folder keeps it. */
+export interface StoredTopic {
+  readonly name: string;
+  readonly topicId: string;
+  readonly configs: readonly (readonly [string, string])[];
+  readonly partitions: readonly {
+    readonly replicas: readonly number[];
+    readonly leaderEpoch: number;
+    readonly partitionEpoch: number;
+  }[];
+}
+
 /** The topics that coordinators keep their state in; the leader of a partition coordinates what hashes to it. */
 export const internalTopics = {
   group: '__consumer_offsets',
@@ -69,6 +81,8 @@ export class ClusterState {
   /** The memory of all logs. */
   readonly storage: LogStorage;
   readonly #services = new Map<unknown, unknown>();
+  /** Told of each service when it is made, before it is used. */
+  serviceMade: ((service: unknown) => void) | undefined;
 
   constructor(settings: ClusterSettings) {
     this.clusterId = settings.clusterId;
@@ -87,7 +101,13 @@ export class ClusterState {
     if (known !== undefined) return known as T;
     const made = new type(this);
     this.#services.set(type, made);
+    this.serviceMade?.(made);
     return made;
+  }
+
+  /** The services that were made so far. */
+  services(): unknown[] {
+    return [...this.#services.values()];
   }
 
   runningBrokers(): BrokerState[] {
@@ -129,6 +149,23 @@ export class ClusterState {
     assignment.forEach((replicas) => this.#addPartition(topic, replicas));
     this.topics.set(topic.name, topic);
     this.topicsById.set(topic.topicId, topic);
+    this.changed.notify();
+    return topic;
+  }
+
+  /** Adds a topic as it was before a restart, which every partition gets a new leader epoch by. */
+  restoreTopic({ name, topicId, configs, partitions }: StoredTopic): TopicState {
+    const topic = new TopicState(name, topicId, name.startsWith('__'));
+    for (const [key, value] of configs) topic.configs.set(key, value);
+    partitions.forEach(({ replicas, leaderEpoch, partitionEpoch }, index) => {
+      this.#addPartition(topic, replicas);
+      const partition = topic.partitions[index];
+      if (partition === undefined) return;
+      partition.leaderEpoch = leaderEpoch + 1;
+      partition.partitionEpoch = partitionEpoch + 1;
+    });
+    this.topics.set(name, topic);
+    this.topicsById.set(topicId, topic);
     this.changed.notify();
     return topic;
   }
