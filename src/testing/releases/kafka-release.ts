@@ -2,10 +2,12 @@ import type { ReleaseVersions } from '../server/served-apis.ts';
 import { releaseVersions } from './release-versions.ts';
 
 /** A release of Kafka that a test cluster can pretend to be. */
-export type KafkaVersion = keyof typeof releaseVersions;
+export type KafkaVersion = '2.1' | '2.8' | '3.0' | '3.5' | '3.7' | '3.9' | '4.0' | '4.1' | '4.2' | '4.3';
+
+const facts: Readonly<Record<KafkaVersion, string>> = releaseVersions;
 
 /** All of them, oldest first. */
-export const kafkaVersions = Object.keys(releaseVersions) as readonly KafkaVersion[];
+export const kafkaVersions: readonly KafkaVersion[] = Object.keys(facts) as KafkaVersion[];
 
 /** What a broker says of a feature: the levels that it can work at, and the one that the cluster works at, if it is finalized. */
 export interface ReleaseFeature {
@@ -30,7 +32,7 @@ export function kafkaRelease(version: KafkaVersion): KafkaRelease {
 }
 
 function apisOf(version: KafkaVersion): ReleaseVersions {
-  const lines = releaseVersions[version].trim().split('\n');
+  const lines = facts[version].trim().split('\n');
   return new Map(
     lines.map((line) => {
       const [key, , range = ''] = line.trim().split(' ');
