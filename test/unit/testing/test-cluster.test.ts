@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
+import { Kafka } from '../../../src/index.ts';
 import { TestClock, TestCluster } from '../../../src/testing/index.ts';
 import { connectTo, startCluster } from './under-test.ts';
 
@@ -171,6 +172,32 @@ describe('TestCluster.append and records', () => {
     const topics = { orders: { configs: { 'max.message.bytes': '1000' } } };
     const cluster = await startCluster(test, { topics });
     await assert.rejects(cluster.append('orders', { value: Buffer.alloc(2000) }), { code: 'MESSAGE_TOO_LARGE' });
+  });
+});
+
+describe('TestCluster.records', () => {
+  it('leaves out markers, and for readers of committed records what was aborted or has not ended', async (test) => {
+    const cluster = await startCluster(test, { topics: { orders: 1 } });
+    const kafka = new Kafka({ bootstrapServers: cluster.bootstrapServers });
+    const producer = kafka.producer({ transactionalId: 'billing' });
+    await producer.transaction((tx) => tx.send({ topic: 'orders', value: 'committed' }));
+    const giveUp = new Error('given up');
+    await assert.rejects(
+      producer.transaction(async (tx) => {
+        await tx.send({ topic: 'orders', value: 'aborted' });
+        throw giveUp;
+      }),
+      giveUp,
+    );
+    const open = await producer.beginTransaction();
+    await open.send({ topic: 'orders', value: 'open' });
+    const values = async (isolationLevel: 'read_committed' | 'read_uncommitted'): Promise<unknown> =>
+      (await cluster.records('orders', { isolationLevel })).map(({ value }) => value?.toString());
+    assert.deepEqual(await values('read_uncommitted'), ['committed', 'aborted', 'open']);
+    assert.deepEqual(await values('read_committed'), ['committed']);
+    await open.commit();
+    assert.deepEqual(await values('read_committed'), ['committed', 'open']);
+    await kafka.close();
   });
 });
 
