@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BrokerVersions } from '../../../src/network/broker-versions.ts';
 import { chooseVersion } from '../../../src/network/version-rules.ts';
-import { resolveProducerOptions, type ProducerOptions } from '../../../src/producer/options.ts';
+import {
+  resolveProducerOptions,
+  type ProducerOptions,
+  type ResolvedProducerOptions,
+} from '../../../src/producer/options.ts';
 import { offsetsToSend } from '../../../src/producer/transaction-offsets.ts';
 import { readTerm } from '../../../src/model/read-term.ts';
 import { EndTxn } from '../../../src/protocol/generated/end-txn.ts';
@@ -10,8 +14,8 @@ import { Produce } from '../../../src/protocol/generated/produce.ts';
 import { TxnOffsetCommit } from '../../../src/protocol/generated/txn-offset-commit.ts';
 
 describe('ProducerOptions.transactionalId', () => {
-  const resolve = (options: ProducerOptions): ReturnType<typeof resolveProducerOptions> =>
-    resolveProducerOptions(options, 30_000);
+  const resolve = (options: ProducerOptions): ResolvedProducerOptions<unknown, unknown> =>
+    resolveProducerOptions<unknown, unknown>(options as ProducerOptions<unknown, unknown>, 30_000);
 
   it('ProducerOptions.transactionalId needs what transactions need, and has a time-out of a minute', () => {
     const { transactionalId, transactionTimeoutMs, idempotence, acks } = resolve({ transactionalId: 'orders' });
