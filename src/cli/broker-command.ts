@@ -27,6 +27,12 @@ const options: CliOptions = {
     value: 'NAME=VALUE',
     help: "a setting of the brokers by Kafka's name; may be repeated",
   },
+  'kafka-version': {
+    type: 'string',
+    value: 'VERSION',
+    help: 'the Kafka that the brokers pretend to be, such as 3.9 (the newest)',
+  },
+  data: { type: 'string', value: 'DIR', help: 'a folder that keeps records, topics and settings for the next start' },
   quiet: { type: 'boolean', help: 'print no addresses' },
   json: { type: 'boolean', help: 'print the addresses as JSON, as when the output is no terminal' },
   help: { type: 'boolean', help: 'show this' },
@@ -38,8 +44,8 @@ export const brokerCommand: Command = {
   summary: 'start a Kafka for development',
   usage: 'kavka broker [options]',
   about:
-    'Starts a Kafka cluster inside this process and runs until Ctrl-C. It keeps records in memory and is for tests and\n' +
-    'development; production is Apache Kafka.',
+    'Starts a Kafka cluster inside this process and runs until Ctrl-C. It is for tests and development;\n' +
+    'production is Apache Kafka.',
   options,
   run: runBroker,
 };
@@ -57,7 +63,7 @@ async function runBroker(args: readonly string[], terminal: Terminal): Promise<v
       );
     if (!given.has('quiet')) {
       const asJson = given.has('json') || !terminal.isInteractive;
-      terminal.print(asJson ? JSON.stringify(describe(cluster)) : table(cluster, terminal));
+      terminal.print(asJson ? JSON.stringify(describe(cluster)) : table(cluster, plan.dataDir, terminal));
     }
     await terminal.interrupted();
   } finally {
@@ -79,9 +85,16 @@ function planOf(given: GivenArguments): TestClusterOptions {
     ...(advertisedHost === undefined ? {} : { advertisedHost }),
     topics: Object.fromEntries(given.texts('topic').map(topicOf)),
     configs: Object.fromEntries(given.texts('config').map(configOf)),
+    ...kafkaVersionOf(given.text('kafka-version')),
+    ...(given.text('data') === undefined ? {} : { dataDir: given.text('data') ?? '' }),
     // Nobody asks for them here.
     requestLogBytes: 0,
   };
+}
+
+/** Which versions there are is checked where they are known, and told by name. */
+function kafkaVersionOf(text: string | undefined): Pick<TestClusterOptions, 'kafkaVersion'> {
+  return text === undefined ? {} : { kafkaVersion: text as NonNullable<TestClusterOptions['kafkaVersion']> };
 }
 
 function brokersOf(text: string): number {
@@ -114,7 +127,7 @@ function describe(cluster: TestCluster): object {
   return { bootstrapServers, brokers: brokers.map(({ id, host, port }) => ({ id, host, port })), topics };
 }
 
-function table(cluster: TestCluster, terminal: Terminal): string {
+function table(cluster: TestCluster, folder: string | undefined, terminal: Terminal): string {
   const { bootstrapServers, topics } = cluster;
   const rows = cluster.brokers.map(({ id, isController }, index) => {
     return `  broker ${id}  ${bootstrapServers[index] ?? ''}${isController ? styled(terminal, 'dim', '  controller') : ''}`;
@@ -124,6 +137,6 @@ function table(cluster: TestCluster, terminal: Terminal): string {
     ...rows,
     ...(topics.length === 0 ? [] : [`  topics    ${topics.join(', ')}`]),
     `  bootstrap servers: ${styled(terminal, 'bold', bootstrapServers.join(','))}`,
-    styled(terminal, 'dim', 'Records are kept in memory. Ctrl-C ends it.'),
+    styled(terminal, 'dim', `Records are kept in ${folder === undefined ? 'memory' : folder}. Ctrl-C ends it.`),
   ].join('\n');
 }

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCli, type ExitCode } from '../../../src/cli/run-cli.ts';
 import type { Terminal } from '../../../src/cli/terminal.ts';
 import { Kafka } from '../../../src/index.ts';
+import { ApiVersions } from '../../../src/protocol/generated/api-versions.ts';
+import { RawConnection } from '../../support/answers/raw-kafka.ts';
 import { eventually } from '../../support/eventually.ts';
 
 interface Ran {
@@ -161,6 +166,30 @@ describe('kavka broker', () => {
     const unnamed = JSON.parse((await run('broker', '--listen', '0.0.0.0:0')).printed) as Described;
     assert.notEqual(unnamed.brokers[0]?.host, '0.0.0.0');
     assert.equal((await run('broker', '--listen', '127.0.0.1:0')).said, '');
+  });
+
+  it('pretends to be an older Kafka, and names those that it can be', async () => {
+    const terminal = new FakeTerminal();
+    const ended = runCli(['broker', '--listen', '0', '--kafka-version', '2.1'], terminal);
+    await eventually(() => terminal.printed !== '');
+    const { host, port } = (JSON.parse(terminal.printed) as Described).brokers[0] ?? { host: '', port: 0 };
+    const connection = await RawConnection.open(`${host}:${port}`);
+    const { apiKeys } = await connection.send(ApiVersions, 0, {});
+    assert.equal(apiKeys.find(({ apiKey }) => apiKey === ApiVersions.key)?.maxVersion, 2);
+    connection.close();
+    terminal.interrupt();
+    assert.equal(await ended, 0);
+    const unknown = await run('broker', '--listen', '0', '--kafka-version', '1.0');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.said, /kafkaVersion "1\.0".*2\.1/);
+  });
+
+  it('keeps topics and records in a folder if told so', async (test) => {
+    const folder = mkdtempSync(join(tmpdir(), 'kavka-cli-'));
+    test.after(() => rmSync(folder, { recursive: true, force: true }));
+    const args = ['broker', '--listen', '0', '--data', folder];
+    assert.deepEqual((JSON.parse((await run(...args, '--topic', 'a')).printed) as Described).topics, ['a']);
+    assert.deepEqual((JSON.parse((await run(...args)).printed) as Described).topics, ['a']);
   });
 
   it('ends with 1 and no stack when its port is taken', async (test) => {
