@@ -3,6 +3,8 @@ import type { Clock } from '../util/clock.ts';
 import { quote } from '../util/option-rules.ts';
 import { ClusterClock } from './cluster-clock.ts';
 import { DataFolder } from './data/data-folder.ts';
+import { persistentServices } from './data/persistent.ts';
+import { savingGate } from './data/saving-gate.ts';
 import type { ApiName, ApiSelector } from './faults/api-names.ts';
 import { BrokerControl, type ProcessState } from './faults/broker-control.ts';
 import { Interceptions, type Fault, type InterceptFilter, type Interception } from './faults/interceptions.ts';
@@ -144,7 +146,7 @@ export class TestCluster implements AsyncDisposable {
     const resolved = resolveTestClusterOptions(options);
     const clock = new ClusterClock(resolved.clock);
     const { dataDir } = resolved;
-    const folder = dataDir === undefined ? undefined : DataFolder.open(dataDir, resolved.brokers);
+    const folder = dataDir === undefined ? undefined : DataFolder.open(dataDir, resolved.brokers, persistentServices);
     const state = stateOf(resolved, clock, folder?.clusterId);
     const servers = new Map<number, BrokerSockets>();
     const control = new BrokerControl(state, servers);
@@ -163,7 +165,8 @@ export class TestCluster implements AsyncDisposable {
       new AuthorizedOperationsGate(),
       new AuthorizationGate(),
     ];
-    const dispatcher = new Dispatcher(state, apis, [log, network, interceptions, throttles, ...security]);
+    const saving = folder === undefined ? [] : [savingGate(folder)];
+    const dispatcher = new Dispatcher(state, apis, [log, network, interceptions, throttles, ...security, ...saving]);
     const seed = resolved.seed;
     const faults = { control, network, interceptions, throttles };
     const parts = { seed, state, clock, dispatcher, servers, ...faults, log, folder };

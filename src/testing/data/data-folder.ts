@@ -3,7 +3,7 @@ import path from 'node:path';
 import { UsageError } from '../../errors/kafka-error.ts';
 import type { ClusterState, StoredTopic } from '../state/cluster-state.ts';
 import type { PartitionState } from '../state/partition-state.ts';
-import { isPersistent, type Persistent } from './persistent.ts';
+import type { PersistentService } from './persistent.ts';
 import { replaceFile } from './replace-file.ts';
 import { SegmentFiles } from './segment-files.ts';
 
@@ -20,7 +20,7 @@ interface StoredCluster {
 
 /**
  * The folder that a cluster survives restarts in: records in files that only grow, topics and settings in `cluster.json`, and
- * a file for each service that is {@link Persistent}.
+ * a file for each service that is `Persistent`.
  *
  * Everything is handed to the operating system before a client is told that it is done, but nothing is forced to the disk: it
  * survives the end of the process, however sudden, not that of the machine.
@@ -32,11 +32,18 @@ export class DataFolder {
   #cluster: ClusterState | undefined;
   #isSavePlanned = false;
   #isClosed = false;
-  readonly #changedServices = new Set<Persistent>();
+  readonly #services: ReadonlyMap<string, PersistentService>;
+  /** The texts that the files of the services have, so that nothing is written twice. */
+  readonly #written = new Map<string, string>();
 
-  private constructor(folder: string, stored: StoredCluster | undefined) {
+  private constructor(
+    folder: string,
+    stored: StoredCluster | undefined,
+    services: ReadonlyMap<string, PersistentService>,
+  ) {
     this.#folder = folder;
     this.#stored = stored;
+    this.#services = services;
   }
 
   /**
@@ -44,13 +51,13 @@ export class DataFolder {
    *
    * @throws UsageError another cluster uses it, it was written by one with another number of brokers, or it is none of ours
    */
-  static open(folder: string, brokers: number): DataFolder {
+  static open(folder: string, brokers: number, services: ReadonlyMap<string, PersistentService>): DataFolder {
     mkdirSync(path.join(folder, 'services'), { recursive: true });
     const stored = readStored(folder);
     if (stored !== undefined && stored.brokers !== brokers)
       throw refused(folder, `it was written by a cluster of ${stored.brokers} brokers, and this one has ${brokers}`);
     lock(folder);
-    return new DataFolder(folder, stored);
+    return new DataFolder(folder, stored, services);
   }
 
   /** The id of the cluster that wrote it. */
@@ -62,16 +69,25 @@ export class DataFolder {
   attach(cluster: ClusterState): void {
     this.#cluster = cluster;
     if (this.#stored !== undefined) this.#restore(cluster, this.#stored);
-    cluster.serviceMade = (service) => {
-      if (isPersistent(service)) this.#keep(service);
-    };
-    for (const service of cluster.services()) cluster.serviceMade(service);
     cluster.changed.watch(() => {
       this.#attachLogs(cluster);
       this.#plan();
     });
     this.#attachLogs(cluster);
+    this.#restoreServices(cluster);
     this.#save();
+  }
+
+  /** Saves the services whose state is not what it was; called before an answer leaves. */
+  saveServices(): void {
+    const cluster = this.#cluster;
+    if (cluster === undefined || this.#isClosed) return;
+    for (const [name, type] of this.#services) {
+      const text = JSON.stringify(cluster.service(type).snapshot());
+      if (this.#written.get(name) === text) continue;
+      replaceFile(this.#serviceFile(name), Buffer.from(text));
+      this.#written.set(name, text);
+    }
   }
 
   /** Saves what is not yet saved, and lets go of the folder. */
@@ -121,15 +137,6 @@ export class DataFolder {
     return files;
   }
 
-  #keep(service: Persistent): void {
-    const file = this.#serviceFile(service);
-    if (existsSync(file)) service.importState(JSON.parse(readFileSync(file, 'utf8')));
-    service.persistentChanged.watch(() => {
-      this.#changedServices.add(service);
-      this.#plan();
-    });
-  }
-
   /** Saves once for all changes of one turn; they are written before an answer about them leaves. */
   #plan(): void {
     if (this.#isSavePlanned) return;
@@ -144,12 +151,18 @@ export class DataFolder {
     const cluster = this.#cluster;
     if (cluster === undefined || this.#isClosed) return;
     writeJson(path.join(this.#folder, 'cluster.json'), snapshot(cluster));
-    for (const service of this.#changedServices) writeJson(this.#serviceFile(service), service.exportState());
-    this.#changedServices.clear();
+    this.saveServices();
   }
 
-  #serviceFile({ persistentName }: Persistent): string {
-    return path.join(this.#folder, 'services', `${persistentName}.json`);
+  #restoreServices(cluster: ClusterState): void {
+    for (const [name, type] of this.#services) {
+      const file = this.#serviceFile(name);
+      if (existsSync(file)) cluster.service(type).restore(JSON.parse(readFileSync(file, 'utf8')) as never);
+    }
+  }
+
+  #serviceFile(name: string): string {
+    return path.join(this.#folder, 'services', `${name}.json`);
   }
 }
 

@@ -1,21 +1,20 @@
-import type { Watchable } from '../watch.ts';
+import { GroupCoordinator } from '../groups/group-coordinator.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 
-/**
- * A service of the cluster (groups, transactions, …) whose state survives a restart where the cluster has a data folder.
- *
- * `importState` is called once, right after the service was made and before anybody uses it, with what `exportState` gave
- * before: plain JSON, so bigints and bytes as text.
- */
+/** A service of the cluster whose state survives a restart where the cluster has a data folder. */
 export interface Persistent {
-  /** The name of its file, in kebab-case; it must not change. */
-  readonly persistentName: string;
-  /** Told when there is something to save. */
-  readonly persistentChanged: Watchable;
-  exportState(): unknown;
-  importState(state: unknown): void;
+  /** Its state as plain JSON: bigints and bytes as text. */
+  snapshot(): unknown;
+  /** Goes on from what `snapshot` gave; called once, before any client is served. The topics are there already. */
+  restore(state: never): void;
 }
 
-/** Whether a service has a state to save. */
-export function isPersistent(service: unknown): service is Persistent {
-  return typeof service === 'object' && service !== null && 'persistentName' in service && 'exportState' in service;
-}
+/** The class of such a service, as `ClusterState.service` takes it. */
+export type PersistentService = new (cluster: ClusterState) => Persistent;
+
+/** The services that are kept, by the names of their files, which must not change; in the order in which they are restored. */
+export const persistentServices: ReadonlyMap<string, PersistentService> = new Map<string, PersistentService>([
+  ['groups', GroupCoordinator],
+  ['transactions', TransactionCoordinator],
+]);

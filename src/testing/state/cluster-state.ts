@@ -81,8 +81,6 @@ export class ClusterState {
   /** The memory of all logs. */
   readonly storage: LogStorage;
   readonly #services = new Map<unknown, unknown>();
-  /** Told of each service when it is made, before it is used. */
-  serviceMade: ((service: unknown) => void) | undefined;
 
   constructor(settings: ClusterSettings) {
     this.clusterId = settings.clusterId;
@@ -101,13 +99,7 @@ export class ClusterState {
     if (known !== undefined) return known as T;
     const made = new type(this);
     this.#services.set(type, made);
-    this.serviceMade?.(made);
     return made;
-  }
-
-  /** The services that were made so far. */
-  services(): unknown[] {
-    return [...this.#services.values()];
   }
 
   runningBrokers(): BrokerState[] {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
+  cpSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -13,6 +14,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
 import { InitProducerId } from '../../../../src/protocol/generated/init-producer-id.ts';
+import { OffsetCommit } from '../../../../src/protocol/generated/offset-commit.ts';
+import { OffsetFetch } from '../../../../src/protocol/generated/offset-fetch.ts';
 import { Metadata } from '../../../../src/protocol/generated/metadata.ts';
 import { Produce } from '../../../../src/protocol/generated/produce.ts';
 import { IncrementalAlterConfigs } from '../../../../src/protocol/generated/incremental-alter-configs.ts';
@@ -21,7 +24,6 @@ import { DataFolder } from '../../../../src/testing/data/data-folder.ts';
 import type { Persistent } from '../../../../src/testing/data/persistent.ts';
 import { PartitionLog } from '../../../../src/testing/log/partition-log.ts';
 import { SegmentFiles } from '../../../../src/testing/data/segment-files.ts';
-import { Watchable } from '../../../../src/testing/watch.ts';
 import { AskedCluster } from '../asked-cluster.ts';
 import { batchOf, recordsIn } from '../log/batches.ts';
 import { connectTo, errorOf } from '../under-test.ts';
@@ -190,35 +192,53 @@ describe('DataFolder', () => {
     await assert.rejects(TestCluster.start({ dataDir }), { code: 'INVALID_OPTION', message: /cannot be read/ });
   });
 
-  it('keeps the state of a service that asks for it', async () => {
+  it('has the state of a service as it was when it was last saved', () => {
     class Counter implements Persistent {
-      readonly persistentName = 'counter';
-      readonly persistentChanged = new Watchable();
       count = 0;
-      exportState(): unknown {
+      snapshot(): unknown {
         return this.count;
       }
-      importState(state: unknown): void {
-        this.count = Number(state);
+      restore(state: number): void {
+        this.count = state;
       }
     }
     const dataDir = newFolder();
+    const services = new Map([['counter', Counter]]);
     const first = new AskedCluster();
-    const folder = DataFolder.open(dataDir, 1);
+    const folder = DataFolder.open(dataDir, 1, services);
     folder.attach(first.state);
-    const counter = first.state.service(Counter);
-    counter.count = 41;
-    counter.persistentChanged.notify();
-    await Promise.resolve();
-    counter.count++;
-    counter.persistentChanged.notify();
+    first.state.service(Counter).count = 41;
+    folder.saveServices();
+    assert.equal(readFileSync(path.join(dataDir, 'services', 'counter.json'), 'utf8'), '41');
+    first.state.service(Counter).count = 42;
     folder.close();
     const second = new AskedCluster();
-    const early = second.state.service(Counter);
-    const reopened = DataFolder.open(dataDir, 1);
+    const reopened = DataFolder.open(dataDir, 1, services);
     reopened.attach(second.state);
-    assert.equal(early.count, 42, 'one that was there before the folder');
+    assert.equal(second.state.service(Counter).count, 42);
     reopened.close();
+  });
+
+  it('keeps what groups committed, and never gives a producer id twice', async (test) => {
+    const dataDir = newFolder();
+    const first = await start(test, dataDir, { topics: { t: 1 } });
+    await first.append('t', [{ value: 'a' }, { value: 'b' }]);
+    const asking = await connectTo(test, first);
+    const committing = { groupId: 'g', generationIdOrMemberEpoch: -1, memberId: '' };
+    const topics = [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: 1n }] }];
+    await asking.send(OffsetCommit, 8, { ...committing, topics });
+    const { producerId } = await asking.send(InitProducerId, 4, { transactionalId: null });
+    // The copy is what a process that ends suddenly leaves behind.
+    const copy = newFolder();
+    cpSync(dataDir, copy, { recursive: true });
+    rmSync(path.join(copy, 'lock'));
+    const second = await start(test, copy);
+    const again = await connectTo(test, second);
+    const fetching = { groups: [{ groupId: 'g', topics: [{ name: 't', partitionIndexes: [0] }] }] };
+    const fetched = await again.send(OffsetFetch, 8, fetching);
+    assert.equal(fetched.groups[0]?.topics[0]?.partitions[0]?.committedOffset, 1n);
+    const other = await again.send(InitProducerId, 4, { transactionalId: null });
+    assert.ok(other.producerId > producerId, `${other.producerId} after ${producerId}`);
   });
 
   it('finds what a compaction replaced, whenever it ended', () => {
