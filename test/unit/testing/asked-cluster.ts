@@ -1,5 +1,6 @@
 import type { Api, Input } from '../../../src/protocol/api.ts';
 import type { AnyHandler, ConnectionState } from '../../../src/testing/handler.ts';
+import { DEFAULT_RETENTION_BYTES } from '../../../src/testing/log/log-storage.ts';
 import { handlers } from '../../../src/testing/handlers/index.ts';
 import { seededRandom } from '../../../src/testing/seeded-random.ts';
 import { BrokerState } from '../../../src/testing/state/broker-state.ts';
@@ -26,11 +27,13 @@ export class AskedCluster {
     seed = 1,
     configs = {},
     transactionVersion = 2,
+    retentionBytes = DEFAULT_RETENTION_BYTES,
   }: {
     readonly brokers?: number;
     readonly seed?: number;
     readonly configs?: Readonly<Record<string, string>>;
     readonly transactionVersion?: number;
+    readonly retentionBytes?: number;
   } = {}) {
     this.state = new ClusterState({
       clusterId: 'asked',
@@ -39,6 +42,7 @@ export class AskedCluster {
       brokers: Array.from({ length: brokers }, (_, index) => new BrokerState(index + 1, null)),
       features: new Map([['transaction.version', transactionVersion]]),
       configs: new Map(Object.entries(configs)),
+      retentionBytes,
     });
   }
 
