@@ -1,7 +1,9 @@
 import type { Api, Input } from '../../protocol/api.ts';
 import { AddPartitionsToTxn } from '../../protocol/generated/add-partitions-to-txn.ts';
+import { AlterClientQuotas } from '../../protocol/generated/alter-client-quotas.ts';
 import { AlterConfigs } from '../../protocol/generated/alter-configs.ts';
 import { AlterPartitionReassignments } from '../../protocol/generated/alter-partition-reassignments.ts';
+import { AlterUserScramCredentials } from '../../protocol/generated/alter-user-scram-credentials.ts';
 import { ConsumerGroupDescribe } from '../../protocol/generated/consumer-group-describe.ts';
 import { CreateAcls } from '../../protocol/generated/create-acls.ts';
 import { CreatePartitions } from '../../protocol/generated/create-partitions.ts';
@@ -12,9 +14,11 @@ import { DeleteRecords } from '../../protocol/generated/delete-records.ts';
 import { DeleteTopics } from '../../protocol/generated/delete-topics.ts';
 import { DescribeConfigs } from '../../protocol/generated/describe-configs.ts';
 import { DescribeGroups } from '../../protocol/generated/describe-groups.ts';
+import { DescribeLogDirs } from '../../protocol/generated/describe-log-dirs.ts';
 import { DescribeProducers } from '../../protocol/generated/describe-producers.ts';
 import { DescribeTopicPartitions } from '../../protocol/generated/describe-topic-partitions.ts';
 import { DescribeTransactions } from '../../protocol/generated/describe-transactions.ts';
+import { ElectLeaders } from '../../protocol/generated/elect-leaders.ts';
 import { Fetch } from '../../protocol/generated/fetch.ts';
 import { FindCoordinator } from '../../protocol/generated/find-coordinator.ts';
 import { IncrementalAlterConfigs } from '../../protocol/generated/incremental-alter-configs.ts';
@@ -201,6 +205,21 @@ answer(DescribeTopicPartitions, ({ request, errorCode }) => ({
 
 answer(CreateAcls, ({ request, errorCode }) => ({ results: request.creations.map(() => ({ errorCode })) }));
 answer(DeleteAcls, ({ request, errorCode }) => ({ filterResults: request.filters.map(() => ({ errorCode })) }));
+
+answer(AlterClientQuotas, ({ request, errorCode }) => ({
+  entries: request.entries.map(({ entity }) => ({ errorCode, entity })),
+}));
+answer(AlterUserScramCredentials, ({ request, errorCode }) => ({
+  results: [...request.deletions, ...request.upsertions].map(({ name }) => ({ user: name, errorCode })),
+}));
+answer(DescribeLogDirs, ({ version, errorCode }) => (version >= 3 ? { errorCode } : { results: [{ errorCode }] }));
+answer(ElectLeaders, ({ request, version, errorCode }) => ({
+  ...(version >= 1 ? { errorCode } : {}),
+  replicaElectionResults: (request.topicPartitions ?? []).map(({ topic, partitions }) => ({
+    topic,
+    partitionResult: partitions.map((partitionId) => ({ partitionId, errorCode })),
+  })),
+}));
 
 interface TopicOfPartitions {
   readonly name: string;
