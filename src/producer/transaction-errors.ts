@@ -1,5 +1,6 @@
-import { brokerErrorByNumber, type BrokerErrorName } from '../errors/broker-error-codes.ts';
+import { brokerErrorByNumber, brokerErrorCodes, type BrokerErrorName } from '../errors/broker-error-codes.ts';
 import type { ErrorCode } from '../errors/error-codes.ts';
+import type { CoordinatorAnswer, CoordinatorRequest } from './transaction-coordination.ts';
 
 /** What a coordinator is asked. */
 export type CoordinatorRequestKind = 'initialize' | 'add-partitions' | 'add-offsets' | 'commit-offsets' | 'end';
@@ -72,3 +73,32 @@ const fatalForSends: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export function isFatalForSends(code: ErrorCode): boolean {
   return fatalForSends.has(code);
 }
+
+/** A verdict after which the same request is not sent again. */
+export type Refusal = Exclude<CoordinatorVerdict, 'done' | 'retry' | 'soon' | 'elsewhere'>;
+
+export function isRefusal(verdict: CoordinatorVerdict): verdict is Refusal {
+  return verdict !== 'done' && verdict !== 'retry' && verdict !== 'soon' && verdict !== 'elsewhere';
+}
+
+/** The code that decides: a partition that must be waited for, or that ends the producer, counts before one that is refused. */
+export function worstOf({ kind }: CoordinatorRequest, { errorCode, partitions = [] }: CoordinatorAnswer): number {
+  if (errorCode !== 0) return errorCode;
+  const codes = partitions.map((partition) => partition.errorCode).filter((code) => code !== 0);
+  const rank = (code: number): number => ranks.indexOf(verdictOf(kind, code));
+  // OPERATION_NOT_ATTEMPTED tells of a partition only that another one is at fault.
+  const isTelling = (code: number): boolean => code !== brokerErrorCodes.OPERATION_NOT_ATTEMPTED;
+  const telling = codes.filter(isTelling);
+  return [...(telling.length > 0 ? telling : codes)].sort((a, b) => rank(a) - rank(b))[0] ?? 0;
+}
+
+const ranks: readonly CoordinatorVerdict[] = [
+  'fenced',
+  'fatal',
+  'renew',
+  'elsewhere',
+  'soon',
+  'retry',
+  'abortable',
+  'done',
+];

@@ -13,7 +13,7 @@ import type {
   TransactionOffset,
   TransactionProtocol,
 } from './transaction-coordination.ts';
-import { isFatalForSends, verdictOf, type CoordinatorVerdict } from './transaction-errors.ts';
+import { isFatalForSends, isRefusal, verdictOf, worstOf, type Refusal } from './transaction-errors.ts';
 
 /** Where a {@link TransactionMachine} stands. */
 export type TransactionState =
@@ -591,34 +591,6 @@ export class TransactionMachine {
     }
   }
 }
-
-type Refusal = Exclude<CoordinatorVerdict, 'done' | 'retry' | 'soon' | 'elsewhere'>;
-
-function isRefusal(verdict: CoordinatorVerdict): verdict is Refusal {
-  return verdict !== 'done' && verdict !== 'retry' && verdict !== 'soon' && verdict !== 'elsewhere';
-}
-
-/** The code that decides: a partition that must be waited for, or that ends the producer, counts before one that is refused. */
-function worstOf({ kind }: CoordinatorRequest, { errorCode, partitions = [] }: CoordinatorAnswer): number {
-  if (errorCode !== 0) return errorCode;
-  const codes = partitions.map((partition) => partition.errorCode).filter((code) => code !== 0);
-  const rank = (code: number): number => ranks.indexOf(verdictOf(kind, code));
-  // OPERATION_NOT_ATTEMPTED tells of a partition only that another one is at fault.
-  const isTelling = (code: number): boolean => code !== brokerErrorCodes.OPERATION_NOT_ATTEMPTED;
-  const telling = codes.filter(isTelling);
-  return [...(telling.length > 0 ? telling : codes)].sort((a, b) => rank(a) - rank(b))[0] ?? 0;
-}
-
-const ranks: readonly CoordinatorVerdict[] = [
-  'fenced',
-  'fatal',
-  'renew',
-  'elsewhere',
-  'soon',
-  'retry',
-  'abortable',
-  'done',
-];
 
 function isOffsetsOf(request: CoordinatorRequest, groupId: string): boolean {
   return request.kind === 'commit-offsets' && request.group.groupId === groupId;
