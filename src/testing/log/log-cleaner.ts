@@ -53,7 +53,11 @@ export class LogCleaner {
     for (const { rules, partition } of this.#partitions()) {
       if (!rules.isCompacted) continue;
       const nowMs = this.#cluster.clock.wallMs();
-      if (await compact(partition.log, rules, this.#horizonsOf(partition), nowMs)) partition.changed.notify();
+      try {
+        if (await compact(partition.log, rules, this.#horizonsOf(partition), nowMs)) partition.changed.notify();
+      } catch {
+        // What cannot be decompressed was written before the topic was compacted; such a log stays as it is, as in Kafka.
+      }
     }
   }
 

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { settle } from '../../../support/fake-clock.ts';
 import { AskedCluster } from '../asked-cluster.ts';
 import { partitionOf, produceTo } from '../handlers/asked-log.ts';
+import { batchOf } from './batches.ts';
 
 const interval = 'log.retention.check.interval.ms';
 
@@ -99,5 +100,24 @@ describe('LogCleaner', () => {
     assert.equal(log.startOffset, 0n);
     await cluster.clock.advance(20_000);
     assert.equal(log.startOffset, 3n);
+  });
+
+  it('leaves a log alone that cannot be read, and compacts the others', async () => {
+    const cluster = clusterWith({ 'segment.bytes': '400', 'min.cleanable.dirty.ratio': '0.01' });
+    const broken = batchOf({ keys: ['a'], value, timeMs: cluster.clock.wallMs() });
+    broken.writeInt16BE(1, 21); // gzip, which it is not; the log does not look into what it stores
+    const { log } = partitionOf(cluster, 't');
+    for (let count = 0; count < 3; count++) log.append(broken, { leaderEpoch: 0, nowMs: 1, segmentBytes: 400 });
+    const configs = new Map([
+      ['cleanup.policy', 'compact'],
+      ['segment.bytes', '400'],
+    ]);
+    cluster.state.topics.get('t')?.configs.set('cleanup.policy', 'compact');
+    cluster.state.createTopic({ name: 'u', partitions: 1, replicationFactor: 1, configs });
+    for (const key of ['a', 'a', 'b']) await produceTo(cluster, 'u', { keys: [key], value });
+    await cluster.clock.advance(1_000);
+    await settle();
+    assert.equal(log.segments.length, 3);
+    assert.equal([...(partitionOf(cluster, 'u').log.segments[0]?.headers() ?? [])][0]?.baseOffset, 1n);
   });
 });
