@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/kafka-error.ts';
 import { topicPartitionKey, type TopicPartition } from '../model/topic-partition.ts';
-import { PartitionState, type AssignmentTerm, type StartingPoint } from './partition-state.ts';
+import { PartitionState, type StartingPoint } from './partition-state.ts';
 
 /** The partitions that a consumer has now. */
 export class Assignment {
@@ -29,33 +29,41 @@ export class Assignment {
     });
   }
 
-  /** Replaces the assignment; with `keep`, partitions that stay keep their state. */
-  replace(
-    partitions: readonly TopicPartition[],
-    term: AssignmentTerm,
-    start: StartingPoint | (() => StartingPoint),
-    keep = false,
-  ): void {
-    const before = new Map(this.#states);
-    this.#states.clear();
+  /** The states of those of the partitions that are assigned. */
+  statesOf(partitions: readonly TopicPartition[]): PartitionState[] {
+    return partitions.flatMap(({ topic, partition }) => this.get(topic, partition) ?? []);
+  }
+
+  /** Makes these partitions the assignment; those that stay keep their state. */
+  replace(partitions: readonly TopicPartition[], start: () => StartingPoint): void {
+    const wanted = new Set(partitions.map(({ topic, partition }) => topicPartitionKey(topic, partition)));
+    this.remove(this.partitions.filter(({ topic, partition }) => !wanted.has(topicPartitionKey(topic, partition))));
+    for (const partition of partitions) this.add([partition], start());
+  }
+
+  /** Adds partitions, save those that are assigned already. Answers their states. */
+  add(partitions: readonly TopicPartition[], start: StartingPoint): PartitionState[] {
     for (const { topic, partition } of partitions) {
       const key = topicPartitionKey(topic, partition);
-      const kept = keep ? before.get(key) : undefined;
-      if (kept !== undefined) before.delete(key);
-      const first = typeof start === 'function' ? start() : start;
-      this.#states.set(key, kept ?? new PartitionState(topic, partition, term, first));
+      if (this.#states.has(key)) continue;
+      this.#states.set(key, new PartitionState(topic, partition, { ended: false }, { ...start }));
     }
-    for (const gone of before.values()) gone.drop();
+    this.#list = [...this.#states.values()];
+    return this.statesOf(partitions);
+  }
+
+  /** Takes partitions out: what was handed out of them cannot be committed any more. */
+  remove(partitions: readonly TopicPartition[]): void {
+    for (const state of this.statesOf(partitions)) {
+      state.term.ended = true;
+      state.drop();
+      this.#states.delete(topicPartitionKey(state.topic, state.partition));
+    }
     this.#list = [...this.#states.values()];
   }
 
-  /** Ends the assignment: what was handed out of it cannot be committed any more. */
+  /** Ends the assignment. */
   end(): void {
-    for (const state of this.#list) {
-      state.term.ended = true;
-      state.drop();
-    }
-    this.#states.clear();
-    this.#list = [];
+    this.remove(this.partitions);
   }
 }

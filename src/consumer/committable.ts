@@ -7,7 +7,7 @@ import { notOwned } from './commits.ts';
 import { ConsumerBatch, stateOf } from './consumer-batch.ts';
 import { ConsumerRecord } from './consumer-record.ts';
 import type { OffsetToCommit } from './offset-client.ts';
-import type { AssignmentTerm, PartitionState } from './partition-state.ts';
+import type { PartitionState } from './partition-state.ts';
 
 /** The next offset to read of a partition. */
 export interface PartitionOffset extends TopicPartition {
@@ -28,10 +28,10 @@ export type Committable =
   | readonly ConsumerRecord<unknown, unknown>[]
   | readonly OffsetAndMetadata[];
 
-/** Offsets to commit, and the assignment that they come from; undefined where they come from none. */
-export interface OffsetsOfTerm {
+/** Offsets to commit, and the assigned partitions that they are of; none where they come from no assignment. */
+export interface OffsetsOfStates {
   readonly offsets: OffsetToCommit[];
-  readonly term: AssignmentTerm | undefined;
+  readonly states: readonly PartitionState[];
 }
 
 /**
@@ -40,10 +40,18 @@ export interface OffsetsOfTerm {
  * @param inGroup whether only assigned partitions may be committed, as for a member of a group
  * @throws UsageError PARTITION_NOT_OWNED, INVALID_ARGUMENT
  */
-export function offsetsOf(what: Committable, assignment: Assignment, inGroup: boolean): OffsetsOfTerm {
+export function offsetsOf(what: Committable, assignment: Assignment, inGroup: boolean): OffsetsOfStates {
   if (what instanceof ConsumerRecord) return offsetsOfRead([what], assignment);
   if (what instanceof ConsumerBatch) return offsetsOfRead(what.records.slice(-1), assignment);
   return isRecords(what) ? offsetsOfRead(what, assignment) : offsetsGiven(what, assignment, inGroup);
+}
+
+/** Marks a record, or all of a batch, as processed; false if its assignment has ended. */
+export function markProcessed(what: ConsumerRecord<unknown, unknown> | ConsumerBatch<unknown, unknown>): boolean {
+  const state = stateOf(what);
+  if (state.term.ended || state.dropped) return false;
+  for (const { offset } of what instanceof ConsumerBatch ? what.records : [what]) state.mark(offset);
+  return true;
 }
 
 /** Whether these offsets take in all that was handed out of the partition. */
@@ -61,7 +69,7 @@ function isRecords(
   return items[0] instanceof ConsumerRecord;
 }
 
-function offsetsOfRead(records: readonly ConsumerRecord<unknown, unknown>[], assignment: Assignment): OffsetsOfTerm {
+function offsetsOfRead(records: readonly ConsumerRecord<unknown, unknown>[], assignment: Assignment): OffsetsOfStates {
   const latest = new Map<PartitionState, ConsumerRecord<unknown, unknown>>();
   for (const record of records) {
     const state = stateOf(record);
@@ -78,11 +86,11 @@ function offsetsOfRead(records: readonly ConsumerRecord<unknown, unknown>[], ass
     leaderEpoch: record.leaderEpoch,
     metadata: '',
   }));
-  return { offsets, term: [...latest.keys()][0]?.term };
+  return { offsets, states: [...latest.keys()] };
 }
 
-function offsetsGiven(given: readonly OffsetAndMetadata[], assignment: Assignment, inGroup: boolean): OffsetsOfTerm {
-  let term: AssignmentTerm | undefined;
+function offsetsGiven(given: readonly OffsetAndMetadata[], assignment: Assignment, inGroup: boolean): OffsetsOfStates {
+  const states: PartitionState[] = [];
   const offsets = given.map(({ topic, partition, offset, metadata = '' }) => {
     const parsed = parseInt64(offset);
     if (parsed === undefined || parsed < 0n) {
@@ -93,8 +101,8 @@ function offsetsGiven(given: readonly OffsetAndMetadata[], assignment: Assignmen
     }
     const state = assignment.get(topic, partition);
     if (state === undefined && inGroup) throw notOwned(`${topic}-${partition} is not assigned to this consumer`);
-    term ??= state?.term;
+    if (state !== undefined) states.push(state);
     return { topic, partition, offset: parsed, leaderEpoch: -1, metadata };
   });
-  return { offsets, term };
+  return { offsets, states };
 }

@@ -33,6 +33,18 @@ export class ConsumerBatch<K = Buffer | null, V = Buffer | null> implements Iter
     return this.records.length;
   }
 
+  /**
+   * The records up to and with this one are processed, although the batch as a whole is not yet: they are committed, and not handed
+   * out again if the handler or the loop throws. Without effect once the reader has gone on, or the partition was given up.
+   */
+  markProcessed(record: Pick<ConsumerRecord<unknown, unknown>, 'offset'>): void {
+    const state = this.#state;
+    const first = this.records[0];
+    if (first === undefined || record.offset < first.offset || record.offset > (this.records.at(-1) ?? first).offset)
+      return;
+    if (!state.dropped && !state.term.ended) state.settleBefore(record.offset + 1n);
+  }
+
   /** The same as iterating {@link ConsumerBatch.records}. */
   [Symbol.iterator](): IterableIterator<ConsumerRecord<K, V>> {
     return this.records.values();

@@ -1,29 +1,35 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { CallOptions } from '../cluster/request.ts';
-import { ClosedError, KafkaError, TimeoutError, UsageError } from '../errors/kafka-error.ts';
+import { ClosedError, KafkaError, UsageError } from '../errors/kafka-error.ts';
 import type { ConsumerGroupMetadata } from '../model/consumer-group-metadata.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
-import { parseInt64 } from '../util/int64.ts';
+import type { Clock } from '../util/clock.ts';
+import { deferred } from '../util/deferred.ts';
 import { quote } from '../util/option-rules.ts';
 import { Assignment } from './assignment.ts';
 import { Commits } from './commits.ts';
-import { isCovered, offsetsOf, type Committable, type PartitionOffset } from './committable.ts';
+import { isCovered, markProcessed, offsetsOf, type Committable, type PartitionOffset } from './committable.ts';
 import type { ConsumerBatch, PollResult } from './consumer-batch.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
 import { EndsAtFirstSight } from './end-offsets.ts';
 import { Fetcher } from './fetch/fetcher.ts';
-import { GroupMember } from './group/group-member.ts';
 import type { OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
 import { BEGINNING, END, OffsetClient, type CommittedOffset } from './offset-client.ts';
 import { resolveConsumerOptions, type GivenConsumerOptions, type ResolvedConsumerOptions } from './options.ts';
-import type { AssignmentTerm, PartitionState, StartingPoint } from './partition-state.ts';
+import type { PartitionState, StartingPoint } from './partition-state.ts';
+import { Positions, type Partitions } from './positions.ts';
 import { pollRecords, takeOrReject, type PollOptions } from './poll.ts';
 import { BatchLoop, RecordLoop, type RecordsOptions } from './read-loops.ts';
 import { Reading } from './reading.ts';
-import { Rebalances, type RebalanceListener } from './rebalance-listener.ts';
+import type { RebalanceListener } from './rebalance-listener.ts';
+import { RecordStream, type StreamOptions } from './record-stream.ts';
 import { RecordSource } from './record-source.ts';
 import { recordDeserializers } from './record-values.ts';
+import { RunLoop } from './run-loop.ts';
+import { resolveRunOptions, type RunOptions } from './run-options.ts';
 import { StartingOffsets } from './starting-offsets.ts';
+import { SubscribedGroup } from './subscribed-group.ts';
+import { parseSubscription, type TopicSelector } from './subscription.ts';
 import { TopicInterest } from './topic-interest.ts';
 
 export type { Committable, OffsetAndMetadata, PartitionOffset } from './committable.ts';
@@ -31,8 +37,24 @@ export type { ConsumerGroupMetadata } from '../model/consumer-group-metadata.ts'
 export type { OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
 export type { PollOptions } from './poll.ts';
 export type { RebalanceListener } from './rebalance-listener.ts';
+export type { Re2Pattern, TopicSelector } from './subscription.ts';
 
 const CLOSE_TIMEOUT_MS = 30_000;
+/** What is left at least for the last commit and for leaving the group when handlers have used up the time to close. */
+const FAREWELL_MS = 1000;
+
+/** How {@link Consumer.close} goes about it. */
+export interface CloseOptions {
+  /** How long it may take, in milliseconds. @defaultValue 30000 */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * What becomes of the membership: `leave` tells the group, so that others get the partitions at once, also from a static member; `remain`
+   * goes without a word, so that they wait for it until its session ends. Java: `CloseOptions.groupMembershipOperation` (KIP-1092).
+   *
+   * @defaultValue 'default': a dynamic member leaves, a static one remains
+   */
+  readonly groupMembership?: 'default' | 'leave' | 'remain' | undefined;
+}
 
 /**
  * Reads records: as a member of a group that shares the partitions of its topics (`subscribe`), or partitions of one's own
@@ -67,15 +89,14 @@ export class Consumer<
   readonly #starts: StartingOffsets;
   readonly #source: RecordSource;
   readonly #reading: Reading;
+  readonly #positions: Positions;
   readonly #commits: Commits | undefined;
   readonly #interest: TopicInterest;
-  readonly #rebalances: Rebalances;
+  readonly #group: SubscribedGroup | undefined;
   readonly #closing = new AbortController();
   readonly #stopListening: () => void;
-  #member: GroupMember | undefined;
-  #listener: RebalanceListener = {};
-  #topics: readonly string[] = [];
-  #isAssignedByHand = false;
+  /** The topics of partitions that were assigned by hand. */
+  #assignedTopics: readonly string[] | undefined;
   #hasBegun = false;
   readonly #onClosed: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -118,13 +139,20 @@ export class Consumer<
       deserializers,
       partitions,
       onDrained: (state) => this.#fetcher.drained(state),
+      onReady: () => this.#reading.notify(),
       onCorrupt: (state, error) => this.#handleCorruption(state, error),
     });
     this.#reading = new Reading({
       clock: cluster.clock,
       source: this.#source,
-      member: () => this.#member,
+      member: () => this.#group?.member,
       onRead: () => this.#begin(),
+    });
+    this.#positions = new Positions({
+      cluster,
+      offsets: this.#offsets,
+      assignment: this.#assignment,
+      onMoved: () => this.#moved(),
     });
     this.#commits = this.#makeCommits(resolved.groupId);
     this.#interest = new TopicInterest({
@@ -134,50 +162,73 @@ export class Consumer<
       onKnown: () => this.#fetcher.pump(),
       onFatal,
     });
-    this.#rebalances = new Rebalances({
-      assignment: this.#assignment,
-      listener: () => this.#listener,
-      commitProcessed: () => this.#commitProcessed({ timeoutMs: resolved.maxPollIntervalMs }),
-      onEnded: () => this.#reading.interrupt(),
-    });
+    this.#group =
+      resolved.groupId === undefined
+        ? undefined
+        : new SubscribedGroup({
+            cluster,
+            groupId: resolved.groupId,
+            options: resolved,
+            lane: this.#groupLane,
+            assignment: this.#assignment,
+            interest: this.#interest,
+            reading: this.#reading,
+            signal: this.#closing.signal,
+            allowsTopic: (topic) => this.#isDefined(topic),
+            commitProcessed: () => this.#commitProcessed({ timeoutMs: resolved.maxPollIntervalMs }),
+          });
     this.#stopListening = cluster.onMetadata(() => this.#fetcher.pump());
   }
 
   // Choosing partitions ---------------------------------------------------------------------------------------------------
 
   /**
-   * Reads these topics as a member of the group, instead of those subscribed before. Does no IO: the consumer joins at the first
-   * read, or at {@link Consumer.waitForAssignment}. A topic that does not exist is waited for.
+   * Reads these topics as a member of the group, instead of those subscribed before: a name, a `RegExp` (evaluated here, new topics
+   * are found after `metadataMaxAgeMs`), `{ re2 }` (by the broker, KIP-848), or a list of these. Does no IO: the consumer joins at the
+   * first read, or at {@link Consumer.waitForAssignment}. A topic that does not exist is waited for.
    *
    * @throws {@link UsageError} `INVALID_STATE`: no groupId, or partitions were assigned by hand
    */
-  subscribe(topics: string | readonly string[], listener: RebalanceListener = {}): void {
+  subscribe(topics: TopicSelector | readonly TopicSelector[], listener: RebalanceListener = {}): void {
     this.#refuseWhenClosed();
-    const { groupId } = this.#options;
-    if (groupId === undefined)
+    const group = this.#group;
+    if (group === undefined)
       throw invalidState('Cannot subscribe: the consumer has no group; give it a groupId, or use assign');
-    if (this.#isAssignedByHand)
+    if (this.#assignedTopics !== undefined)
       throw invalidState('Cannot subscribe: partitions were assigned by hand; use another consumer');
-    const names = typeof topics === 'string' ? [topics] : topics;
-    if (
-      !Array.isArray(names) ||
-      names.length === 0 ||
-      !names.every((name) => typeof name === 'string' && name !== '')
-    ) {
-      throw new UsageError(
-        'Cannot subscribe: give the name of a topic, or a list of names; patterns are not in this release',
-        {
-          code: 'INVALID_ARGUMENT',
-        },
-      );
-    }
-    for (const name of names) this.#refuseUndefined('subscribe to', name);
-    this.#topics = [...new Set(names)];
-    this.#listener = listener;
+    const subscription = parseSubscription(topics);
+    for (const name of subscription.names) this.#refuseUndefined('subscribe to', name);
+    if (subscription.re2 !== undefined) this.#refuseRe2(subscription.re2);
+    group.subscribe(subscription, listener);
     this.#hasBegun = false;
-    this.#member ??= this.#makeMember(groupId);
-    this.#member.subscribed();
+    if (this.#reading.isBusy) this.#begin();
     this.#reading.interrupt();
+  }
+
+  /**
+   * Gives all partitions up and leaves the group: commits what is processed if auto-commit is on, tells the listener, and leaves. A
+   * waiting loop ends; to read again, subscribe again. Java: `unsubscribe`.
+   */
+  async unsubscribe(): Promise<void> {
+    this.#refuseWhenClosed();
+    if (this.#group?.member === undefined) return;
+    await this.#commitProcessed({});
+    const leaving = this.#group.unsubscribe('the consumer unsubscribed', 'default');
+    this.#reading.interrupt();
+    await leaving;
+  }
+
+  /**
+   * Makes the group assign its partitions anew, although nothing has changed that it could see; in the new protocol the broker decides
+   * that alone. Java: `enforceRebalance` (KIP-568).
+   *
+   * @param reason what the logs of brokers and members will say (KIP-800)
+   */
+  enforceRebalance(reason = 'the application asked for it'): void {
+    this.#refuseWhenClosed();
+    if (this.#group?.member === undefined)
+      throw invalidState('Cannot enforce a rebalance: nothing is subscribed; call subscribe first');
+    this.#group.member.rejoin(reason);
   }
 
   /**
@@ -188,7 +239,7 @@ export class Consumer<
    */
   assign(partitions: readonly TopicPartition[]): void {
     this.#refuseWhenClosed();
-    if (this.#member !== undefined)
+    if (this.#group?.member !== undefined)
       throw invalidState('Cannot assign partitions: topics are subscribed; use another consumer');
     for (const { topic, partition } of partitions) {
       this.#refuseUndefined('assign', topic);
@@ -197,23 +248,37 @@ export class Consumer<
         code: 'INVALID_ARGUMENT',
       });
     }
-    this.#isAssignedByHand = true;
-    this.#topics = [...new Set(partitions.map(({ topic }) => topic))];
-    const term: AssignmentTerm = { generationId: -1, memberId: '', ended: false };
-    this.#assignment.replace(partitions, term, () => this.#firstStart(), true);
+    this.#assignedTopics = [...new Set(partitions.map(({ topic }) => topic))];
+    this.#assignment.replace(partitions, () => this.#firstStart());
     this.#hasBegun = false;
     this.#reading.interrupt();
   }
 
   #refuseUndefined(doing: string, topic: unknown): void {
-    const { topics } = this.#options;
-    if (topics === undefined || (typeof topic === 'string' && Object.hasOwn(topics, topic))) return;
+    if (this.#isDefined(topic)) return;
     throw new UsageError(
       `Cannot ${doing} ${quote(topic)}: it is not among the topics of the consumer; add it to topics`,
       {
         code: 'INVALID_ARGUMENT',
       },
     );
+  }
+
+  #isDefined(topic: unknown): boolean {
+    const { topics } = this.#options;
+    return topics === undefined || (typeof topic === 'string' && Object.hasOwn(topics, topic));
+  }
+
+  /** Which topics it would bring, the broker decides: of some there may be no serdes, and a classic group knows none. */
+  #refuseRe2(re2: string): void {
+    const why =
+      this.#options.topics !== undefined
+        ? 'the consumer knows the serdes of its topics only; use a RegExp'
+        : this.#options.groupProtocol === 'classic'
+          ? "only the new protocol has such patterns; use groupProtocol: 'consumer', or a RegExp"
+          : undefined;
+    if (why === undefined) return;
+    throw new UsageError(`Cannot subscribe to the pattern ${quote(re2)}: ${why}`, { code: 'INVALID_ARGUMENT' });
   }
 
   /** The partitions that this consumer has now. */
@@ -232,15 +297,7 @@ export class Consumer<
       const deadlineMs = this.#cluster.clock.nowMs() + timeoutMs;
       const isDone = (): boolean => this.#isAssigned();
       const end = await takeOrReject(this.#reading, { signal, deadlineMs, wants: () => false, isDone });
-      if (end === 'timeout') {
-        // Without the cluster there is no group: then that is the reason, and its error lists the servers with advice.
-        const cause = this.#cluster.lastFailure ?? this.#member?.lastFailure;
-        const why = cause === undefined ? 'check that the cluster and the coordinator can be reached' : cause.message;
-        throw new TimeoutError(
-          `Cannot join group ${quote(this.#options.groupId)}: no assignment within ${timeoutMs} ms; ${why}`,
-          { code: 'OPERATION_TIMEOUT', retriable: true, cause },
-        );
-      }
+      if (end === 'timeout' && this.#group !== undefined) throw this.#group.lateAssignment(timeoutMs);
       return this.assignment();
     } finally {
       this.#reading.end(false);
@@ -249,12 +306,9 @@ export class Consumer<
 
   /** Who this consumer is in its group; give it to `transaction.sendOffsets`. */
   groupMetadata(): ConsumerGroupMetadata {
-    return {
-      groupId: this.#group('tell its group'),
-      generationId: this.#member?.generationId ?? -1,
-      memberId: this.#member?.memberId ?? '',
-      groupInstanceId: this.#options.groupInstanceId,
-    };
+    if (this.#group === undefined)
+      throw invalidState('Cannot tell its group: the consumer has no group; give it a groupId');
+    return this.#group.metadata();
   }
 
   // Reading ---------------------------------------------------------------------------------------------------------------
@@ -308,9 +362,62 @@ export class Consumer<
     }
   }
 
-  /** What is in hand (a poll result, or what a loop left) is not processed: the next read delivers it again. */
+  /**
+   * Calls a handler for each record or batch, several at a time if `concurrency` says so, and resolves when the run has ended: by
+   * `signal`, `context.stop()` or {@link Consumer.close}. The order of a partition is kept, a slow one does not stop the others.
+   *
+   * A record is processed when its handler has resolved. An error ends the run once the other handlers are done, unless `onError`
+   * answers `retry` or `skip`; the next read delivers what was not processed again. When partitions are revoked, no handler is
+   * begun for them, the signal of those under way aborts, they are awaited, what is processed is committed, and the listener runs;
+   * the others go on. Each handler may take `maxPollIntervalMs`.
+   *
+   * @throws {@link UsageError} `CONSUMER_BUSY`: another read is under way
+   */
+  async run(options: RunOptions<R, B>): Promise<void> {
+    const resolved = resolveRunOptions(options);
+    this.#refuseUnassigned();
+    const { clock, events } = this.#cluster;
+    const { maxPollIntervalMs } = this.#options;
+    const [reading, member] = [this.#reading, () => this.#group?.member];
+    await new RunLoop({ reading, member, clock, events, maxPollIntervalMs, options: resolved }).run();
+  }
+
+  /**
+   * The records as a Readable in object mode, which reads on only while there is room in it. It asks for the next record before the
+   * last is done, so that only {@link Consumer.markProcessed} or a commit can say what is: `autoCommit: true` is refused.
+   *
+   * @throws {@link UsageError} `INVALID_STATE`: autoCommit is true
+   */
+  stream(options: StreamOptions = {}): RecordStream<R> {
+    this.#refuseUnassigned();
+    if (this.#options.autoCommit === true) {
+      throw invalidState(
+        'Cannot stream: autoCommit would commit records that wait in the stream; use autoCommit "marked" and markProcessed, or false',
+      );
+    }
+    return new RecordStream<R>(this.records(options), options.highWaterMark);
+  }
+
+  /**
+   * With `autoCommit: 'marked'`: this record, or all of this batch, is processed. In any order; committed are per partition the
+   * offsets before the first record that is not marked.
+   *
+   * @returns false if the partition was given up meanwhile: whoever has it now reads the record again
+   * @throws {@link UsageError} `INVALID_STATE`: autoCommit is not "marked"
+   */
+  markProcessed(what: ConsumerRecord<unknown, unknown> | ConsumerBatch<unknown, unknown>): boolean {
+    if (this.#options.autoCommit !== 'marked')
+      throw invalidState('Cannot mark records as processed: autoCommit is not "marked"');
+    return markProcessed(what);
+  }
+
+  /**
+   * What is in hand (a poll result, or what a loop left) is not processed: the next read delivers it again. With `autoCommit:
+   * 'marked'`, all that is not marked.
+   */
   rewind(): void {
     this.#reading.rewind();
+    if (this.#options.autoCommit === 'marked') for (const state of this.#assignment.states) state.rewindToMarks();
     this.#fetcher.pump();
   }
 
@@ -329,11 +436,13 @@ export class Consumer<
     if (commits === undefined)
       throw invalidState('Cannot commit offsets: the consumer has no group; give it a groupId');
     if (what === undefined) return this.#commitAll(commits, options);
-    const { offsets, term } = offsetsOf(what, this.#assignment, this.#member !== undefined);
+    const { offsets, states } = offsetsOf(what, this.#assignment, this.#group?.member !== undefined);
     // What is committed up to its last record is processed, whatever becomes of the loop.
     if (offsets.length > 0 && this.#reading.inHand.every((state) => isCovered(state, offsets)))
       this.#reading.settleInHand();
-    await commits.commit(offsets, term, options);
+    if (this.#reading.isRunning)
+      for (const { topic, partition, offset } of offsets) this.#assignment.get(topic, partition)?.settleBefore(offset);
+    await commits.commit(offsets, states, options);
   }
 
   /** The offsets that the group has, in the order asked for. */
@@ -354,85 +463,62 @@ export class Consumer<
    *
    * @throws {@link UsageError} `PARTITION_NOT_OWNED`: the partition is not assigned
    */
-  seek({ topic, partition, offset }: PartitionOffset): void {
-    const state = this.#owned({ topic, partition }, 'seek in');
-    const parsed = parseInt64(offset);
-    if (parsed === undefined || parsed < 0n) {
-      throw new UsageError(`Cannot seek in ${topic}-${partition} to ${quote(offset)}: give an offset from 0`, {
-        code: 'INVALID_ARGUMENT',
-      });
-    }
-    state.startAt(parsed);
-    this.#moved(state);
+  seek(to: PartitionOffset): void {
+    this.#refuseWhenClosed();
+    this.#positions.seek(to);
   }
 
   /** Reads on from the first record that there is, of these partitions or of all. */
-  seekToBeginning(partitions: TopicPartition | readonly TopicPartition[] = this.assignment()): void {
-    this.#seekTo(partitions, { kind: 'timestamp', timestamp: BEGINNING });
+  seekToBeginning(partitions: Partitions = this.assignment()): void {
+    this.#refuseWhenClosed();
+    this.#positions.seekToBeginning(partitions);
   }
 
   /** Reads on from the end, of these partitions or of all: what comes from now on. */
-  seekToEnd(partitions: TopicPartition | readonly TopicPartition[] = this.assignment()): void {
-    this.#seekTo(partitions, { kind: 'timestamp', timestamp: END });
+  seekToEnd(partitions: Partitions = this.assignment()): void {
+    this.#refuseWhenClosed();
+    this.#positions.seekToEnd(partitions);
   }
 
   /** Reads on from the first record of this time (milliseconds since 1970) or later, from the end if there is none. */
-  seekToTimestamp(
-    timestampMs: number,
-    partitions: TopicPartition | readonly TopicPartition[] = this.assignment(),
-  ): void {
-    this.#seekTo(partitions, { kind: 'timestamp', timestamp: timestampOf(timestampMs) });
+  seekToTimestamp(timestampMs: number, partitions: Partitions = this.assignment()): void {
+    this.#refuseWhenClosed();
+    this.#positions.seekToTimestamp(timestampMs, partitions);
   }
 
   /** Hands out no records of these partitions until {@link Consumer.resume}; they stay assigned. */
-  pause(partitions: TopicPartition | readonly TopicPartition[] = this.assignment()): void {
-    for (const partition of listOf(partitions)) this.#owned(partition, 'pause').paused = true;
-    this.#reading.interrupt();
+  pause(partitions: Partitions = this.assignment()): void {
+    this.#refuseWhenClosed();
+    this.#positions.pause(partitions);
   }
 
   /** Hands out records of these partitions again. */
-  resume(partitions: TopicPartition | readonly TopicPartition[] = this.paused()): void {
-    for (const partition of listOf(partitions)) this.#owned(partition, 'resume').paused = false;
-    this.#fetcher.pump();
-    this.#reading.interrupt();
+  resume(partitions: Partitions = this.paused()): void {
+    this.#refuseWhenClosed();
+    this.#positions.resume(partitions);
   }
 
   /** The partitions that are paused. */
   paused(): TopicPartition[] {
-    return this.#assignment.states
-      .filter((state) => state.paused)
-      .map(({ topic, partition }) => ({ topic, partition }));
+    return this.#positions.paused();
   }
 
   /** How far each assigned partition is behind its end. */
   async lag(options: CallOptions = {}): Promise<PartitionLag[]> {
-    const ends = await this.endOffsets(this.assignment(), options);
-    return ends.map(({ topic, partition, offset: endOffset }) => {
-      const position = this.position({ topic, partition });
-      return {
-        topic,
-        partition,
-        position,
-        endOffset,
-        lag: position === undefined ? undefined : max(endOffset - position, 0n),
-      };
-    });
+    this.#refuseWhenClosed();
+    return this.#positions.lag(options);
   }
 
   /** The first offset of each partition, in the order asked for. */
   async beginningOffsets(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<PartitionEnd[]> {
-    return this.#list(
-      partitions.map(({ topic, partition }) => ({ topic, partition, timestamp: BEGINNING })),
-      options,
-    );
+    this.#refuseWhenClosed();
+    return this.#positions.beginningOffsets(partitions, options);
   }
 
   /** The end of each partition (with `read_committed`, of what is decided), in the order asked for. */
   async endOffsets(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<PartitionEnd[]> {
-    return this.#list(
-      partitions.map(({ topic, partition }) => ({ topic, partition, timestamp: END })),
-      options,
-    );
+    this.#refuseWhenClosed();
+    return this.#positions.endOffsets(partitions, options);
   }
 
   /** The first offset of each partition at or after a time in milliseconds since 1970, in the order asked for. */
@@ -440,16 +526,8 @@ export class Consumer<
     times: readonly (TopicPartition & { readonly timestamp: number })[],
     options: CallOptions = {},
   ): Promise<OffsetForTime[]> {
-    const queries = times.map(({ topic, partition, timestamp }) => ({
-      topic,
-      partition,
-      timestamp: timestampOf(timestamp),
-    }));
-    const answers = await this.#list(queries, options);
-    return answers.map(({ topic, partition, offset, timestamp }) => {
-      const isFound = offset >= 0n;
-      return { topic, partition, offset: isFound ? offset : undefined, timestamp: isFound ? timestamp : undefined };
-    });
+    this.#refuseWhenClosed();
+    return this.#positions.offsetsForTimes(times, options);
   }
 
   // The end ---------------------------------------------------------------------------------------------------------------
@@ -458,10 +536,9 @@ export class Consumer<
    * Ends a waiting read, commits what is processed if auto-commit is on, tells the listener, leaves the group, and closes the
    * connections. Never waits for the body of a loop; what it has in hand is not committed. Later calls reject `CLOSED`.
    *
-   * @param options.timeoutMs how long it may take (30 s by default)
    */
-  close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    this.#closed ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closed ??= this.#close(options);
     return this.#closed;
   }
 
@@ -470,21 +547,27 @@ export class Consumer<
     return this.close();
   }
 
-  async #close(timeoutMs: number): Promise<void> {
+  async #close({ timeoutMs = CLOSE_TIMEOUT_MS, groupMembership = 'default' }: CloseOptions): Promise<void> {
     const { clock } = this.#cluster;
+    const deadlineMs = clock.nowMs() + timeoutMs;
+    this.#commits?.stop();
+    await settledWithin(clock, timeoutMs, this.#reading.close());
+    await settledWithin(clock, deadlineMs - clock.nowMs(), this.#reading.handlersFinished());
+    this.#reading.abandonHandlers();
     const giveUp = new AbortController();
-    const timer = clock.setTimer(() => giveUp.abort(), timeoutMs);
+    // However long one handler takes: what the others have done is to be committed.
+    const leftMs = Math.max(deadlineMs - clock.nowMs(), Math.min(timeoutMs, FAREWELL_MS));
+    const timer = clock.setTimer(() => giveUp.abort(), leftMs);
     let failure: { readonly error: unknown } | undefined;
     try {
-      this.#commits?.stop();
-      await Promise.race([this.#reading.close(), aborted(giveUp.signal)]);
       this.#fetcher.close();
       this.#starts.close();
       const farewell = this.#farewell(giveUp.signal).catch((error: unknown) => {
         failure = { error };
       });
       await Promise.race([farewell, aborted(giveUp.signal)]);
-      await Promise.race([this.#member?.leave('the consumer is being closed'), aborted(giveUp.signal)]);
+      const leaving = this.#group?.member?.leave('the consumer is being closed', groupMembership);
+      await Promise.race([leaving, aborted(giveUp.signal)]);
     } finally {
       clock.clearTimer(timer);
       this.#closing.abort();
@@ -498,9 +581,8 @@ export class Consumer<
 
   /** Commits and tells the listener, as when partitions are revoked. */
   async #farewell(signal: AbortSignal): Promise<void> {
-    const partitions = this.assignment();
     await this.#commitProcessed({ signal });
-    if (this.#member !== undefined && partitions.length > 0) await this.#listener.onPartitionsRevoked?.(partitions);
+    if (this.#group?.member !== undefined) await this.#group.farewell();
   }
 
   // Inside ----------------------------------------------------------------------------------------------------------------
@@ -512,25 +594,7 @@ export class Consumer<
       groupId,
       offsets: this.#offsets,
       assignment: this.#assignment,
-      onDisowned: (generationId, errorCode) => this.#member?.disowned(generationId, errorCode),
-    });
-  }
-
-  #makeMember(groupId: string): GroupMember {
-    return new GroupMember({
-      cluster: this.#cluster,
-      groupId,
-      options: this.#options,
-      lane: this.#groupLane,
-      topics: () => this.#topics,
-      topicsKnown: () => this.#interest.known,
-      install: (partitions, term) => this.#rebalances.install(partitions, term),
-      giveUp: (isLost) => this.#rebalances.giveUp(isLost),
-      endAssignment: () => this.#rebalances.end(),
-      onReaderNeeded: () => this.#reading.interrupt(),
-      onFatal: (error) => this.#reading.fail(error),
-      askCount: () => this.#reading.asks,
-      inHand: () => this.#describeInHand(),
+      member: () => this.#group?.member,
     });
   }
 
@@ -538,7 +602,8 @@ export class Consumer<
   #begin(): void {
     if (!this.#hasBegun) {
       this.#hasBegun = true;
-      this.#interest.follow(this.#topics);
+      if (this.#assignedTopics === undefined) this.#group?.begin();
+      else this.#interest.follow(this.#assignedTopics);
       if (this.#options.autoCommit) this.#commits?.startAutoCommit(this.#options.autoCommitIntervalMs);
     }
     this.#starts.find();
@@ -551,7 +616,7 @@ export class Consumer<
   }
 
   #isAssigned(): boolean {
-    return this.#member === undefined || (this.#member.generationId >= 0 && !this.#member.needsReader);
+    return this.#group?.member?.isSettled ?? true;
   }
 
   async #commitProcessed(options: CallOptions): Promise<void> {
@@ -586,64 +651,26 @@ export class Consumer<
   }
 
   #commitAll(commits: Commits, options: CallOptions): Promise<void> {
-    const term = this.#assignment.states[0]?.term;
-    // While closing, the caller of close() cannot know what the body of a loop is doing: what it has in hand is not done.
-    if (this.#closed !== undefined) return commits.commit(commits.processed(), term, options);
+    const { states } = this.#assignment;
+    // While closing, the caller of close() cannot know what the body of a loop is doing: what it has in hand is not done. Nor does
+    // one handler know of the others, and of streams only the marks tell.
+    const isOthers = this.#closed !== undefined || this.#reading.isRunning || this.#options.autoCommit === 'marked';
+    if (isOthers) return commits.commit(commits.processed(), states, options);
     const offsets = commits.handedOut();
     this.#reading.settleInHand();
-    return commits.commit(offsets, term, options);
+    return commits.commit(offsets, states, options);
   }
 
-  #seekTo(partitions: TopicPartition | readonly TopicPartition[], start: StartingPoint): void {
-    for (const partition of listOf(partitions)) {
-      const state = this.#owned(partition, 'seek in');
-      state.startFrom({ ...start });
-      this.#moved(state);
-    }
-  }
-
-  #moved(state: PartitionState): void {
-    state.failures = 0;
-    state.retryAtMs = 0;
-    if (this.#hasBegun) {
-      this.#starts.find();
-      this.#fetcher.pump();
-    }
+  /** Something was sought, paused or is read on. */
+  #moved(): void {
+    if (this.#hasBegun) this.#starts.find();
+    if (this.#hasBegun) this.#fetcher.pump();
     this.#reading.interrupt();
-  }
-
-  async #list(
-    queries: readonly (TopicPartition & { readonly timestamp: bigint })[],
-    options: CallOptions,
-  ): Promise<(TopicPartition & { readonly offset: bigint; readonly timestamp: number })[]> {
-    this.#refuseWhenClosed();
-    options.signal?.throwIfAborted();
-    if (queries.length === 0) return [];
-    await this.#cluster.topics([...new Set(queries.map(({ topic }) => topic))], options);
-    return this.#offsets.list(queries, options);
-  }
-
-  #owned(partition: TopicPartition, doing: string): PartitionState {
-    this.#refuseWhenClosed();
-    return this.#assignment.owned(partition, doing);
-  }
-
-  #group(what: string): string {
-    if (this.#options.groupId !== undefined) return this.#options.groupId;
-    throw invalidState(`Cannot ${what}: the consumer has no group; give it a groupId`);
-  }
-
-  #describeInHand(): string {
-    const states = this.#reading.inHand;
-    if (states.length === 0) return 'nothing';
-    return states
-      .map(({ topic, partition, position = 0n }) => `${topic}-${partition} up to offset ${position - 1n}`)
-      .join(', ');
   }
 
   #refuseUnassigned(): void {
     this.#refuseWhenClosed();
-    if (this.#member !== undefined || this.#isAssignedByHand) return;
+    if (this.#group?.member !== undefined || this.#assignedTopics !== undefined) return;
     throw invalidState('Cannot read: nothing is subscribed or assigned; call subscribe or assign first');
   }
 
@@ -653,19 +680,12 @@ export class Consumer<
   }
 }
 
-function timestampOf(timestampMs: number): bigint {
-  if (Number.isSafeInteger(timestampMs) && timestampMs >= 0) return BigInt(timestampMs);
-  throw new UsageError(`Cannot use timestamp ${quote(timestampMs)}: give milliseconds since 1970`, {
-    code: 'INVALID_ARGUMENT',
-  });
-}
-
-function listOf(partitions: TopicPartition | readonly TopicPartition[]): readonly TopicPartition[] {
-  return 'topic' in partitions ? [partitions] : partitions;
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
+/** Resolves when `work` does, or the time is over; of what fails, somebody else is told. */
+async function settledWithin(clock: Clock, timeoutMs: number, work: Promise<void>): Promise<void> {
+  const isOver = deferred<undefined>();
+  const timer = clock.setTimer(() => isOver.resolve(undefined), timeoutMs);
+  await Promise.race([work.catch(() => undefined), isOver.promise]);
+  clock.clearTimer(timer);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -10,12 +10,23 @@ import {
   nonEmptyString,
   object,
   oneOf,
+  quote,
   type OptionRule,
 } from '../util/option-rules.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
+import type { PartitionAssignor } from './group/assignors/assignor.ts';
+import {
+  makeAssignors,
+  partitionAssignorNames,
+  rebalanceProtocolOf,
+  type PartitionAssignorName,
+} from './group/assignors/resolve-assignors.ts';
 
 /** What to read where a group has no offset yet, or the offset does not exist any more. */
 export type AutoOffsetReset = 'earliest' | 'latest' | 'none';
+
+/** Who assigns the partitions of a group: its members, the brokers, or these where they can. */
+export type GroupProtocol = 'classic' | 'consumer' | 'auto';
 
 /** Whether records of open and aborted transactions are handed out. */
 export type IsolationLevel = 'read_uncommitted' | 'read_committed';
@@ -60,6 +71,29 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
    */
   readonly groupInstanceId?: string | undefined;
   /**
+   * How the group is spoken of: `classic` (the members assign, KIP-62), `consumer` (the brokers do, KIP-848; from Kafka 4.0 on), or
+   * `auto`, which takes the new protocol where the cluster has it. Members of both kinds can be in one group, so that it moves from the
+   * one to the other member by member. With `consumer`, session and heartbeat interval are the broker's. Java: `group.protocol`.
+   *
+   * @defaultValue 'classic'
+   */
+  readonly groupProtocol?: GroupProtocol | undefined;
+  /**
+   * The assignor of the brokers' that the group should use in the new protocol: `uniform` or `range` (KIP-848). Java:
+   * `group.remote.assignor`.
+   *
+   * @defaultValue the broker chooses
+   */
+  readonly groupRemoteAssignor?: string | undefined;
+  /**
+   * How a classic group assigns its partitions: Kafka's assignors by name, or one of one's own; the coordinator takes one that all
+   * members have. With `cooperative-sticky` alone only what moves is given up in a rebalance (KIP-429); beside an eager one it is eager
+   * too, which is the step in between for a group that changes over. Java: `partition.assignment.strategy`.
+   *
+   * @defaultValue ['range', 'cooperative-sticky']
+   */
+  readonly partitionAssignors?: readonly (PartitionAssignorName | PartitionAssignor)[] | undefined;
+  /**
    * Where to begin where the group has no offset, or the offset lies outside of the log. Java: `auto.offset.reset`.
    *
    * @defaultValue 'latest'
@@ -67,11 +101,12 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   readonly autoOffsetReset?: AutoOffsetReset | undefined;
   /**
    * Whether processed offsets are committed by themselves: at intervals, before partitions are given up, and at close. What is
-   * in hand is never committed by it. Java: `enable.auto.commit`.
+   * in hand is never committed by it. `'marked'` counts only what {@link Consumer.markProcessed} was called for, in any order: for
+   * streams and for whoever asks for the next record before the last is done. Java: `enable.auto.commit`.
    *
    * @defaultValue true
    */
-  readonly autoCommit?: boolean | undefined;
+  readonly autoCommit?: boolean | 'marked' | undefined;
   /**
    * How often, in milliseconds. Java: `auto.commit.interval.ms`.
    *
@@ -196,8 +231,11 @@ export type GivenConsumerOptions<K, V> = ConsumerOptions<K, V> & { readonly topi
 export interface ResolvedConsumerOptions {
   readonly groupId: string | undefined;
   readonly groupInstanceId: string | undefined;
+  readonly groupProtocol: GroupProtocol;
+  readonly groupRemoteAssignor: string | undefined;
+  readonly partitionAssignors: readonly (PartitionAssignorName | PartitionAssignor)[];
   readonly autoOffsetReset: AutoOffsetReset;
-  readonly autoCommit: boolean;
+  readonly autoCommit: boolean | 'marked';
   readonly autoCommitIntervalMs: number;
   readonly sessionTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
@@ -220,6 +258,9 @@ export interface ResolvedConsumerOptions {
 const defaults: ResolvedConsumerOptions = {
   groupId: undefined,
   groupInstanceId: undefined,
+  groupProtocol: 'classic',
+  groupRemoteAssignor: undefined,
+  partitionAssignors: ['range', 'cooperative-sticky'],
   autoOffsetReset: 'latest',
   autoCommit: true,
   autoCommitIntervalMs: 5000,
@@ -247,6 +288,18 @@ const deserializer: OptionRule = {
   accepts: (value) => object.accepts(value) && func.accepts((value as { deserialize?: unknown }).deserialize),
 };
 
+const assignors: OptionRule = {
+  expected: `a list of names (${partitionAssignorNames.join(', ')}) and of objects with a name and a function assign`,
+  accepts: (given) => Array.isArray(given) && given.length > 0 && given.every(isAssignor),
+};
+
+function isAssignor(given: unknown): boolean {
+  if (typeof given === 'string') return (partitionAssignorNames as readonly string[]).includes(given);
+  if (!object.accepts(given)) return false;
+  const { name, assign } = given as { readonly name?: unknown; readonly assign?: unknown };
+  return nonEmptyString.accepts(name) && func.accepts(assign);
+}
+
 const definedTopics: OptionRule = {
   expected: 'an object of topic names, each with { key, value }, and these with a function deserialize',
   accepts: (topics) =>
@@ -265,8 +318,11 @@ function isTopic(definition: unknown): boolean {
 const rules: Readonly<Record<keyof GivenConsumerOptions<unknown, unknown>, OptionRule>> = {
   groupId: nonEmptyString,
   groupInstanceId: nonEmptyString,
+  groupProtocol: oneOf(['classic', 'consumer', 'auto']),
+  groupRemoteAssignor: nonEmptyString,
+  partitionAssignors: assignors,
   autoOffsetReset: oneOf(['earliest', 'latest', 'none']),
-  autoCommit: boolean,
+  autoCommit: oneOf([true, false, 'marked']),
   autoCommitIntervalMs: integer(1, INT32_MAX),
   sessionTimeoutMs: integer(1, INT32_MAX),
   heartbeatIntervalMs: integer(1, INT32_MAX),
@@ -324,10 +380,10 @@ const otherNames: Readonly<Record<string, string>> = {
   deserializers: 'use key and value',
   'client.rack': 'use clientRack of the Kafka client',
   rackId: 'use clientRack of the Kafka client',
-  groupProtocol: 'this release speaks the classic protocol only',
-  partitionAssignors: 'this release assigns by range only',
-  partitionAssigners: 'this release assigns by range only',
-  'partition.assignment.strategy': 'this release assigns by range only',
+  'group.protocol': 'use groupProtocol',
+  'group.remote.assignor': 'use groupRemoteAssignor',
+  partitionAssigners: 'use partitionAssignors',
+  'partition.assignment.strategy': 'use partitionAssignors',
 };
 
 /**
@@ -358,6 +414,24 @@ function refuseContradictions(options: ResolvedConsumerOptions): void {
   if (options.heartbeatIntervalMs >= options.sessionTimeoutMs) {
     throw new UsageError(
       `Cannot use heartbeatIntervalMs ${options.heartbeatIntervalMs}: it must be below sessionTimeoutMs, which is ${options.sessionTimeoutMs}`,
+      { code: 'INVALID_OPTION' },
+    );
+  }
+  const names = options.partitionAssignors.map((one) => (typeof one === 'string' ? one : one.name));
+  if (new Set(names).size < names.length) {
+    throw new UsageError(`Cannot use partitionAssignors ${quote(names)}: each must have a name of its own`, {
+      code: 'INVALID_OPTION',
+    });
+  }
+  if (rebalanceProtocolOf(makeAssignors(options.partitionAssignors)) === undefined) {
+    throw new UsageError(
+      `Cannot use partitionAssignors ${quote(names)}: they have no kind of rebalance, eager or cooperative, in common`,
+      { code: 'INVALID_OPTION' },
+    );
+  }
+  if (options.groupRemoteAssignor !== undefined && options.groupProtocol === 'classic') {
+    throw new UsageError(
+      "Cannot use groupRemoteAssignor with groupProtocol 'classic': there the members assign; use partitionAssignors",
       { code: 'INVALID_OPTION' },
     );
   }

@@ -1,11 +1,9 @@
 import { contextOf, type ConsumerRecord } from './consumer-record.ts';
 import type { FetchedRecords } from './fetch/fetched-records.ts';
+import { MarkedRecords } from './marked-records.ts';
 
-/** The time that a group's generation lasts for this member; records and batches carry it, and it tells them when it is over. */
+/** The time for which a partition is assigned; records and batches carry it, and it tells them when it is over. */
 export interface AssignmentTerm {
-  /** The generation of the group, or -1 for partitions that were assigned by hand. */
-  readonly generationId: number;
-  readonly memberId: string;
   ended: boolean;
 }
 
@@ -32,6 +30,8 @@ export class PartitionState {
   paused = false;
   /** Whether the reader under way wants nothing more of it. */
   unwanted = false;
+  /** Whether a listener is told of it, or handlers finish before one is: nothing of it is handed out meanwhile. */
+  held = false;
   /** Whether the partition has left the assignment; of partitions assigned by hand, some may go and others stay. */
   dropped = false;
   /** How to find the first offset; undefined once it is known. */
@@ -58,6 +58,8 @@ export class PartitionState {
   /** Records that are next to be handed out, from `readyIndex` on. */
   ready: ConsumerRecord<unknown, unknown>[] = [];
   readyIndex = 0;
+  /** Whether the next records are being decompressed or deserialized. */
+  isPreparing = false;
   /** What the read ends with once `ready` is handed out. */
   failure: Error | undefined;
 
@@ -65,6 +67,8 @@ export class PartitionState {
   #inHand = false;
   /** The position before what is in hand was handed out. */
   #settled: Place;
+  /** Which records count as processed, where that is the caller's to say. */
+  #marks: MarkedRecords | undefined;
 
   constructor(topic: string, partition: number, term: AssignmentTerm, start: StartingPoint | bigint) {
     this.topic = topic;
@@ -74,6 +78,11 @@ export class PartitionState {
     else this.start = start;
   }
 
+  /** Counts as processed only what is marked so, from the first hand-out on. */
+  trackMarks(): void {
+    this.#marks ??= new MarkedRecords();
+  }
+
   /** The next offset to hand out; undefined while it is not known. */
   get position(): bigint | undefined {
     return offsetAfter(this.#position);
@@ -81,6 +90,7 @@ export class PartitionState {
 
   /** Behind the unbroken run of processed offsets: what may be committed. */
   get processed(): bigint | undefined {
+    if (this.#marks !== undefined) return this.#marks.firstOpen ?? this.position;
     return offsetAfter(this.#inHand ? this.#settled : this.#position);
   }
 
@@ -91,6 +101,7 @@ export class PartitionState {
 
   /** The leader epoch of the last record before {@link PartitionState.processed}, or -1. */
   get processedEpoch(): number {
+    if (this.#marks?.firstOpen !== undefined) return this.#marks.lastEpoch;
     return epochOf(this.#inHand ? this.#settled : this.#position);
   }
 
@@ -110,6 +121,28 @@ export class PartitionState {
       this.#inHand = true;
     }
     this.#position = record;
+    this.#marks?.add(record.offset, contextOf(record).leaderEpoch);
+  }
+
+  /** The same for consecutive records. */
+  handOutAll(records: readonly ConsumerRecord<unknown, unknown>[]): void {
+    if (this.#marks !== undefined) for (const record of records) this.handOut(record);
+    const last = records.at(-1);
+    if (last !== undefined && this.#marks === undefined) this.handOut(last);
+  }
+
+  /** One record that was handed out is processed, whatever becomes of those before it. */
+  mark(offset: bigint): void {
+    this.#marks?.mark(offset);
+  }
+
+  /** What was handed out before `offset` is processed; the rest stays in hand. */
+  settleBefore(offset: bigint): void {
+    const { position, processed } = this;
+    if (this.#marks !== undefined) return this.#marks.markBefore(offset);
+    if (!this.#inHand || position === undefined || offset > position || offset <= (processed ?? -1n)) return;
+    if (offset === position) this.#inHand = false;
+    else this.#settled = offset;
   }
 
   /** Moves the position over offsets that have nothing to hand out: gaps, control records, aborted and skipped ones. */
@@ -125,12 +158,34 @@ export class PartitionState {
   /** What is in hand was not processed and is to be handed out again. */
   rewind(): void {
     if (!this.#inHand) return;
-    const offset = offsetAfter(this.#settled);
-    if (offset !== undefined) this.startAt(offset);
+    const settled = offsetAfter(this.#settled);
+    if (this.#marks !== undefined) return this.rewindToMarks(settled);
+    if (settled !== undefined) this.startAt(settled);
+  }
+
+  /** What was handed out from `offset` on and is not marked is to be handed out again, and with it what was handed out after it. */
+  rewindToMarks(offset = 0n): void {
+    this.#inHand = false;
+    const first = this.#marks?.firstOpenFrom(offset);
+    if (first === undefined) return;
+    this.#marks?.forgetFrom(first);
+    this.#moveTo(first);
+  }
+
+  /** What was handed out from `offset` on has reached nobody: it is handed out again, and all after it. */
+  handBack(offset: bigint): void {
+    this.#inHand = false;
+    this.#marks?.forgetFrom(offset);
+    this.#moveTo(offset);
   }
 
   /** Reads on from `offset`, wherever it was before. */
   startAt(offset: bigint): void {
+    this.#marks?.forgetFrom(0n);
+    this.#moveTo(offset);
+  }
+
+  #moveTo(offset: bigint): void {
     this.#dropFetched();
     this.start = undefined;
     this.#position = offset;
@@ -140,6 +195,7 @@ export class PartitionState {
 
   /** Reads on from a place that has to be looked up first. */
   startFrom(start: StartingPoint): void {
+    this.#marks?.forgetFrom(0n);
     this.#dropFetched();
     this.start = start;
     this.#position = undefined;
@@ -161,6 +217,7 @@ export class PartitionState {
 
   #dropFetched(): void {
     this.fetchRound++;
+    this.isPreparing = false;
     this.failure = undefined;
     this.ready = [];
     this.readyIndex = 0;

@@ -2,7 +2,7 @@ import { ClosedError, UsageError } from '../errors/kafka-error.ts';
 import type { Clock } from '../util/clock.ts';
 import { deferred } from '../util/deferred.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
-import type { GroupMember } from './group/group-member.ts';
+import type { Membership } from './group/membership.ts';
 import type { PartitionState } from './partition-state.ts';
 import type { RecordSource } from './record-source.ts';
 
@@ -28,9 +28,21 @@ export type NoRecords = 'timeout' | 'stopped' | 'done';
 export interface ReadingParts {
   readonly clock: Clock;
   readonly source: Pick<RecordSource, 'next'>;
-  readonly member: () => GroupMember | undefined;
+  readonly member: () => Membership | undefined;
   /** Something to do at the beginning of a read, before anything is handed out: joining, fetching. */
   readonly onRead: () => void;
+}
+
+/** The handlers of a `run`, which work on several partitions at once. */
+export interface Handlers {
+  /** The partitions that they work on. */
+  readonly states: readonly PartitionState[];
+  /** Tells the handlers of these partitions by their signal that they are not wanted; resolves when none is left. */
+  done(states: readonly PartitionState[]): Promise<void>;
+  /** Resolves when no handler is left, save the one that asks. */
+  finished(): Promise<void>;
+  /** Tells all handlers by their signal that nobody waits for them. */
+  abandon(): void;
 }
 
 /** How long the reader may keep the event loop from sockets and timers. */
@@ -57,6 +69,7 @@ export class Reading {
   #hasNews = false;
   #lastYieldMs = 0;
   #waiting: Promise<unknown> | undefined;
+  #handlers: Handlers | undefined;
 
   /** Whether the reader must not go on with what is ready before it has looked up: set by whatever changes under it. */
   attention = false;
@@ -71,9 +84,18 @@ export class Reading {
     return this.#isBusy;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Whether handlers of a `run` read: then what they have in hand is theirs until they are done. */
+  get isRunning(): boolean {
+    return this.#handlers !== undefined;
+  }
+
   /** The partitions of which records are in the user's hands. */
   get inHand(): PartitionState[] {
-    return [...this.#handed].filter((state) => state.hasInHand && !state.dropped);
+    return [...(this.#handlers?.states ?? this.#handed)].filter((state) => state.hasInHand && !state.dropped);
   }
 
   /** @throws UsageError CONSUMER_BUSY, ClosedError */
@@ -113,6 +135,11 @@ export class Reading {
     this.interrupt();
   }
 
+  /** Resolves when no handler of a `run` works on records of these partitions. */
+  async handlersDone(states: readonly PartitionState[]): Promise<void> {
+    await this.#handlers?.done(states);
+  }
+
   /** Something that the reader waits for may be there. */
   notify(): void {
     this.#hasNews = true;
@@ -136,6 +163,70 @@ export class Reading {
     this.#isClosed = true;
     this.interrupt();
     await this.#waiting;
+  }
+
+  // A reader that has several partitions in its hands at once: `run` ---------------------------------------------------
+
+  /** @throws UsageError CONSUMER_BUSY, ClosedError */
+  beginRun(handlers: Handlers): void {
+    this.begin();
+    this.#handlers = handlers;
+    this.#parts.onRead();
+  }
+
+  endRun(): void {
+    this.#handlers = undefined;
+    this.end(false);
+  }
+
+  /**
+   * Looks up: what happens from now on is news. False if the consumer is closed.
+   *
+   * @throws what every read ends with
+   */
+  look(): boolean {
+    this.attend();
+    if (this.#fatal !== undefined) throw this.#fatal;
+    return !this.#isClosed;
+  }
+
+  /** What happens from now on is news. */
+  attend(): void {
+    this.asks++;
+    this.#hasNews = false;
+    this.attention = false;
+  }
+
+  /** A partition with records ready that is not taken. */
+  nextReady(isTaken: (state: PartitionState) => boolean): PartitionState | undefined {
+    return this.#parts.source.next(everyPartition, isTaken);
+  }
+
+  /** Resolves when there is news since {@link Reading.look}. */
+  async news(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#isDueToYield()) await this.#yield();
+    if (!this.#hasNews) await this.#wait(Infinity, signal);
+  }
+
+  /** The assignment has changed: what it needs is set going. */
+  resume(): void {
+    if (!this.#isClosed) this.#parts.onRead();
+    this.interrupt();
+  }
+
+  /** `close()` waits for a listener that runs. */
+  waitsFor(listener: Promise<void>): void {
+    this.#waiting = listener;
+  }
+
+  /** Resolves when no handler is at work any more; at once if the caller is the last one. */
+  async handlersFinished(): Promise<void> {
+    await this.#handlers?.finished();
+  }
+
+  /** Nobody waits for the handlers any longer. */
+  abandonHandlers(): void {
+    this.#handlers?.abandon();
   }
 
   /** Called for each record on the short way; true if the reader has to take the long one. */
@@ -164,16 +255,20 @@ export class Reading {
 
   /** Hands out up to `limit` records that are ready. */
   handOut(state: PartitionState, limit: number): ConsumerRecord<unknown, unknown>[] {
+    this.#handed.add(state);
+    return this.giveOut(state, limit);
+  }
+
+  /** The same for a handler, which says itself when it is done. */
+  giveOut(state: PartitionState, limit: number): ConsumerRecord<unknown, unknown>[] {
     const { ready, readyIndex } = state;
     const records = readyIndex === 0 && ready.length <= limit ? ready : ready.slice(readyIndex, readyIndex + limit);
     state.readyIndex += records.length;
-    const last = records.at(-1);
-    if (last !== undefined) state.handOut(last);
-    this.#handed.add(state);
+    state.handOutAll(records);
     return records;
   }
 
-  async #take(options: TakeOptions, member: GroupMember | undefined): Promise<PartitionState | NoRecords> {
+  async #take(options: TakeOptions, member: Membership | undefined): Promise<PartitionState | NoRecords> {
     const { source, clock } = this.#parts;
     const { signal, deadlineMs = Infinity, wants = everyPartition } = options;
     if (this.#isDueToYield()) await this.#yield();
@@ -190,10 +285,6 @@ export class Reading {
         continue;
       }
       const found = source.next(wants);
-      if (found instanceof Promise) {
-        await found;
-        continue;
-      }
       if (found !== undefined) return found;
       if (options.isDone !== undefined && (await options.isDone())) return 'done';
       if (this.#hasNews) continue;

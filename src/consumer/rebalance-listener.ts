@@ -1,6 +1,7 @@
 import type { TopicPartition } from '../model/topic-partition.ts';
 import type { Assignment } from './assignment.ts';
-import type { AssignmentTerm } from './partition-state.ts';
+import type { ReaderTask } from './group/holding.ts';
+import type { PartitionState } from './partition-state.ts';
 
 /**
  * Hears of changes of the assignment. Each call is awaited, and made only while a reader waits, so that nothing is in hand.
@@ -20,6 +21,11 @@ export interface RebalanceListener {
 export interface RebalancesParts {
   readonly assignment: Assignment;
   readonly listener: () => RebalanceListener;
+  /**
+   * Resolves when no handler of `run` works on records of these partitions, which are `held`; a loop has none in hand here. What
+   * is not wanted any more is told so by its signal.
+   */
+  readonly handlersDone: (states: readonly PartitionState[]) => Promise<void>;
   /** Commits what is processed, if auto-commit is on; never rejects. */
   readonly commitProcessed: () => Promise<void>;
   /** The assignment has ended while nobody looked. */
@@ -30,43 +36,58 @@ export interface RebalancesParts {
 export class Rebalances {
   readonly #parts: RebalancesParts;
   /** Partitions that were taken away, of which the listener has yet to hear. */
-  #lost: readonly TopicPartition[] = [];
+  #lost: readonly PartitionState[] = [];
 
   constructor(parts: RebalancesParts) {
     this.#parts = parts;
   }
 
-  async install(partitions: readonly TopicPartition[], term: AssignmentTerm): Promise<void> {
-    this.#parts.assignment.replace(partitions, term, { kind: 'committed' });
-    await this.#parts.listener().onPartitionsAssigned?.(partitions);
-  }
-
-  async giveUp(isLost: boolean): Promise<void> {
-    const { assignment, listener, commitProcessed } = this.#parts;
-    const partitions = isLost ? this.#lost : assignment.partitions;
-    this.#lost = [];
-    try {
-      if (!isLost) await commitProcessed();
-      if (partitions.length > 0) await tell(listener(), partitions, isLost);
-    } finally {
-      assignment.end();
-    }
+  async run({ kind, partitions }: ReaderTask): Promise<void> {
+    if (kind === 'assign') await this.#assign(partitions);
+    else if (kind === 'revoke') await this.#revoke(partitions);
+    else await this.#lose(partitions);
   }
 
   /** The partitions belong to others already; the listener hears of it when a reader waits. */
   end(): void {
     const { assignment, onEnded } = this.#parts;
-    this.#lost = assignment.partitions;
+    this.#lost = [...this.#lost, ...assignment.states];
     assignment.end();
     onEnded();
   }
-}
 
-async function tell(
-  listener: RebalanceListener,
-  partitions: readonly TopicPartition[],
-  isLost: boolean,
-): Promise<void> {
-  if (isLost && listener.onPartitionsLost !== undefined) await listener.onPartitionsLost(partitions);
-  else await listener.onPartitionsRevoked?.(partitions);
+  async #assign(partitions: readonly TopicPartition[]): Promise<void> {
+    const { assignment, listener } = this.#parts;
+    const states = assignment.add(partitions, { kind: 'committed' });
+    // `run` hands out records of what it keeps while a listener hears of the rest.
+    for (const state of states) state.held = true;
+    try {
+      await listener().onPartitionsAssigned?.(partitions);
+    } finally {
+      for (const state of states) state.held = false;
+    }
+  }
+
+  async #revoke(partitions: readonly TopicPartition[]): Promise<void> {
+    const { assignment, listener, handlersDone, commitProcessed } = this.#parts;
+    const states = assignment.statesOf(partitions);
+    for (const state of states) state.held = true;
+    try {
+      await handlersDone(states);
+      await commitProcessed();
+      await listener().onPartitionsRevoked?.(partitions);
+    } finally {
+      assignment.remove(partitions);
+    }
+  }
+
+  async #lose(partitions: readonly TopicPartition[]): Promise<void> {
+    const { listener, handlersDone } = this.#parts;
+    const states = this.#lost;
+    this.#lost = [];
+    await handlersDone(states);
+    const heard = listener();
+    if (heard.onPartitionsLost === undefined) await heard.onPartitionsRevoked?.(partitions);
+    else await heard.onPartitionsLost(partitions);
+  }
 }

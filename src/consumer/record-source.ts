@@ -10,6 +10,8 @@ export interface RecordSourceParts {
   readonly partitions: () => readonly PartitionState[];
   /** What a partition had fetched is used up. */
   readonly onDrained: (state: PartitionState) => void;
+  /** A partition for which it took a moment has something now. */
+  readonly onReady: () => void;
   /** The next batch of the partition cannot be read; it should be fetched again. */
   readonly onCorrupt: (state: PartitionState, error: Error) => void;
 }
@@ -17,10 +19,17 @@ export interface RecordSourceParts {
 /** So often a batch is fetched again because it is corrupt before the read is told. */
 const CORRUPTIONS_TOLERATED = 2;
 
+/** So many partitions share what may be in the hands of slow deserializers, so that one of them does not stop the others. */
+const PREPARING_AT_ONCE = 8;
+
 /** Makes records of the fetched bytes, a limited number at a time, from one partition after the other. */
 export class RecordSource {
   readonly #parts: RecordSourceParts;
   readonly #isEager: boolean;
+  /** Whether deserializers, or a policy, have answered with promises. */
+  #isSlow = false;
+  /** How many records are in their hands. */
+  #preparing = 0;
   /** Where the round of partitions goes on. */
   #next = 0;
 
@@ -31,19 +40,21 @@ export class RecordSource {
 
   /**
    * A partition with records ready to be handed out: the one after that of the last call, so that each gets its turn. Undefined
-   * if there is none; a promise if it takes a moment, after which to ask again.
+   * if there is none; then `onReady` says when to ask again, if some partition just takes a moment.
    *
+   * @param isTaken partitions to pass over this time; they are fetched all the same
    * @throws what a partition's read ends with
    */
-  next(wants: (state: PartitionState) => boolean): PartitionState | undefined | Promise<void> {
+  next(
+    wants: (state: PartitionState) => boolean,
+    isTaken?: (state: PartitionState) => boolean,
+  ): PartitionState | undefined {
     const partitions = this.#parts.partitions();
     for (let tried = 0; tried < partitions.length; tried++) {
       const index = (this.#next + tried) % partitions.length;
       const state = partitions[index];
-      if (state === undefined || state.paused || !this.#isWanted(state, wants)) continue;
-      const isReady = this.#makeReady(state);
-      if (isReady === false) continue;
-      if (isReady !== true) return isReady;
+      if (state === undefined || state.paused || isTaken?.(state) === true || !this.#isWanted(state, wants)) continue;
+      if (!this.#makeReady(state)) continue;
       this.#next = index + 1;
       return state;
     }
@@ -60,16 +71,18 @@ export class RecordSource {
     return isWanted;
   }
 
-  #makeReady(state: PartitionState): boolean | Promise<void> {
+  #makeReady(state: PartitionState): boolean {
     if (state.hasReady) return true;
     this.#throwFailure(state);
-    while (state.buffered.length > 0) {
+    while (state.buffered.length > 0 && !state.isPreparing) {
       const fetched = state.buffered[0];
       if (fetched === undefined) break;
+      const limit = this.#roomToPrepare();
+      if (limit === 0) break;
       const records: ConsumerRecord<unknown, unknown>[] = [];
       let outcome: 'more' | 'end' | Promise<void>;
       try {
-        outcome = fetched.read(records, this.#parts.options.maxPollRecords);
+        outcome = fetched.read(records, limit);
       } catch (error) {
         if (records.length === 0) {
           this.#handleCorruption(state, fetched.nextOffset, error as Error);
@@ -79,40 +92,65 @@ export class RecordSource {
       }
       if (records.length > 0) {
         state.corruptions = 0;
-        return this.#setReady(state, records);
-      }
-      if (outcome === 'end') {
+        if (this.#parts.options.autoCommit === 'marked') state.trackMarks();
+        if (this.#setReady(state, records)) return true;
+      } else if (outcome === 'end') {
         state.skipTo(fetched.nextOffset);
         state.buffered.shift();
         state.bufferedBytes -= fetched.bytes;
         this.#parts.onDrained(state);
       } else if (outcome !== 'more') {
-        return outcome;
+        this.#prepare(state, 0, outcome);
       }
     }
     return false;
   }
 
-  #setReady(state: PartitionState, records: ConsumerRecord<unknown, unknown>[]): boolean | Promise<void> {
+  /** How many records may be made now: all those whose deserializers are at work together are at most `maxPollRecords`. */
+  #roomToPrepare(): number {
+    const { maxPollRecords } = this.#parts.options;
+    if (!this.#isSlow) return maxPollRecords;
+    const share = Math.ceil(maxPollRecords / Math.min(PREPARING_AT_ONCE, this.#parts.partitions().length));
+    return Math.min(share, maxPollRecords - this.#preparing);
+  }
+
+  /** False if there is nothing to hand out yet. */
+  #setReady(state: PartitionState, records: ConsumerRecord<unknown, unknown>[]): boolean {
     if (!this.#isEager) {
       state.ready = records;
       state.readyIndex = 0;
       return true;
     }
-    const round = state.fetchRound;
     const prepared = prepareRecords(records, this.#parts.options.onDeserializationError);
-    if (!(prepared instanceof Promise)) return this.#takePrepared(state, prepared);
-    return prepared.then(async (done) => {
-      // The user may have moved the position while the deserializers were at work.
-      if (state.fetchRound === round && !state.term.ended) await this.#takePrepared(state, done);
-    });
+    if (!(prepared instanceof Promise)) {
+      takePrepared(state, prepared);
+      // All may have been skipped.
+      if (!state.hasReady) this.#throwFailure(state);
+      return state.hasReady;
+    }
+    this.#isSlow = true;
+    this.#prepare(state, records.length, prepared);
+    return false;
   }
 
-  #takePrepared(state: PartitionState, { records, failure }: PreparedRecords): boolean | Promise<void> {
-    state.ready = records;
-    state.readyIndex = 0;
-    state.failure = failure;
-    return records.length > 0 || failure !== undefined || state.buffered.length > 0 ? this.#makeReady(state) : false;
+  /** The partition has to wait for this; the others do not. */
+  #prepare(state: PartitionState, count: number, work: Promise<PreparedRecords | void>): void {
+    const round = state.fetchRound;
+    state.isPreparing = true;
+    this.#preparing += count;
+    const finish = (settle: () => unknown): void => {
+      this.#preparing -= count;
+      // The user may have moved the position meanwhile, or the group taken the partition away.
+      if (state.fetchRound === round && !state.term.ended) {
+        state.isPreparing = false;
+        settle();
+      }
+      this.#parts.onReady();
+    };
+    work.then(
+      (prepared) => finish(() => prepared === undefined || takePrepared(state, prepared)),
+      (error: unknown) => finish(() => (state.failure = error instanceof Error ? error : new Error(String(error)))),
+    );
   }
 
   #throwFailure(state: PartitionState): void {
@@ -132,4 +170,10 @@ export class RecordSource {
     state.corruptions = 0;
     state.failure = error;
   }
+}
+
+function takePrepared(state: PartitionState, { records, failure }: PreparedRecords): void {
+  state.ready = records;
+  state.readyIndex = 0;
+  state.failure = failure;
 }

@@ -35,6 +35,12 @@ export class TopicInterest {
     this.#known = this.#learn(topics);
   }
 
+  /** These count as well: the group gave partitions of them. */
+  add(topics: readonly string[]): void {
+    const more = topics.filter((topic) => !this.#topics.includes(topic));
+    if (more.length > 0) this.follow([...this.#topics, ...more]);
+  }
+
   async #learn(topics: readonly string[]): Promise<void> {
     if (!(await this.#try(topics))) void this.#keepTrying(topics);
   }

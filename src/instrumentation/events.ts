@@ -213,6 +213,27 @@ export interface ClientEvents {
     /** What made it necessary. */
     readonly reason: string;
   };
+  /** Partitions were assigned, and the rebalance listener has heard of it. */
+  'group.assigned': {
+    /** The group. */
+    readonly groupId: string;
+    /** The partitions that came. */
+    readonly partitions: readonly TopicPartition[];
+  };
+  /** Partitions were given up, after the rebalance listener has heard of it. */
+  'group.revoked': {
+    /** The group. */
+    readonly groupId: string;
+    /** The partitions that went. */
+    readonly partitions: readonly TopicPartition[];
+  };
+  /** Partitions belonged to other members already when the rebalance listener heard of it. */
+  'group.lost': {
+    /** The group. */
+    readonly groupId: string;
+    /** The partitions that were gone. */
+    readonly partitions: readonly TopicPartition[];
+  };
   /** A member left its group, or was removed. */
   'group.left': {
     /** The group. */

@@ -50,6 +50,7 @@ const lines: { readonly [Name in ClientEventName]?: Line<Name> } = {
       `Group "${e.groupId}": generation ${e.generationId}, ${e.assignment.length} partitions${e.leader ? ', leader' : ''}`,
   ],
   'group.rebalancing': ['info', (e) => `Group "${e.groupId}" rebalances: ${e.reason}`],
+  'group.lost': ['warn', (e) => `Group "${e.groupId}": ${e.partitions.length} partitions were lost to other members`],
   'group.left': ['info', (e) => `Group "${e.groupId}" left: ${e.reason}`],
   'group.heartbeat.failed': ['warn', (e) => `Heartbeat for group "${e.groupId}" failed${because(e.error)}`],
   warning: ['warn', (e) => `${e.message}${because(e.error)}`],

@@ -28,8 +28,13 @@ export async function hasJava(): Promise<boolean> {
 
 /** Runs RecordBatchVectors.java and answers what it printed. */
 export async function runRecordBatchJava(args: readonly string[], input = ''): Promise<string> {
+  return runVectorJava(program, args, input);
+}
+
+/** Runs a Java file beside kafka-clients and answers what it printed. */
+export async function runVectorJava(file: string, args: readonly string[], input = ''): Promise<string> {
   const jars = await fetchJars(artifacts);
-  const child = spawn('java', ['-cp', jars.join(delimiter), program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn('java', ['-cp', jars.join(delimiter), file, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
   const output: Buffer[] = [];
   const errors: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));

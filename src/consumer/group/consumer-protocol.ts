@@ -4,47 +4,74 @@ import type { DataSchema } from '../../protocol/api.ts';
 import { ConsumerProtocolAssignment } from '../../protocol/generated/consumer-protocol-assignment.ts';
 import { ConsumerProtocolSubscription } from '../../protocol/generated/consumer-protocol-subscription.ts';
 import { Reader } from '../../protocol/wire/reader.ts';
+import type { MemberSubscription } from './assignors/assignor.ts';
 
 /** What members of a consumer group write into the opaque bytes of JoinGroup and SyncGroup begins with its version. */
 const VERSION_BYTES = 2;
 
-/** What a member tells the leader: its topics. Java: `ConsumerProtocol.serializeSubscription`. */
-export function encodeSubscription(topics: readonly string[], generationId: number, rackId: string | null): Buffer {
-  const message = { topics: [...topics].sort(), userData: null, ownedPartitions: [], generationId, rackId };
-  return withVersion(ConsumerProtocolSubscription, message);
+/** What a subscription says; who says it stands beside it in JoinGroup. */
+export type Subscription = Omit<MemberSubscription, 'memberId' | 'groupInstanceId'>;
+
+/** What a member tells the leader. Java: `ConsumerProtocol.serializeSubscription`. */
+export function encodeSubscription(subscription: Subscription): Buffer {
+  const { topics, userData, ownedPartitions, generationId, rackId } = subscription;
+  return withVersion(ConsumerProtocolSubscription, {
+    topics: [...topics].sort(),
+    userData,
+    ownedPartitions: byTopic(ownedPartitions),
+    generationId,
+    rackId,
+  });
 }
 
 /**
- * The topics that a member wants.
+ * What a member told.
  *
  * @throws ProtocolError if the bytes are not a subscription
  */
-export function decodeSubscription(bytes: Buffer): readonly string[] {
-  return readVersioned(ConsumerProtocolSubscription, bytes).topics;
+export function decodeSubscription(bytes: Buffer): Subscription {
+  const { topics, userData, ownedPartitions, generationId, rackId } = readVersioned(
+    ConsumerProtocolSubscription,
+    bytes,
+  );
+  return { topics, userData, ownedPartitions: flat(ownedPartitions), generationId, rackId };
 }
 
 /** What the leader gives a member. Java: `ConsumerProtocol.serializeAssignment`. */
-export function encodeAssignment(partitions: readonly TopicPartition[]): Buffer {
-  const byTopic = new Map<string, number[]>();
-  for (const { topic, partition } of partitions) {
-    const numbers = byTopic.get(topic);
-    if (numbers === undefined) byTopic.set(topic, [partition]);
-    else numbers.push(partition);
-  }
-  const assignedPartitions = [...byTopic].map(([topic, numbers]) => ({ topic, partitions: numbers }));
-  return withVersion(ConsumerProtocolAssignment, { assignedPartitions, userData: null });
+export function encodeAssignment(partitions: readonly TopicPartition[], userData: Uint8Array | null = null): Buffer {
+  const bytes = userData === null ? null : Buffer.from(userData.buffer, userData.byteOffset, userData.byteLength);
+  return withVersion(ConsumerProtocolAssignment, { assignedPartitions: byTopic(partitions), userData: bytes });
+}
+
+/** What a member got. */
+export interface DecodedAssignment {
+  readonly partitions: TopicPartition[];
+  readonly userData: Buffer | null;
 }
 
 /**
- * The partitions that the leader gave; none where the bytes are empty, as for a member that the leader did not know.
+ * What the leader gave; no partitions where the bytes are empty, as for a member that the leader did not know.
  *
  * @throws ProtocolError if the bytes are not an assignment
  */
-export function decodeAssignment(bytes: Buffer): TopicPartition[] {
-  if (bytes.length === 0) return [];
-  return readVersioned(ConsumerProtocolAssignment, bytes).assignedPartitions.flatMap(({ topic, partitions }) =>
-    partitions.map((partition) => ({ topic, partition })),
-  );
+export function decodeAssignment(bytes: Buffer): DecodedAssignment {
+  if (bytes.length === 0) return { partitions: [], userData: null };
+  const { assignedPartitions, userData } = readVersioned(ConsumerProtocolAssignment, bytes);
+  return { partitions: flat(assignedPartitions), userData };
+}
+
+function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
+  const numbersOf = new Map<string, number[]>();
+  for (const { topic, partition } of partitions) {
+    const numbers = numbersOf.get(topic);
+    if (numbers === undefined) numbersOf.set(topic, [partition]);
+    else numbers.push(partition);
+  }
+  return [...numbersOf].map(([topic, numbers]) => ({ topic, partitions: numbers }));
+}
+
+function flat(topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[]): TopicPartition[] {
+  return topics.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })));
 }
 
 function withVersion<T>(schema: DataSchema<T>, message: Parameters<DataSchema<T>['encode']>[0]): Buffer {

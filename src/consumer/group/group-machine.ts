@@ -2,112 +2,22 @@ import { brokerErrorByNumber, brokerErrorCodes } from '../../errors/broker-error
 import { brokerError } from '../../errors/broker-error.ts';
 import type { TopicPartition } from '../../model/topic-partition.ts';
 import { backoffMs, type BackoffPolicy } from '../../util/backoff.ts';
-
-/** What the coordinator tells the leader about a member. */
-export interface JoinedMember {
-  readonly memberId: string;
-  readonly groupInstanceId: string | null;
-  readonly metadata: Buffer;
-}
-
-/** What of a JoinGroup response the decisions need. */
-export interface JoinAnswer {
-  readonly errorCode: number;
-  readonly memberId: string;
-  readonly generationId: number;
-  readonly protocolName: string;
-  readonly leader: string;
-  readonly skipAssignment: boolean;
-  readonly members: readonly JoinedMember[];
-}
-
-/** One member's share, as the leader sends it. */
-export interface EncodedAssignment {
-  readonly memberId: string;
-  readonly assignment: Buffer;
-}
-
-/** Something that happened. Answers carry the attempt of the request that they answer. */
-export type GroupInput =
-  /** The consumer wants to be a member, or wants other topics than before. */
-  | { readonly kind: 'subscribed' }
-  | { readonly kind: 'readerCame' }
-  | { readonly kind: 'readerLeft' }
-  | { readonly kind: 'joinAnswered'; readonly attempt: number; readonly answer: JoinAnswer }
-  | {
-      readonly kind: 'assignmentComputed';
-      readonly attempt: number;
-      readonly assignments: readonly EncodedAssignment[];
-    }
-  | {
-      readonly kind: 'syncAnswered';
-      readonly attempt: number;
-      readonly errorCode: number;
-      readonly partitions: readonly TopicPartition[];
-    }
-  | { readonly kind: 'heartbeatAnswered'; readonly attempt: number; readonly errorCode: number }
-  /** A request got no answer, or an assignment could not be computed; `fatal` if trying again is of no use. */
-  | { readonly kind: 'requestFailed'; readonly attempt: number; readonly error: Error; readonly fatal: boolean }
-  /** The assigned partitions are known to the reader: the listener has run. */
-  | { readonly kind: 'installed' }
-  /** The partitions were given up: the listener has run. */
-  | { readonly kind: 'givenUp' }
-  /** Something asks for a new generation: the leader saw other partitions, the user wants it. */
-  | { readonly kind: 'rejoin'; readonly reason: string }
-  /** The coordinator refused a commit because it does not know this member, or not in this generation. */
-  | { readonly kind: 'disowned'; readonly generationId: number; readonly errorCode: number }
-  | { readonly kind: 'leave'; readonly reason: string };
-
-/** Something that the driver must do now. */
-export type GroupEffect =
-  | { readonly kind: 'forgetCoordinator' }
-  | { readonly kind: 'sendJoin'; readonly attempt: number; readonly memberId: string; readonly reason: string }
-  | {
-      readonly kind: 'computeAssignment';
-      readonly attempt: number;
-      readonly members: readonly JoinedMember[];
-    }
-  | {
-      readonly kind: 'sendSync';
-      readonly attempt: number;
-      readonly memberId: string;
-      readonly generationId: number;
-      readonly protocolName: string;
-      readonly assignments: readonly EncodedAssignment[];
-    }
-  | {
-      readonly kind: 'sendHeartbeat';
-      readonly attempt: number;
-      readonly memberId: string;
-      readonly generationId: number;
-    }
-  | { readonly kind: 'sendLeave'; readonly memberId: string; readonly reason: string }
-  /** Make these partitions the assignment and let the listener know; answer with `installed`. */
-  | { readonly kind: 'install'; readonly generationId: number; readonly partitions: readonly TopicPartition[] }
-  /** The partitions are not ours any more: nothing of them may be handed out or committed from now on. */
-  | { readonly kind: 'endAssignment' }
-  /** Let the listener know, give the partitions up, answer with `givenUp`. */
-  | { readonly kind: 'giveUp'; readonly lost: boolean }
-  | {
-      readonly kind: 'joined';
-      readonly generationId: number;
-      readonly memberId: string;
-      readonly leader: boolean;
-      readonly partitions: readonly TopicPartition[];
-    }
-  | { readonly kind: 'left'; readonly memberId: string; readonly reason: string }
-  | { readonly kind: 'heartbeatFailed'; readonly error: Error }
-  /** The event loop stood still for longer than the session lasts. */
-  | { readonly kind: 'blocked'; readonly durationMs: number }
-  | { readonly kind: 'fail'; readonly error: Error };
-
-/** Where a member stands with the partitions of its generation. */
-type Phase = 'assigned' | 'installing' | 'reading' | 'givingUp';
+import type { RebalanceProtocol } from './assignors/assignor.ts';
+import { Holding, type ReaderTask } from './holding.ts';
+import { isCoordinatorGone } from './membership-errors.ts';
+import type {
+  EncodedAssignment,
+  GroupEffect,
+  GroupInput,
+  JoinAnswer,
+  JoinedMember,
+  LeaveMode,
+} from './group-messages.ts';
 
 type Heartbeat = { readonly name: 'due'; readonly atMs: number } | { readonly name: 'sent'; readonly attempt: number };
 
 type State =
-  /** Not a member; becomes one when a reader waits. */
+  /** Not a member; becomes one when a reader waits and no listener is due. */
   | { readonly name: 'idle' }
   | { readonly name: 'backingOff'; readonly untilMs: number; readonly reason: string }
   | { readonly name: 'joining'; readonly attempt: number }
@@ -122,16 +32,17 @@ type State =
       readonly name: 'stable';
       readonly generationId: number;
       readonly leader: boolean;
+      /** What the group has given. */
       readonly partitions: readonly TopicPartition[];
-      phase: Phase;
+      /** Whether the reader has heard of this generation. */
+      isInstalled: boolean;
       heartbeat: Heartbeat;
       heartbeatFailures: number;
       rejoinReason: string | undefined;
     }
-  /** Not a member any more, and a listener has yet to hear of it, or is running. */
-  | { readonly name: 'lost'; listener: 'installing' | 'due' | 'running' }
   | { readonly name: 'left' }
-  | { readonly name: 'failed' };
+  /** Over, as soon as the listener has heard what is lost. */
+  | { readonly name: 'failed'; readonly error: Error; isTold: boolean };
 
 type Stable = Extract<State, { name: 'stable' }>;
 
@@ -139,6 +50,7 @@ type Stable = Extract<State, { name: 'stable' }>;
 export interface GroupMachineOptions {
   readonly groupId: string;
   readonly groupInstanceId: string | null;
+  readonly rebalanceProtocol: RebalanceProtocol;
   readonly sessionTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
   readonly maxPollIntervalMs: number;
@@ -152,25 +64,30 @@ const {
   UNKNOWN_MEMBER_ID,
   ILLEGAL_GENERATION,
   REBALANCE_IN_PROGRESS,
-  NOT_COORDINATOR,
-  COORDINATOR_NOT_AVAILABLE,
   COORDINATOR_LOAD_IN_PROGRESS,
 } = brokerErrorCodes;
 
+const NO_GENERATION = -1;
+
 /**
- * Membership in a classic group, with eager rebalances. Everything it decides is in this file; it knows no socket and no clock.
+ * Membership in a classic group. Everything it decides is in this file and in {@link Holding}; it knows no socket and no clock.
  *
- * Partitions are installed and given up only while a reader waits, so that nothing is in the user's hands then; heartbeats go
- * on whatever the reader does.
+ * Partitions change hands only while a reader waits, so that nothing is in the user's hands then; heartbeats go on whatever the reader
+ * does. With eager rebalances, all is given up before the member joins again. With cooperative ones it keeps reading while it joins, gives
+ * up what it is told to, and then joins once more, so that others can have that (KIP-429).
  */
 export class GroupMachine {
   readonly #options: GroupMachineOptions;
+  readonly #holding = new Holding();
   #state: State = { name: 'idle' };
   #effects: GroupEffect[] = [];
   #memberId = '';
+  /** The generation that gave what is held. */
+  #generationId = NO_GENERATION;
   #lastAttempt = 0;
   /** Failures since the last generation that was reached; each makes the next join wait longer. */
   #failures = 0;
+  #topics: readonly string[] = [];
   #subscribed = false;
   /** Why the generation that is being formed will not do: what made it out of date came after its join was sent. */
   #pendingRejoin: string | undefined;
@@ -192,7 +109,14 @@ export class GroupMachine {
 
   /** The generation whose partitions may be committed; -1 while there is none. */
   get generationId(): number {
-    return this.#state.name === 'stable' ? this.#state.generationId : -1;
+    if (this.#state.name === 'stable') return this.#state.generationId;
+    return this.#holding.isEmpty ? NO_GENERATION : this.#generationId;
+  }
+
+  /** Whether a generation is being formed: what the coordinator refuses meanwhile may go well in the next. */
+  get isRebalancing(): boolean {
+    const { name } = this.#state;
+    return name === 'joining' || name === 'assigning' || name === 'syncing' || name === 'backingOff';
   }
 
   /** Whether a reader waits for records now. */
@@ -204,15 +128,18 @@ export class GroupMachine {
     return this.#state.name === 'stable' && this.#state.leader;
   }
 
-  /** Whether the reader has something to do that only it may do: install or give up partitions. */
+  /** Whether the group has given its partitions, and the reader has been told. */
+  get isSettled(): boolean {
+    return this.#state.name === 'stable' && this.#state.isInstalled && !this.needsReader;
+  }
+
+  /** Whether the reader has something to do that only it may do. */
   get needsReader(): boolean {
+    if (this.#holding.isBusy) return false;
+    if (this.#holding.hasLost) return true;
     const state = this.#state;
-    if (state.name === 'lost') return state.listener === 'due';
     if (state.name === 'idle') return this.#subscribed;
-    return (
-      state.name === 'stable' &&
-      (state.phase === 'assigned' || (state.phase === 'reading' && state.rejoinReason !== undefined))
-    );
+    return state.name === 'stable' && this.#dueTask(state) !== undefined;
   }
 
   /** Takes the effects that have come up, in order. */
@@ -223,11 +150,10 @@ export class GroupMachine {
   }
 
   handle(input: GroupInput, nowMs: number): void {
-    if (this.#state.name === 'left' || this.#state.name === 'failed') return;
+    if (this.#state.name === 'left') return;
     switch (input.kind) {
       case 'subscribed':
-        if (this.#subscribed) this.#wantRejoin('the subscription changed');
-        this.#subscribed = true;
+        this.#handleSubscribed(input.topics);
         break;
       case 'readerCame':
         this.#readerWaits = true;
@@ -242,7 +168,7 @@ export class GroupMachine {
         break;
       case 'assignmentComputed':
         if (this.#state.name === 'assigning' && this.#state.attempt === input.attempt) {
-          this.#sync(this.#state.generationId, this.#state.protocolName, input.assignments, true);
+          this.#sync(this.#state.generationId, this.#state.protocolName, input.assignments, true, []);
         }
         break;
       case 'syncAnswered':
@@ -255,14 +181,8 @@ export class GroupMachine {
       case 'requestFailed':
         this.#handleFailure(input, nowMs);
         break;
-      case 'installed':
-        if (this.#state.name === 'stable' && this.#state.phase === 'installing') this.#state.phase = 'reading';
-        if (this.#state.name === 'lost' && this.#state.listener === 'installing') this.#state.listener = 'due';
-        break;
-      case 'givenUp':
-        if (this.#state.name === 'stable' && this.#state.phase === 'givingUp')
-          this.#join(this.#state.rejoinReason ?? 'rebalance');
-        else if (this.#state.name === 'lost' && this.#state.listener === 'running') this.#state = { name: 'idle' };
+      case 'taskDone':
+        this.#handleTaskDone();
         break;
       case 'rejoin':
         this.#wantRejoin(input.reason);
@@ -272,8 +192,13 @@ export class GroupMachine {
           this.#handleMembershipError(this.#state, input.errorCode, nowMs);
         }
         break;
+      case 'expired':
+        // The reader may be waiting, but what holds it up is at work: until it comes back, it counts as away.
+        this.#readerWaits = false;
+        this.#expire(input.reason);
+        break;
       case 'leave':
-        this.#leave(input.reason);
+        this.#leave(input.reason, input.mode);
         this.#state = { name: 'left' };
         return;
       default:
@@ -285,28 +210,29 @@ export class GroupMachine {
   /** Time has passed; early or twice is harmless. */
   tick(nowMs: number): void {
     if (this.#pollIntervalEndMs() <= nowMs) this.#handlePollIntervalOver();
+    if (this.#readerWaits && this.#holding.hasLost && !this.#holding.isBusy)
+      this.#effects.push({ kind: 'runTask', task: this.#holding.beginLosing() });
     const state = this.#state;
     switch (state.name) {
       case 'idle':
-        if (this.#subscribed && this.#readerWaits) this.#join('the consumer began to read');
+        if (this.#subscribed && this.#readerWaits && !this.#holding.isBusy) this.#join('the consumer began to read');
         return;
       case 'backingOff':
         if (nowMs >= state.untilMs) this.#join(state.reason);
         return;
-      case 'lost':
-        if (this.#readerWaits && state.listener === 'due') {
-          state.listener = 'running';
-          this.#effects.push({ kind: 'giveUp', lost: true });
-        }
-        return;
       case 'stable':
         this.#tickStable(state, nowMs);
+        return;
+      case 'failed':
+        if (!state.isTold && !this.#holding.hasLost && !this.#holding.isBusy) {
+          state.isTold = true;
+          this.#effects.push({ kind: 'fail', error: state.error });
+        }
         return;
       case 'joining':
       case 'assigning':
       case 'syncing':
       case 'left':
-      case 'failed':
         return;
       default:
         state satisfies never;
@@ -323,27 +249,67 @@ export class GroupMachine {
   }
 
   #tickStable(state: Stable, nowMs: number): void {
-    if (state.heartbeat.name === 'due' && nowMs >= state.heartbeat.atMs) {
-      const lateMs = nowMs - state.heartbeat.atMs;
-      if (lateMs > this.#options.sessionTimeoutMs) this.#effects.push({ kind: 'blocked', durationMs: lateMs });
-      const attempt = ++this.#lastAttempt;
-      state.heartbeat = { name: 'sent', attempt };
-      this.#effects.push({
-        kind: 'sendHeartbeat',
-        attempt,
-        memberId: this.#memberId,
-        generationId: state.generationId,
-      });
+    if (state.heartbeat.name === 'due' && nowMs >= state.heartbeat.atMs) this.#heartbeat(state, nowMs);
+    if (this.#holding.isBusy) return;
+    const due = this.#dueTask(state);
+    if (due === undefined) {
+      // Nothing has to be given up for it: so the others need not wait until the reader comes.
+      if (state.rejoinReason !== undefined) this.#join(state.rejoinReason);
+    } else if (this.#readerWaits) {
+      if (due.kind === 'assign') state.isInstalled = true;
+      this.#effects.push({ kind: 'runTask', task: this.#holding.begin(due.kind, due.partitions) });
+    } else if (this.#isCooperative && state.rejoinReason !== undefined && this.#unwanted().length === 0) {
+      this.#join(state.rejoinReason);
     }
-    if (!this.#readerWaits) return;
-    if (state.rejoinReason !== undefined && state.phase === 'assigned') this.#join(state.rejoinReason);
-    else if (state.rejoinReason !== undefined && state.phase === 'reading') {
-      state.phase = 'givingUp';
-      this.#effects.push({ kind: 'giveUp', lost: false });
-    } else if (state.phase === 'assigned') {
-      state.phase = 'installing';
-      this.#effects.push({ kind: 'install', generationId: state.generationId, partitions: state.partitions });
+  }
+
+  /** What the reader has to do next before the member may go on. */
+  #dueTask(state: Stable): ReaderTask | undefined {
+    const holding = this.#holding;
+    if (state.rejoinReason !== undefined) {
+      const goes = this.#isCooperative ? this.#unwanted() : holding.partitions;
+      if (goes.length > 0) return { kind: 'revoke', partitions: goes };
+      // What the old generation gave would have to be given up at once.
+      if (!this.#isCooperative) return undefined;
     }
+    const goes = holding.without(state.partitions);
+    if (goes.length > 0) return { kind: 'revoke', partitions: goes };
+    if (!state.isInstalled) return { kind: 'assign', partitions: holding.missing(state.partitions) };
+    return undefined;
+  }
+
+  /** Held partitions of topics that are not subscribed any more: others may get them from the generation that is to come. */
+  #unwanted(): TopicPartition[] {
+    return this.#holding.partitions.filter(({ topic }) => !this.#topics.includes(topic));
+  }
+
+  get #isCooperative(): boolean {
+    return this.#options.rebalanceProtocol === 'cooperative';
+  }
+
+  #handleSubscribed(topics: readonly string[]): void {
+    this.#topics = topics;
+    if (this.#subscribed) this.#wantRejoin('the subscription changed');
+    this.#subscribed = true;
+  }
+
+  #handleTaskDone(): void {
+    const done = this.#holding.finish();
+    // Walkthrough: 1. partitions are assigned, and the reader is to take them; 2. before it does, the membership is lost, and the assignment
+    // ends; 3. the reader takes them. Without this it would read what belongs to others.
+    if (done?.kind === 'assign' && done.isStale) this.#effects.push({ kind: 'endAssignment' });
+    if (done?.kind === 'revoke' && !done.isStale && this.#isCooperative)
+      this.#wantRejoin('partitions were given up for other members');
+  }
+
+  #heartbeat(state: Stable, nowMs: number): void {
+    if (state.heartbeat.name !== 'due') return;
+    const lateMs = nowMs - state.heartbeat.atMs;
+    if (lateMs > this.#options.sessionTimeoutMs) this.#effects.push({ kind: 'blocked', durationMs: lateMs });
+    const attempt = ++this.#lastAttempt;
+    state.heartbeat = { name: 'sent', attempt };
+    const { generationId } = state;
+    this.#effects.push({ kind: 'sendHeartbeat', attempt, memberId: this.#memberId, generationId });
   }
 
   #handleJoinAnswer(answer: JoinAnswer, nowMs: number): void {
@@ -351,15 +317,11 @@ export class GroupMachine {
     if (errorCode === NONE) {
       this.#memberId = answer.memberId;
       const leads = answer.leader === answer.memberId;
-      if (!leads || answer.skipAssignment) return this.#sync(answer.generationId, answer.protocolName, [], leads);
+      const { generationId, protocolName, members } = answer;
+      if (!leads || answer.skipAssignment) return this.#sync(generationId, protocolName, [], leads, members);
       const attempt = ++this.#lastAttempt;
-      this.#state = {
-        name: 'assigning',
-        attempt,
-        generationId: answer.generationId,
-        protocolName: answer.protocolName,
-      };
-      this.#effects.push({ kind: 'computeAssignment', attempt, members: answer.members });
+      this.#state = { name: 'assigning', attempt, generationId, protocolName };
+      this.#effects.push({ kind: 'computeAssignment', attempt, protocolName, members });
     } else if (errorCode === MEMBER_ID_REQUIRED && this.#memberId === '') {
       // KIP-394: the coordinator wants to see the id that it gives before it counts us.
       this.#memberId = answer.memberId;
@@ -374,12 +336,13 @@ export class GroupMachine {
     if (input.errorCode !== NONE) return this.#handleJoinError(input.errorCode, nowMs);
     const { generationId, leader } = this.#state;
     this.#failures = 0;
+    this.#generationId = generationId;
     this.#state = {
       name: 'stable',
       generationId,
       leader,
       partitions: input.partitions,
-      phase: 'assigned',
+      isInstalled: false,
       heartbeat: { name: 'due', atMs: nowMs + this.#options.heartbeatIntervalMs },
       heartbeatFailures: 0,
       rejoinReason: this.#pendingRejoin,
@@ -395,22 +358,21 @@ export class GroupMachine {
 
   /** An error of JoinGroup or SyncGroup: join again, with a pause, or give up. */
   #handleJoinError(errorCode: number, nowMs: number): void {
+    if (isCoordinatorGone(errorCode)) {
+      this.#effects.push({ kind: 'forgetCoordinator' });
+      return this.#backOff('the coordinator moved', nowMs);
+    }
     switch (errorCode) {
       case UNKNOWN_MEMBER_ID:
+        if (!this.#holding.isEmpty) return this.#lose('the coordinator does not know the member', '');
         this.#memberId = '';
         return this.#backOff('the coordinator does not know the member', nowMs);
-      case NOT_COORDINATOR:
-      case COORDINATOR_NOT_AVAILABLE:
-        this.#effects.push({ kind: 'forgetCoordinator' });
-        return this.#backOff('the coordinator moved', nowMs);
       case ILLEGAL_GENERATION:
+        // A generation was formed without this member: what it holds is somebody else's in it.
+        if (!this.#holding.isEmpty) return this.#lose('the coordinator is at another generation', this.#memberId);
+        return this.#joinSoon(nowMs);
       case REBALANCE_IN_PROGRESS:
-        // Others are joining right now; to wait would make them wait. Only a second time in a row is worth a pause.
-        if (this.#failures === 0) {
-          this.#failures++;
-          return this.#join('the group is rebalancing');
-        }
-        return this.#backOff('the group is rebalancing', nowMs);
+        return this.#joinSoon(nowMs);
       case MEMBER_ID_REQUIRED:
       case COORDINATOR_LOAD_IN_PROGRESS:
         return this.#backOff('the coordinator is not ready', nowMs);
@@ -419,6 +381,13 @@ export class GroupMachine {
           return this.#backOff('the coordinator is not ready', nowMs);
         return this.#fail(brokerError(errorCode, `Cannot join group ${JSON.stringify(this.#options.groupId)}`));
     }
+  }
+
+  /** Others are joining right now; to wait would make them wait. Only a second time in a row is worth a pause. */
+  #joinSoon(nowMs: number): void {
+    if (this.#failures > 0) return this.#backOff('the group is rebalancing', nowMs);
+    this.#failures++;
+    this.#join('the group is rebalancing');
   }
 
   #handleHeartbeatAnswer(attempt: number, errorCode: number, nowMs: number): void {
@@ -435,15 +404,15 @@ export class GroupMachine {
   }
 
   #handleMembershipError(state: Stable, errorCode: number, nowMs: number): void {
+    if (isCoordinatorGone(errorCode)) {
+      this.#effects.push({ kind: 'forgetCoordinator' });
+      return this.#heartbeatLater(state, nowMs);
+    }
     switch (errorCode) {
       case UNKNOWN_MEMBER_ID:
-        return this.#lose(state, 'the coordinator does not know the member', '');
+        return this.#lose('the coordinator does not know the member', '');
       case ILLEGAL_GENERATION:
-        return this.#lose(state, 'the coordinator is at another generation', this.#memberId);
-      case NOT_COORDINATOR:
-      case COORDINATOR_NOT_AVAILABLE:
-        this.#effects.push({ kind: 'forgetCoordinator' });
-        return this.#heartbeatLater(state, nowMs);
+        return this.#lose('the coordinator is at another generation', this.#memberId);
       default:
         if (brokerErrorByNumber(errorCode)?.retriable === true) return this.#heartbeatLater(state, nowMs);
         return this.#fail(this.#heartbeatError(errorCode));
@@ -486,20 +455,27 @@ export class GroupMachine {
     const attempt = ++this.#lastAttempt;
     this.#pendingRejoin = undefined;
     this.#state = { name: 'joining', attempt };
-    this.#effects.push({ kind: 'sendJoin', attempt, memberId: this.#memberId, reason });
-  }
-
-  #sync(generationId: number, protocolName: string, assignments: readonly EncodedAssignment[], leader: boolean): void {
-    const attempt = ++this.#lastAttempt;
-    this.#state = { name: 'syncing', attempt, generationId, leader };
     this.#effects.push({
-      kind: 'sendSync',
+      kind: 'sendJoin',
       attempt,
       memberId: this.#memberId,
-      generationId,
-      protocolName,
-      assignments,
+      reason,
+      owned: this.#holding.partitions,
+      generationId: this.#generationId,
     });
+  }
+
+  #sync(
+    generationId: number,
+    protocolName: string,
+    assignments: readonly EncodedAssignment[],
+    leader: boolean,
+    watched: readonly JoinedMember[],
+  ): void {
+    const attempt = ++this.#lastAttempt;
+    this.#state = { name: 'syncing', attempt, generationId, leader };
+    const memberId = this.#memberId;
+    this.#effects.push({ kind: 'sendSync', attempt, memberId, generationId, protocolName, assignments, watched });
   }
 
   #backOff(reason: string, nowMs: number): void {
@@ -512,20 +488,28 @@ export class GroupMachine {
   }
 
   /** The membership is over against our will: nothing of it may be handed out or committed. */
-  #lose(state: Stable, reason: string, nextMemberId: string): void {
-    this.#effects.push({ kind: 'left', memberId: this.#memberId, reason }, { kind: 'endAssignment' });
+  #lose(reason: string, nextMemberId: string): void {
+    this.#effects.push({ kind: 'left', memberId: this.#memberId, reason });
     this.#memberId = nextMemberId;
-    // A listener that was never told of these partitions need not hear that they are gone.
-    if (state.phase === 'assigned') this.#state = { name: 'idle' };
-    else if (state.phase === 'reading') this.#state = { name: 'lost', listener: 'due' };
-    else this.#state = { name: 'lost', listener: state.phase === 'installing' ? 'installing' : 'running' };
+    this.#endHolding();
+    this.#state = { name: 'idle' };
+  }
+
+  #endHolding(): void {
+    this.#effects.push({ kind: 'endAssignment' });
+    this.#holding.loseAll();
+    this.#generationId = NO_GENERATION;
   }
 
   #handlePollIntervalOver(): void {
-    const reason = `no reader asked for records within maxPollIntervalMs (${this.#options.maxPollIntervalMs} ms)`;
-    const state = this.#state;
-    this.#leave(reason);
-    if (state.name === 'stable') return this.#lose(state, reason, '');
+    this.#expire(`no reader asked for records within maxPollIntervalMs (${this.#options.maxPollIntervalMs} ms)`);
+  }
+
+  #expire(reason: string): void {
+    const { name } = this.#state;
+    if (name === 'idle' || name === 'left' || name === 'failed') return;
+    this.#leave(reason, 'default');
+    if (name === 'stable' || !this.#holding.isEmpty) return this.#lose(reason, '');
     if (this.#memberId !== '') this.#effects.push({ kind: 'left', memberId: this.#memberId, reason });
     this.#memberId = '';
     this.#state = { name: 'idle' };
@@ -533,21 +517,22 @@ export class GroupMachine {
 
   #pollIntervalEndMs(): number {
     const { name } = this.#state;
-    if (this.#readerWaits || name === 'idle' || name === 'lost' || name === 'left' || name === 'failed')
-      return Infinity;
+    if (this.#readerWaits || name === 'idle' || name === 'left' || name === 'failed') return Infinity;
     // A listener of the user's that runs is not a reader that stays away: the driver lets no reader go meanwhile.
     return this.#busySinceMs + this.#options.maxPollIntervalMs;
   }
 
-  /** A static member says nothing when it goes: its partitions wait for it until the session ends (KIP-345). */
-  #leave(reason: string): void {
-    const isMember = this.#memberId !== '' && this.#state.name !== 'idle' && this.#state.name !== 'lost';
-    if (!isMember || this.#options.groupInstanceId !== null) return;
+  /** A static member says nothing when it goes: its partitions wait for it until the session ends (KIP-345, KIP-1092). */
+  #leave(reason: string, mode: LeaveMode): void {
+    const { name } = this.#state;
+    const isMember = this.#memberId !== '' && name !== 'idle' && name !== 'failed';
+    const isSilent = mode === 'remain' || (mode === 'default' && this.#options.groupInstanceId !== null);
+    if (!isMember || isSilent) return;
     this.#effects.push({ kind: 'sendLeave', memberId: this.#memberId, reason });
   }
 
   #fail(error: Error): void {
-    this.#effects.push({ kind: 'endAssignment' }, { kind: 'fail', error });
-    this.#state = { name: 'failed' };
+    this.#endHolding();
+    this.#state = { name: 'failed', error, isTold: false };
   }
 }

@@ -1,109 +1,86 @@
-import type { Cluster } from '../../cluster/cluster.ts';
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import { brokerError, type BrokerError } from '../../errors/broker-error.ts';
-import { isKafkaError, KafkaError, UsageError } from '../../errors/kafka-error.ts';
-import type { TopicPartition } from '../../model/topic-partition.ts';
-import { chooseVersion } from '../../cluster/connection.ts';
-import type { Connection } from '../../cluster/connection.ts';
-import type { Api, Input } from '../../protocol/api.ts';
+import { KafkaError, UsageError } from '../../errors/kafka-error.ts';
+import type { Input } from '../../protocol/api.ts';
 import { Heartbeat } from '../../protocol/generated/heartbeat.ts';
 import { JoinGroup, type JoinGroupRequest } from '../../protocol/generated/join-group.ts';
-import { LeaveGroup } from '../../protocol/generated/leave-group.ts';
 import { SyncGroup } from '../../protocol/generated/sync-group.ts';
-import type { TimerHandle } from '../../util/clock.ts';
+import { deferred, type Deferred } from '../../util/deferred.ts';
 import { quote } from '../../util/option-rules.ts';
-import { isPassingFailure } from '../offset-client.ts';
-import type { ResolvedConsumerOptions } from '../options.ts';
-import type { AssignmentTerm } from '../partition-state.ts';
-import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './consumer-protocol.ts';
-import {
-  GroupMachine,
-  type EncodedAssignment,
-  type GroupEffect,
-  type GroupInput,
-  type JoinedMember,
-} from './group-machine.ts';
-import { assignRange, saneAssignment } from './range-assignor.ts';
-
-/** What the membership needs of its consumer. */
-export interface GroupMemberParts {
-  readonly cluster: Cluster;
-  readonly groupId: string;
-  readonly options: ResolvedConsumerOptions;
-  readonly lane: string;
-  readonly topics: () => readonly string[];
-  /** Resolves once the metadata of the subscribed topics is there, or it is known not to be; never rejects. */
-  readonly topicsKnown: () => Promise<void>;
-  /** Makes the partitions the assignment and tells the listener. */
-  readonly install: (partitions: readonly TopicPartition[], term: AssignmentTerm) => Promise<void>;
-  /** Tells the listener and gives the partitions up. */
-  readonly giveUp: (lost: boolean) => Promise<void>;
-  /** The partitions are somebody else's from now on. */
-  readonly endAssignment: () => void;
-  /** Something waits for the reader, see {@link GroupMember.runReaderTasks}. */
-  readonly onReaderNeeded: () => void;
-  readonly onFatal: (error: Error) => void;
-  /** How often the reader has asked so far: it asks too often to tell the machine each time. */
-  readonly askCount: () => number;
-  /** What the user has in hand, for the warning when a read stays away too long. */
-  readonly inHand: () => string;
-}
+import { isDisowned, isPassingFailure, type CommitIdentity } from '../offset-client.ts';
+import type { PartitionAssignor } from './assignors/assignor.ts';
+import { makeAssignors, rebalanceProtocolOf } from './assignors/resolve-assignors.ts';
+import { decodeAssignment, encodeSubscription } from './consumer-protocol.ts';
+import { CoordinatorLink } from './coordinator-link.ts';
+import { GroupDuty } from './group-duty.ts';
+import { GroupMachine } from './group-machine.ts';
+import type { GroupEffect, GroupInput, LeaveMode } from './group-messages.ts';
+import type { ReaderTask } from './holding.ts';
+import { MemberTimer } from './member-timer.ts';
+import type { Membership, MembershipParts } from './membership.ts';
+import { saneAssignment } from './sane-assignment.ts';
 
 const PROTOCOL_TYPE = 'consumer';
-const PROTOCOL_NAME = 'range';
 /** A join is held back until all members have come; the coordinator itself ends that after the rebalance timeout. */
 const JOIN_SLACK_MS = 5000;
 
-/** Does what {@link GroupMachine} decides: requests to the coordinator, the one timer, and the reader's tasks. */
-export class GroupMember {
-  readonly #parts: GroupMemberParts;
+/** A member of a classic group: does what {@link GroupMachine} decides. */
+export class GroupMember implements Membership {
+  readonly #parts: MembershipParts;
   readonly #machine: GroupMachine;
-  #tasks: Extract<GroupEffect, { kind: 'install' | 'giveUp' }>[] = [];
-  #timer: TimerHandle | undefined;
+  readonly #link: CoordinatorLink;
+  readonly #timer: MemberTimer;
+  readonly #assignors: readonly PartitionAssignor[];
+  readonly #isCooperative: boolean;
+  readonly #duty: GroupDuty;
+  #tasks: ReaderTask[] = [];
   #seenAsks = 0;
-  #lastGenerationId = -1;
-  /** How many partitions each topic had when this member, as leader, assigned them. */
-  #assignedCounts: ReadonlyMap<string, number> | undefined;
-  readonly #unknownTopics = new Set<string>();
   readonly #stopListening: () => void;
   #leaving: Promise<void> | undefined;
   #lastFailure: Error | undefined;
+  /** Those who wait for the end of a rebalance. */
+  #settling: Deferred<void> | undefined;
 
-  constructor(parts: GroupMemberParts) {
+  constructor(parts: MembershipParts) {
     this.#parts = parts;
-    const { options, cluster } = parts;
+    const { options, cluster, groupId } = parts;
+    this.#assignors = makeAssignors(options.partitionAssignors);
+    const rebalanceProtocol = rebalanceProtocolOf(this.#assignors) ?? 'eager';
+    this.#isCooperative = rebalanceProtocol === 'cooperative';
+    this.#link = new CoordinatorLink(cluster, groupId, parts.lane);
+    this.#timer = new MemberTimer(cluster.clock, () => this.#tick());
+    this.#duty = new GroupDuty({ cluster, groupId, assignors: this.#assignors, rebalanceProtocol });
     this.#machine = new GroupMachine({
-      groupId: parts.groupId,
+      groupId,
       groupInstanceId: options.groupInstanceId ?? null,
+      rebalanceProtocol,
       sessionTimeoutMs: options.sessionTimeoutMs,
       heartbeatIntervalMs: options.heartbeatIntervalMs,
       maxPollIntervalMs: options.maxPollIntervalMs,
       retryBackoff: { initialMs: cluster.options.retryBackoffMs, maxMs: cluster.options.retryBackoffMaxMs },
       random: cluster.random,
     });
-    this.#stopListening = cluster.onMetadata(() => this.#checkPartitionCounts());
+    this.#stopListening = cluster.onMetadata(() => this.#checkTopics());
   }
 
-  get memberId(): string {
-    return this.#machine.memberId;
+  get identity(): CommitIdentity {
+    return { generationId: this.#machine.generationId, memberId: this.#machine.memberId };
   }
 
-  get generationId(): number {
-    return this.#machine.generationId;
-  }
-
-  /** What kept the member from its assignment the last time it asked; undefined after an answer without an error. */
   get lastFailure(): Error | undefined {
     return this.#lastFailure;
   }
 
-  /** Whether the reader must call {@link GroupMember.runReaderTasks} before it hands out anything. */
   get needsReader(): boolean {
     return this.#tasks.length > 0 || this.#machine.needsReader;
   }
 
+  get isSettled(): boolean {
+    return this.#machine.isSettled && this.#tasks.length === 0;
+  }
+
   subscribed(): void {
-    this.#handle({ kind: 'subscribed' });
+    this.#handle({ kind: 'subscribed', topics: this.#parts.topics().names });
   }
 
   readerCame(): void {
@@ -114,43 +91,44 @@ export class GroupMember {
     this.#handle({ kind: 'readerLeft' });
   }
 
-  /** The coordinator refused a commit of this generation. */
-  disowned(generationId: number, errorCode: number): void {
-    this.#handle({ kind: 'disowned', generationId, errorCode });
+  readerOverdue(): void {
+    const { maxPollIntervalMs } = this.#parts.options;
+    this.#handle({ kind: 'expired', reason: `a handler took longer than maxPollIntervalMs (${maxPollIntervalMs} ms)` });
   }
 
-  /**
-   * Runs what only a waiting reader may run: listeners, and the change of the assignment around them. Rejects with what a
-   * listener threw; the change is made all the same.
-   */
+  rejoin(reason: string): void {
+    this.#handle({ kind: 'rejoin', reason });
+  }
+
+  async refused(identity: CommitIdentity, errorCode: number): Promise<boolean> {
+    const isCurrent = identity.generationId === this.#machine.generationId && !this.#machine.isRebalancing;
+    if (isCurrent && isDisowned(errorCode)) {
+      this.#handle({ kind: 'disowned', generationId: identity.generationId, errorCode });
+      return false;
+    }
+    // A cooperative member goes on committing what it keeps: the next generation takes it.
+    if (this.#machine.isRebalancing) {
+      this.#settling ??= deferred<void>();
+      await this.#settling.promise;
+    }
+    return this.#machine.generationId >= 0 && this.#machine.generationId !== identity.generationId;
+  }
+
   async runReaderTasks(): Promise<void> {
     for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
-      if (task.kind === 'install') {
-        const term: AssignmentTerm = {
-          generationId: task.generationId,
-          memberId: this.#machine.memberId,
-          ended: false,
-        };
-        try {
-          await this.#parts.install(task.partitions, term);
-        } finally {
-          this.#handle({ kind: 'installed' });
-        }
-      } else {
-        try {
-          await this.#parts.giveUp(task.lost);
-        } finally {
-          this.#handle({ kind: 'givenUp' });
-        }
+      try {
+        await this.#parts.runTask(task);
+      } finally {
+        this.#handle({ kind: 'taskDone' });
       }
     }
   }
 
-  /** Leaves the group; resolves when the coordinator knows, or cannot be told. A static member just goes silent. */
-  async leave(reason: string): Promise<void> {
+  async leave(reason: string, mode: LeaveMode): Promise<void> {
     this.#stopListening();
-    this.#handle({ kind: 'leave', reason });
-    this.#clearTimer();
+    this.#handle({ kind: 'leave', reason, mode });
+    this.#timer.clear();
+    this.#settling?.resolve();
     await this.#leaving;
   }
 
@@ -161,44 +139,30 @@ export class GroupMember {
 
   #tick(): void {
     const asks = this.#parts.askCount();
+    const nowMs = this.#parts.cluster.clock.nowMs();
     // A reader that is served from what is ready does not tell each time that it came and went.
-    if (asks !== this.#seenAsks && !this.#readerWaits())
-      this.#machine.handle({ kind: 'readerLeft' }, this.#parts.cluster.clock.nowMs());
+    if (asks !== this.#seenAsks && !this.#machine.readerWaits) this.#machine.handle({ kind: 'readerLeft' }, nowMs);
     this.#seenAsks = asks;
-    this.#machine.tick(this.#parts.cluster.clock.nowMs());
+    this.#machine.tick(nowMs);
     this.#act();
-  }
-
-  #readerWaits(): boolean {
-    return this.#machine.readerWaits;
   }
 
   #act(): void {
     for (const effect of this.#machine.takeEffects()) this.#perform(effect);
-    this.#arm();
+    this.#timer.set(this.#machine.nextDeadlineMs());
+    if (!this.#machine.isRebalancing) {
+      this.#settling?.resolve();
+      this.#settling = undefined;
+    }
     if (this.needsReader) this.#parts.onReaderNeeded();
   }
 
-  #arm(): void {
-    this.#clearTimer();
-    const { clock } = this.#parts.cluster;
-    const deadlineMs = this.#machine.nextDeadlineMs();
-    if (deadlineMs === undefined) return;
-    this.#timer = clock.setTimer(() => this.#tick(), deadlineMs - clock.nowMs());
-    this.#timer.unref();
-  }
-
-  #clearTimer(): void {
-    if (this.#timer !== undefined) this.#parts.cluster.clock.clearTimer(this.#timer);
-    this.#timer = undefined;
-  }
-
   #perform(effect: GroupEffect): void {
-    const { cluster, groupId } = this.#parts;
+    const { cluster, groupId, options } = this.#parts;
     const { events } = cluster;
     switch (effect.kind) {
       case 'forgetCoordinator':
-        return cluster.forgetCoordinator('group', groupId);
+        return this.#link.forget();
       case 'sendJoin':
         events.publish('group.rebalancing', { groupId, reason: effect.reason });
         return void this.#request(effect.attempt, () => this.#join(effect));
@@ -209,16 +173,14 @@ export class GroupMember {
       case 'sendHeartbeat':
         return void this.#request(effect.attempt, () => this.#heartbeat(effect));
       case 'sendLeave':
-        this.#leaving = this.#leave(effect);
+        this.#leaving = this.#link.leave(effect.memberId, options.groupInstanceId, effect.reason);
         return;
-      case 'install':
-      case 'giveUp':
-        this.#tasks.push(effect);
+      case 'runTask':
+        this.#tasks.push(effect.task);
         return;
       case 'endAssignment':
         return this.#parts.endAssignment();
       case 'joined':
-        this.#lastGenerationId = effect.generationId;
         events.publish('group.joined', {
           groupId,
           memberId: effect.memberId,
@@ -235,7 +197,7 @@ export class GroupMember {
         return events.publish('warning', {
           message:
             `The event loop was blocked for about ${Math.round(effect.durationMs)} ms, longer than the session of group ${quote(groupId)} lasts ` +
-            `(${this.#parts.options.sessionTimeoutMs} ms): the partitions may belong to other members by now`,
+            `(${options.sessionTimeoutMs} ms): the partitions may belong to other members by now`,
         });
       case 'fail':
         return this.#parts.onFatal(effect.error);
@@ -267,11 +229,6 @@ export class GroupMember {
   async #join(effect: Extract<GroupEffect, { kind: 'sendJoin' }>): Promise<GroupInput> {
     const { options, groupId } = this.#parts;
     await this.#parts.topicsKnown();
-    const metadata = encodeSubscription(
-      this.#parts.topics(),
-      this.#lastGenerationId,
-      this.#parts.cluster.options.clientRack ?? null,
-    );
     const message: Input<JoinGroupRequest> = {
       groupId,
       sessionTimeoutMs: options.sessionTimeoutMs,
@@ -279,10 +236,10 @@ export class GroupMember {
       memberId: effect.memberId,
       ...this.#instance(),
       protocolType: PROTOCOL_TYPE,
-      protocols: [{ name: PROTOCOL_NAME, metadata }],
+      protocols: this.#assignors.map((assignor) => this.#protocol(assignor, effect)),
       reason: effect.reason,
     };
-    const answer = await this.#send(JoinGroup, message, options.maxPollIntervalMs + JOIN_SLACK_MS);
+    const answer = await this.#link.send(JoinGroup, message, options.maxPollIntervalMs + JOIN_SLACK_MS);
     return {
       kind: 'joinAnswered',
       attempt: effect.attempt,
@@ -290,8 +247,25 @@ export class GroupMember {
     };
   }
 
+  #protocol(
+    assignor: PartitionAssignor,
+    { owned, generationId }: Extract<GroupEffect, { kind: 'sendJoin' }>,
+  ): { name: string; metadata: Buffer } {
+    const topics = this.#parts.topics().names;
+    const userData = assignor.subscriptionUserData?.(topics) ?? null;
+    const metadata = encodeSubscription({
+      topics,
+      userData: userData === null ? null : Buffer.from(userData.buffer, userData.byteOffset, userData.byteLength),
+      ownedPartitions: this.#isCooperative ? owned : [],
+      generationId,
+      rackId: this.#parts.cluster.options.clientRack ?? null,
+    });
+    return { name: assignor.name, metadata };
+  }
+
   async #sync(effect: Extract<GroupEffect, { kind: 'sendSync' }>): Promise<GroupInput> {
-    const answer = await this.#send(
+    await this.#duty.watch(effect.watched);
+    const answer = await this.#link.send(
       SyncGroup,
       {
         groupId: this.#parts.groupId,
@@ -304,21 +278,27 @@ export class GroupMember {
       },
       this.#parts.options.maxPollIntervalMs + JOIN_SLACK_MS,
     );
-    const given = answer.errorCode === 0 ? decodeAssignment(answer.assignment) : [];
-    const { partitions, refused } = saneAssignment(given, new Set(this.#parts.topics()));
+    const { attempt } = effect;
+    if (answer.errorCode !== brokerErrorCodes.NONE)
+      return { kind: 'syncAnswered', attempt, errorCode: answer.errorCode, partitions: [] };
+    const given = decodeAssignment(answer.assignment);
+    const { partitions, refused } = saneAssignment(given.partitions, new Set(this.#parts.topics().names));
     if (refused.length > 0) {
       const names = refused.map(({ topic, partition }) => `${topic}-${partition}`).join(', ');
       this.#parts.cluster.events.publish('warning', {
         message: `The leader of group ${quote(this.#parts.groupId)} assigned partitions that are not subscribed or do not exist; they are left alone: ${names}`,
       });
     }
-    return { kind: 'syncAnswered', attempt: effect.attempt, errorCode: answer.errorCode, partitions };
+    const { generationId, memberId } = effect;
+    const assignor = this.#duty.assignor(answer.protocolName ?? effect.protocolName);
+    assignor.onAssignment?.(partitions, { generationId, memberId, userData: given.userData });
+    return { kind: 'syncAnswered', attempt, errorCode: brokerErrorCodes.NONE, partitions };
   }
 
   async #heartbeat(effect: Extract<GroupEffect, { kind: 'sendHeartbeat' }>): Promise<GroupInput> {
     const { groupId, options, cluster } = this.#parts;
     const timeoutMs = Math.min(cluster.options.requestTimeoutMs, options.sessionTimeoutMs);
-    const answer = await this.#send(
+    const answer = await this.#link.send(
       Heartbeat,
       { groupId, generationId: effect.generationId, memberId: effect.memberId, ...this.#instance() },
       timeoutMs,
@@ -327,99 +307,20 @@ export class GroupMember {
     return { kind: 'heartbeatAnswered', attempt: effect.attempt, errorCode: answer.errorCode };
   }
 
-  async #leave({ memberId, reason }: Extract<GroupEffect, { kind: 'sendLeave' }>): Promise<void> {
-    const { cluster, groupId } = this.#parts;
-    try {
-      // Not in the group's own lane: there it would wait behind a join that the coordinator holds back.
-      await cluster.request({
-        api: LeaveGroup,
-        to: { kind: 'coordinator', type: 'group', key: groupId },
-        doing: `Cannot leave group ${quote(groupId)}`,
-        retry: 'never',
-        message: (version) => (version >= 3 ? { groupId, members: [{ memberId, reason }] } : { groupId, memberId }),
-        errorCode: (answer) => answer.errorCode,
-      });
-    } catch (error) {
-      // The session ends by itself, only later.
-      if (!isKafkaError(error, 'UNKNOWN_MEMBER_ID') && error instanceof Error) {
-        cluster.events.publish('warning', { message: `Could not leave group ${quote(groupId)}`, error });
-      }
-    }
-  }
-
   async #computeAssignment(effect: Extract<GroupEffect, { kind: 'computeAssignment' }>): Promise<GroupInput> {
-    const members = effect.members.map((member) => ({
-      memberId: member.memberId,
-      groupInstanceId: member.groupInstanceId,
-      topics: this.#topicsOf(member),
-    }));
-    const topics = [...new Set(members.flatMap((member) => member.topics))];
-    await this.#learnTopics(topics);
-    const { metadata } = this.#parts.cluster;
-    const counts = new Map(topics.map((topic) => [topic, metadata.topic(topic)?.partitions.length ?? 0]));
-    this.#assignedCounts = counts;
-    const assignments: EncodedAssignment[] = [...assignRange(members, (topic) => counts.get(topic))].map(
-      ([memberId, partitions]) => ({
-        memberId,
-        assignment: encodeAssignment(partitions),
-      }),
-    );
+    const assignments = await this.#duty.assign(effect.protocolName, effect.members);
     return { kind: 'assignmentComputed', attempt: effect.attempt, assignments };
   }
 
-  /** A member whose subscription cannot be read gets nothing; the group must not stand still for it. */
-  #topicsOf(member: JoinedMember): readonly string[] {
-    try {
-      return decodeSubscription(member.metadata);
-    } catch (cause) {
-      const error = cause instanceof Error ? cause : new Error(String(cause));
-      this.#parts.cluster.events.publish('warning', {
-        message: `Member ${quote(member.memberId)} of group ${quote(this.#parts.groupId)} gets no partitions: its subscription cannot be read`,
-        error,
-      });
-      return [];
-    }
-  }
-
-  async #learnTopics(topics: readonly string[]): Promise<void> {
-    const { cluster } = this.#parts;
-    // The group waits meanwhile: a topic that was not there last time is not waited for again.
-    const wanted = topics.filter((topic) => !this.#unknownTopics.has(topic));
-    try {
-      await cluster.topics(wanted);
-    } catch (error) {
-      if (!isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION') && !isKafkaError(error, 'TOPIC_AUTHORIZATION_FAILED'))
-        throw error;
-    }
-    this.#unknownTopics.clear();
-    for (const topic of topics) if (cluster.metadata.topic(topic) === undefined) this.#unknownTopics.add(topic);
-  }
-
-  #checkPartitionCounts(): void {
-    const { metadata } = this.#parts.cluster;
-    if (this.#assignedCounts === undefined || !this.#machine.isLeader) return;
-    for (const [topic, count] of this.#assignedCounts) {
-      const now = metadata.topic(topic);
-      // A topic that has an error just now may have fewer partitions in the metadata than in truth.
-      if ((now?.partitions.length ?? 0) === count || (now !== undefined && now.errorCode !== 0)) continue;
-      return this.#handle({ kind: 'rejoin', reason: `topic ${quote(topic)} has other partitions than before` });
-    }
+  #checkTopics(): void {
+    const reason = this.#machine.isLeader ? this.#duty.change() : undefined;
+    if (reason !== undefined) this.#handle({ kind: 'rejoin', reason });
   }
 
   /** Not sent unless it is set: coordinators before 2.3 do not know the field. */
   #instance(): { readonly groupInstanceId?: string } {
     const { groupInstanceId } = this.#parts.options;
     return groupInstanceId === undefined ? {} : { groupInstanceId };
-  }
-
-  async #send<Req, Res>(api: Api<Req, Res>, message: Input<Req>, timeoutMs: number, background = false): Promise<Res> {
-    const connection = await this.#coordinator();
-    return connection.send(api, chooseVersion(api, connection.versions), message, { timeoutMs, background });
-  }
-
-  async #coordinator(): Promise<Connection> {
-    const { cluster, groupId, lane } = this.#parts;
-    return cluster.connection(await cluster.coordinator('group', groupId), lane);
   }
 }
 

@@ -31,7 +31,7 @@ function recordOf(
   assert.ok(header);
   const cursor = new RecordCursor(header);
   cursor.next();
-  const state = new PartitionState('t', 3, { generationId: -1, memberId: '', ended: false }, 0n);
+  const state = new PartitionState('t', 3, { ended: false }, 0n);
   return new ConsumerRecord<unknown, unknown>(
     {
       state,

@@ -17,6 +17,9 @@ describe('resolveConsumerOptions', () => {
     assert.deepEqual(options, {
       groupId: undefined,
       groupInstanceId: undefined,
+      groupProtocol: 'classic',
+      groupRemoteAssignor: undefined,
+      partitionAssignors: ['range', 'cooperative-sticky'],
       autoOffsetReset: 'latest',
       autoCommit: true,
       autoCommitIntervalMs: 5000,
@@ -54,9 +57,25 @@ describe('resolveConsumerOptions', () => {
     refused({ sessionTimeout: 1 }, 'UNKNOWN_OPTION', /use sessionTimeoutMs/);
   });
 
-  it('refuses what this release does not have, and says so', () => {
-    refused({ groupProtocol: 'consumer' }, 'UNKNOWN_OPTION', /classic protocol only/);
-    refused({ partitionAssignors: [] }, 'UNKNOWN_OPTION', /by range only/);
+  it("takes assignors by name and of one's own, each once, with a kind of rebalance in common", () => {
+    const own = { name: 'own', assign: () => new Map() };
+    const cooperative = { ...own, rebalanceProtocols: ['cooperative' as const] };
+    assert.deepEqual(resolveConsumerOptions({ partitionAssignors: ['sticky', own] }).partitionAssignors, [
+      'sticky',
+      own,
+    ]);
+    refused({ partitionAssignors: [] }, 'INVALID_OPTION', /range, roundrobin, sticky, cooperative-sticky/);
+    refused({ partitionAssignors: ['stiky'] }, 'INVALID_OPTION', /a list of names/);
+    refused({ partitionAssignors: ['range', 'range'] }, 'INVALID_OPTION', /a name of its own/);
+    refused({ partitionAssignors: ['range', cooperative] }, 'INVALID_OPTION', /eager or cooperative, in common/);
+  });
+
+  it('refuses an assignor of the brokers in a group whose members assign', () => {
+    refused({ groupRemoteAssignor: 'uniform' }, 'INVALID_OPTION', /use partitionAssignors/);
+    assert.equal(
+      resolveConsumerOptions({ groupProtocol: 'auto', groupRemoteAssignor: 'uniform' }).groupRemoteAssignor,
+      'uniform',
+    );
   });
 
   it('takes topics in place of key and value, never both', () => {

@@ -7,7 +7,7 @@ import { PartitionState } from '../../../src/consumer/partition-state.ts';
 const deserializers = { key: (): null => null, value: (): null => null };
 
 function stateAt(offset: bigint): PartitionState {
-  return new PartitionState('t', 0, { generationId: 1, memberId: 'm', ended: false }, offset);
+  return new PartitionState('t', 0, { ended: false }, offset);
 }
 
 function recordAt(state: PartitionState, offset: bigint): ConsumerRecord<unknown, unknown> {

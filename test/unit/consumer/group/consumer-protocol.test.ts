@@ -5,6 +5,7 @@ import {
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
+  type Subscription,
 } from '../../../../src/consumer/group/consumer-protocol.ts';
 import { ProtocolError } from '../../../../src/errors/kafka-error.ts';
 
@@ -22,25 +23,36 @@ const java = {
   emptyAssignment: '000300000000ffffffff',
 };
 
+const orders: Subscription = { topics: ['orders'], userData: null, ownedPartitions: [], generationId: 5, rackId: null };
+
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 
 describe('encodeSubscription', () => {
   it('writes the bytes that Java writes, topics sorted', () => {
-    assert.equal(encodeSubscription(['payments', 'orders'], 5, null).toString('hex'), java.subscription);
+    assert.equal(encodeSubscription({ ...orders, topics: ['payments', 'orders'] }).toString('hex'), java.subscription);
+    const whole = decodeSubscription(hex(java.withRackOwnedAndUserData));
+    assert.equal(encodeSubscription(whole).toString('hex'), java.withRackOwnedAndUserData);
   });
 });
 
 describe('decodeSubscription', () => {
   it('reads every version that Java writes', () => {
-    for (const bytes of java.versions) assert.deepEqual(decodeSubscription(hex(bytes)), ['orders']);
-    assert.deepEqual(decodeSubscription(hex(java.subscription)), ['orders', 'payments']);
-    assert.deepEqual(decodeSubscription(hex(java.withRackOwnedAndUserData)), ['orders']);
+    const [v0, v1, v2] = java.versions.map((bytes) => decodeSubscription(hex(bytes)));
+    assert.deepEqual([v0, v1, v2], [{ ...orders, generationId: -1 }, { ...orders, generationId: -1 }, orders]);
+    assert.deepEqual(decodeSubscription(hex(java.subscription)), { ...orders, topics: ['orders', 'payments'] });
+    assert.deepEqual(decodeSubscription(hex(java.withRackOwnedAndUserData)), {
+      topics: ['orders'],
+      userData: Buffer.from([1, 2]),
+      ownedPartitions: [{ topic: 'orders', partition: 3 }],
+      generationId: -1,
+      rackId: 'r1',
+    });
   });
 
   it('reads a version newer than it knows as the newest that it knows', () => {
     const newer = Buffer.concat([hex(java.subscription), Buffer.from('more')]);
     newer.writeInt16BE(9, 0);
-    assert.deepEqual(decodeSubscription(newer), ['orders', 'payments']);
+    assert.deepEqual(decodeSubscription(newer).topics, ['orders', 'payments']);
   });
 
   it('refuses every truncation with a ProtocolError', () => {
@@ -64,12 +76,12 @@ describe('encodeAssignment', () => {
 
 describe('decodeAssignment', () => {
   it('reads what Java writes, and nothing from no bytes', () => {
-    assert.deepEqual(decodeAssignment(hex(java.assignment)), [
+    assert.deepEqual(decodeAssignment(hex(java.assignment)).partitions, [
       { topic: 'orders', partition: 0 },
       { topic: 'orders', partition: 2 },
     ]);
-    assert.deepEqual(decodeAssignment(hex(java.emptyAssignment)), []);
-    assert.deepEqual(decodeAssignment(Buffer.alloc(0)), []);
+    assert.deepEqual(decodeAssignment(hex(java.emptyAssignment)), { partitions: [], userData: null });
+    assert.deepEqual(decodeAssignment(Buffer.alloc(0)), { partitions: [], userData: null });
   });
 
   it('refuses a negative version', () => {

@@ -1,19 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  GroupMachine,
-  type GroupEffect,
-  type GroupInput,
-  type JoinAnswer,
-} from '../../../../src/consumer/group/group-machine.ts';
+import type { RebalanceProtocol } from '../../../../src/consumer/group/assignors/assignor.ts';
+import { GroupMachine } from '../../../../src/consumer/group/group-machine.ts';
+import type { GroupEffect, GroupInput, JoinAnswer } from '../../../../src/consumer/group/group-messages.ts';
+import type { ReaderTask } from '../../../../src/consumer/group/holding.ts';
 import { brokerErrorCodes as codes } from '../../../../src/errors/broker-error-codes.ts';
 
 const t0 = { topic: 't', partition: 0 };
 
-function machine(options: { groupInstanceId?: string } = {}): GroupMachine {
+function machine(options: { groupInstanceId?: string; rebalanceProtocol?: RebalanceProtocol } = {}): GroupMachine {
   return new GroupMachine({
     groupId: 'g',
     groupInstanceId: options.groupInstanceId ?? null,
+    rebalanceProtocol: options.rebalanceProtocol ?? 'eager',
     sessionTimeoutMs: 45_000,
     heartbeatIntervalMs: 3000,
     maxPollIntervalMs: 300_000,
@@ -56,7 +55,7 @@ const steps = {
   idle: (): GroupMachine => machine(),
   joining: (): GroupMachine => {
     const subject = machine();
-    subject.handle({ kind: 'subscribed' }, 0);
+    subject.handle({ kind: 'subscribed', topics: ['t'] }, 0);
     subject.handle({ kind: 'readerCame' }, 0);
     return subject;
   },
@@ -98,7 +97,7 @@ const steps = {
   reading: (): GroupMachine => {
     const subject = steps.installing();
     subject.takeEffects();
-    subject.handle({ kind: 'installed' }, 0);
+    subject.handle({ kind: 'taskDone' }, 0);
     return subject;
   },
   givingUp: (): GroupMachine => {
@@ -121,7 +120,7 @@ const steps = {
   },
   left: (): GroupMachine => {
     const subject = steps.reading();
-    subject.handle({ kind: 'leave', reason: 'test' }, 0);
+    subject.handle({ kind: 'leave', reason: 'test', mode: 'default' }, 0);
     return subject;
   },
   failed: (): GroupMachine => {
@@ -133,7 +132,7 @@ const steps = {
 
 /** One of each input; answers carry an attempt that is not under way. */
 const inputs: readonly GroupInput[] = [
-  { kind: 'subscribed' },
+  { kind: 'subscribed', topics: ['t'] },
   { kind: 'readerCame' },
   { kind: 'readerLeft' },
   { kind: 'joinAnswered', attempt: 99, answer: joinAnswer() },
@@ -141,28 +140,49 @@ const inputs: readonly GroupInput[] = [
   { kind: 'syncAnswered', attempt: 99, errorCode: 0, partitions: [] },
   { kind: 'heartbeatAnswered', attempt: 99, errorCode: codes.UNKNOWN_MEMBER_ID },
   { kind: 'requestFailed', attempt: 99, error: new Error('test'), fatal: true },
-  { kind: 'installed' },
-  { kind: 'givenUp' },
+  { kind: 'taskDone' },
+  { kind: 'expired', reason: 'test' },
   { kind: 'rejoin', reason: 'test' },
   { kind: 'disowned', generationId: 99, errorCode: codes.UNKNOWN_MEMBER_ID },
-  { kind: 'leave', reason: 'test' },
+  { kind: 'leave', reason: 'test', mode: 'default' },
 ];
 
 /** What each input does in each state, where it does something. All pairs that are not named here must do nothing. */
 const reactions: Readonly<Record<string, Readonly<Record<string, readonly GroupEffect['kind'][]>>>> = {
   idle: {},
+  joining: {},
   backingOff: {},
-  assigning: { leave: ['sendLeave'] },
-  syncing: { leave: ['sendLeave'] },
-  assigned: { readerCame: ['install'], leave: ['sendLeave'] },
-  installing: { leave: ['sendLeave'] },
-  reading: { subscribed: ['giveUp'], rejoin: ['giveUp'], leave: ['sendLeave'] },
-  givingUp: { givenUp: ['sendJoin'], leave: ['sendLeave'] },
-  lost: { readerCame: ['giveUp'] },
-  announcingLoss: { givenUp: ['sendJoin'] },
+  assigning: { expired: ['sendLeave', 'left'], leave: ['sendLeave'] },
+  syncing: { expired: ['sendLeave', 'left'], leave: ['sendLeave'] },
+  assigned: {
+    subscribed: ['sendJoin'],
+    readerCame: ['runTask'],
+    rejoin: ['sendJoin'],
+    expired: ['sendLeave', 'left', 'endAssignment'],
+    leave: ['sendLeave'],
+  },
+  installing: { expired: ['sendLeave', 'left', 'endAssignment'], leave: ['sendLeave'] },
+  reading: {
+    subscribed: ['runTask'],
+    rejoin: ['runTask'],
+    expired: ['sendLeave', 'left', 'endAssignment'],
+    leave: ['sendLeave'],
+  },
+  givingUp: {
+    taskDone: ['sendJoin'],
+    expired: ['sendLeave', 'left', 'endAssignment'],
+    leave: ['sendLeave'],
+  },
+  lost: { readerCame: ['runTask'] },
+  announcingLoss: { taskDone: ['sendJoin'] },
   left: {},
-  failed: {},
+  failed: { taskDone: ['fail'] },
 };
+
+function taskOf(effects: readonly GroupEffect[]): ReaderTask | undefined {
+  const effect = effects.find((each) => each.kind === 'runTask');
+  return effect?.kind === 'runTask' ? effect.task : undefined;
+}
 
 describe('GroupMachine', () => {
   for (const [name, make] of Object.entries(steps)) {
@@ -185,7 +205,7 @@ describe('GroupMachine', () => {
 
   it('joins only when a reader waits', () => {
     const subject = machine();
-    subject.handle({ kind: 'subscribed' }, 0);
+    subject.handle({ kind: 'subscribed', topics: ['t'] }, 0);
     expectEffects(subject, []);
     assert.equal(subject.needsReader, true);
     subject.handle({ kind: 'readerCame' }, 0);
@@ -267,10 +287,9 @@ describe('GroupMachine', () => {
     subject.tick(6000);
     expectEffects(subject, ['sendHeartbeat']);
     subject.handle({ kind: 'readerCame' }, 6001);
-    const [giveUp] = expectEffects(subject, ['giveUp']);
-    assert.equal(giveUp?.kind === 'giveUp' && giveUp.lost, false);
+    assert.deepEqual(taskOf(expectEffects(subject, ['runTask'])), { kind: 'revoke', partitions: [t0] });
     assert.equal(subject.generationId, 1, 'commits of the generation still count');
-    subject.handle({ kind: 'givenUp' }, 6002);
+    subject.handle({ kind: 'taskDone' }, 6002);
     const [join] = expectEffects(subject, ['sendJoin']);
     assert.equal(join?.kind === 'sendJoin' && join.memberId, 'm-1');
   });
@@ -289,9 +308,8 @@ describe('GroupMachine', () => {
       expectEffects(subject, ['heartbeatFailed', 'left', 'endAssignment']);
       assert.equal(subject.generationId, -1);
       subject.handle({ kind: 'readerCame' }, 3002);
-      const [giveUp] = expectEffects(subject, ['giveUp']);
-      assert.equal(giveUp?.kind === 'giveUp' && giveUp.lost, true);
-      subject.handle({ kind: 'givenUp' }, 3003);
+      assert.deepEqual(taskOf(expectEffects(subject, ['runTask'])), { kind: 'lose', partitions: [t0] });
+      subject.handle({ kind: 'taskDone' }, 3003);
       const [join] = expectEffects(subject, ['sendJoin']);
       assert.equal(join?.kind === 'sendJoin' && join.memberId, memberId);
     });
@@ -323,8 +341,8 @@ describe('GroupMachine', () => {
     assert.match(leave?.kind === 'sendLeave' ? leave.reason : '', /maxPollIntervalMs \(300000 ms\)/);
     assert.equal(subject.nextDeadlineMs(), undefined, 'no heartbeat goes on');
     subject.handle({ kind: 'readerCame' }, 400_000);
-    expectEffects(subject, ['giveUp']);
-    subject.handle({ kind: 'givenUp' }, 400_001);
+    assert.equal(taskOf(expectEffects(subject, ['runTask']))?.kind, 'lose');
+    subject.handle({ kind: 'taskDone' }, 400_001);
     const [join] = expectEffects(subject, ['sendJoin']);
     assert.equal(join?.kind === 'sendJoin' && join.memberId, '');
   });
@@ -347,12 +365,12 @@ describe('GroupMachine', () => {
 
   it('as a static member says nothing when it leaves (KIP-345)', () => {
     const subject = machine({ groupInstanceId: 'i-1' });
-    subject.handle({ kind: 'subscribed' }, 0);
+    subject.handle({ kind: 'subscribed', topics: ['t'] }, 0);
     subject.handle({ kind: 'readerCame' }, 0);
     const join = attemptOf(subject.takeEffects());
     subject.handle({ kind: 'joinAnswered', attempt: join, answer: joinAnswer() }, 0);
     subject.takeEffects();
-    subject.handle({ kind: 'leave', reason: 'test' }, 0);
+    subject.handle({ kind: 'leave', reason: 'test', mode: 'default' }, 0);
     expectEffects(subject, []);
     assert.equal(subject.stateName, 'left');
   });
@@ -376,7 +394,7 @@ describe('GroupMachine', () => {
   it('asks for a new generation once this one is reached, if the subscription changed while it joined', () => {
     const subject = steps.joining();
     const attempt = attemptOf(subject.takeEffects());
-    subject.handle({ kind: 'subscribed' }, 0);
+    subject.handle({ kind: 'subscribed', topics: ['t'] }, 0);
     expectEffects(subject, []);
     subject.handle({ kind: 'joinAnswered', attempt, answer: joinAnswer() }, 0);
     const sync = attemptOf(subject.takeEffects());
@@ -389,8 +407,8 @@ describe('GroupMachine', () => {
     subject.takeEffects();
     subject.handle({ kind: 'disowned', generationId: 1, errorCode: codes.UNKNOWN_MEMBER_ID }, 0);
     expectEffects(subject, ['left', 'endAssignment']);
-    subject.handle({ kind: 'installed' }, 0);
-    expectEffects(subject, ['giveUp']);
+    subject.handle({ kind: 'taskDone' }, 0);
+    assert.equal(taskOf(expectEffects(subject, ['endAssignment', 'runTask']))?.kind, 'lose');
   });
 
   it('rejoins without a second listener when membership is lost while partitions are given up', () => {
@@ -398,7 +416,7 @@ describe('GroupMachine', () => {
     subject.takeEffects();
     subject.handle({ kind: 'disowned', generationId: 1, errorCode: codes.UNKNOWN_MEMBER_ID }, 0);
     expectEffects(subject, ['left', 'endAssignment']);
-    subject.handle({ kind: 'givenUp' }, 0);
+    subject.handle({ kind: 'taskDone' }, 0);
     expectEffects(subject, ['sendJoin']);
   });
 
@@ -417,4 +435,117 @@ describe('GroupMachine', () => {
       assert.equal(subject.nextDeadlineMs(), undefined);
     });
   }
+
+  it('tells the listener of a loss before the read ends with the error that made it', () => {
+    const subject = steps.reading();
+    subject.takeEffects();
+    subject.handle({ kind: 'disowned', generationId: 1, errorCode: codes.FENCED_INSTANCE_ID }, 0);
+    assert.equal(taskOf(expectEffects(subject, ['endAssignment', 'runTask']))?.kind, 'lose');
+    subject.handle({ kind: 'taskDone' }, 0);
+    const [fail] = expectEffects(subject, ['fail']);
+    assert.match(fail?.kind === 'fail' ? fail.error.message : '', /FENCED_INSTANCE_ID/);
+  });
+
+  it('leaves as a static member, and stays as a dynamic one, where it is told to (KIP-1092)', () => {
+    for (const [groupInstanceId, mode, kinds] of [
+      ['i-1', 'leave', ['sendLeave']],
+      [undefined, 'remain', []],
+    ] as const) {
+      const subject = machine(groupInstanceId === undefined ? {} : { groupInstanceId });
+      subject.handle({ kind: 'subscribed', topics: ['t'] }, 0);
+      subject.handle({ kind: 'readerCame' }, 0);
+      subject.handle({ kind: 'joinAnswered', attempt: attemptOf(subject.takeEffects()), answer: joinAnswer() }, 0);
+      subject.takeEffects();
+      subject.handle({ kind: 'leave', reason: 'test', mode }, 0);
+      expectEffects(subject, kinds);
+    }
+  });
+});
+
+describe('GroupMachine with cooperative rebalances', () => {
+  const [p0, p1, p2] = [t0, { topic: 't', partition: 1 }, { topic: 't', partition: 2 }] as const;
+
+  /** A member whose reader waits, at the end of a join; answers its effects. */
+  function settle(subject: GroupMachine, generationId: number, partitions: readonly (typeof t0)[]): GroupEffect[] {
+    const join = attemptOf(subject.takeEffects());
+    subject.handle({ kind: 'joinAnswered', attempt: join, answer: joinAnswer({ generationId }) }, 0);
+    const attempt = attemptOf(subject.takeEffects());
+    subject.handle({ kind: 'syncAnswered', attempt, errorCode: 0, partitions }, 0);
+    return subject.takeEffects();
+  }
+
+  function reading(): GroupMachine {
+    const subject = machine({ rebalanceProtocol: 'cooperative' });
+    subject.handle({ kind: 'subscribed', topics: ['t'] }, 0);
+    subject.handle({ kind: 'readerCame' }, 0);
+    assert.deepEqual(taskOf(settle(subject, 1, [p0, p1])), { kind: 'assign', partitions: [p0, p1] });
+    subject.handle({ kind: 'taskDone' }, 0);
+    expectEffects(subject, []);
+    return subject;
+  }
+
+  it('joins again with what it holds, without its reader and without giving anything up', () => {
+    const subject = reading();
+    subject.handle({ kind: 'readerLeft' }, 0);
+    subject.handle({ kind: 'rejoin', reason: 'test' }, 0);
+    const [join] = expectEffects(subject, ['sendJoin']);
+    assert.ok(join?.kind === 'sendJoin');
+    assert.deepEqual([join.owned, join.generationId], [[p0, p1], 1]);
+    assert.equal(subject.generationId, 1, 'its commits go on');
+  });
+
+  it('gives up only what goes, hears of what comes, and then joins once more', () => {
+    const subject = reading();
+    subject.handle({ kind: 'rejoin', reason: 'test' }, 0);
+    assert.deepEqual(taskOf(settle(subject, 2, [p1, p2])), { kind: 'revoke', partitions: [p0] });
+    subject.handle({ kind: 'taskDone' }, 0);
+    assert.deepEqual(taskOf(expectEffects(subject, ['runTask'])), { kind: 'assign', partitions: [p2] });
+    subject.handle({ kind: 'taskDone' }, 0);
+    const [join] = expectEffects(subject, ['sendJoin']);
+    assert.deepEqual(join?.kind === 'sendJoin' && join.owned, [p1, p2]);
+  });
+
+  it('tells the listener of nothing but what is new where nothing goes', () => {
+    const subject = reading();
+    subject.handle({ kind: 'rejoin', reason: 'test' }, 0);
+    assert.deepEqual(taskOf(settle(subject, 2, [p0, p1, p2])), { kind: 'assign', partitions: [p2] });
+    subject.handle({ kind: 'taskDone' }, 0);
+    expectEffects(subject, []);
+  });
+
+  it('gives partitions of topics that it does not want any more up before it joins', () => {
+    const subject = reading();
+    subject.handle({ kind: 'readerLeft' }, 0);
+    subject.handle({ kind: 'subscribed', topics: ['u'] }, 0);
+    expectEffects(subject, []);
+    subject.handle({ kind: 'readerCame' }, 0);
+    assert.deepEqual(taskOf(expectEffects(subject, ['runTask'])), { kind: 'revoke', partitions: [p0, p1] });
+    subject.handle({ kind: 'taskDone' }, 0);
+    const [join] = expectEffects(subject, ['sendJoin']);
+    assert.deepEqual(join?.kind === 'sendJoin' && join.owned, []);
+  });
+
+  it('loses everything when the coordinator does not know it while it joins', () => {
+    const subject = reading();
+    subject.handle({ kind: 'readerLeft' }, 0);
+    subject.handle({ kind: 'rejoin', reason: 'test' }, 0);
+    const attempt = attemptOf(subject.takeEffects());
+    subject.handle({ kind: 'joinAnswered', attempt, answer: joinAnswer({ errorCode: codes.UNKNOWN_MEMBER_ID }) }, 0);
+    expectEffects(subject, ['left', 'endAssignment']);
+    assert.equal(subject.generationId, -1);
+    subject.handle({ kind: 'readerCame' }, 0);
+    assert.deepEqual(taskOf(expectEffects(subject, ['runTask'])), { kind: 'lose', partitions: [p0, p1] });
+  });
+
+  it('keeps what it holds when its sync comes too late, with the generation that gave it', () => {
+    const subject = reading();
+    subject.handle({ kind: 'rejoin', reason: 'test' }, 0);
+    const join = attemptOf(subject.takeEffects());
+    subject.handle({ kind: 'joinAnswered', attempt: join, answer: joinAnswer({ generationId: 2 }) }, 0);
+    const attempt = attemptOf(subject.takeEffects());
+    subject.handle({ kind: 'syncAnswered', attempt, errorCode: codes.REBALANCE_IN_PROGRESS, partitions: [] }, 0);
+    const [again] = expectEffects(subject, ['sendJoin']);
+    assert.ok(again?.kind === 'sendJoin');
+    assert.deepEqual([again.owned, again.generationId], [[p0, p1], 1]);
+  });
 });

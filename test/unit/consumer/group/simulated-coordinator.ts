@@ -1,6 +1,17 @@
-import { GroupMachine, type GroupEffect, type JoinAnswer } from '../../../../src/consumer/group/group-machine.ts';
-import { assignRange } from '../../../../src/consumer/group/range-assignor.ts';
-import { decodeAssignment, encodeAssignment } from '../../../../src/consumer/group/consumer-protocol.ts';
+import type { PartitionAssignor, RebalanceProtocol } from '../../../../src/consumer/group/assignors/assignor.ts';
+import {
+  makeAssignors,
+  type PartitionAssignorName,
+} from '../../../../src/consumer/group/assignors/resolve-assignors.ts';
+import {
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from '../../../../src/consumer/group/consumer-protocol.ts';
+import { GroupMachine } from '../../../../src/consumer/group/group-machine.ts';
+import type { GroupEffect, JoinAnswer } from '../../../../src/consumer/group/group-messages.ts';
+import type { ReaderTask } from '../../../../src/consumer/group/holding.ts';
 import { brokerErrorCodes as codes } from '../../../../src/errors/broker-error-codes.ts';
 import type { TopicPartition } from '../../../../src/model/topic-partition.ts';
 
@@ -10,6 +21,7 @@ export const PARTITIONS = 7;
 
 interface Member {
   lastSeenMs: number;
+  metadata: Buffer;
   /** Answers the join that is held back; undefined while none is. */
   join: ((answer: JoinAnswer) => void) | undefined;
   sync: ((errorCode: number, assignment: Buffer) => void) | undefined;
@@ -25,12 +37,13 @@ export class SimulatedCoordinator {
   #assignments = new Map<string, Buffer>();
   #ids = 0;
 
-  join(memberId: string, nowMs: number, answer: (answer: JoinAnswer) => void): void {
+  join(memberId: string, metadata: Buffer, nowMs: number, answer: (answer: JoinAnswer) => void): void {
     if (memberId === '') return answer(this.#refusal(codes.MEMBER_ID_REQUIRED, this.#newId(nowMs)));
     const member = this.#members.get(memberId);
     if (member === undefined) return answer(this.#refusal(codes.UNKNOWN_MEMBER_ID, ''));
     member.lastSeenMs = nowMs;
     member.join = answer;
+    member.metadata = metadata;
     if (this.#state !== 'joining') this.#startJoining(nowMs);
     this.tick(nowMs);
   }
@@ -86,10 +99,10 @@ export class SimulatedCoordinator {
     this.generation++;
     this.#state = 'syncing';
     this.#leader = [...this.#members.keys()][0] ?? '';
-    const members = [...this.#members.keys()].map((memberId) => ({
+    const members = [...this.#members].map(([memberId, { metadata }]) => ({
       memberId,
       groupInstanceId: null,
-      metadata: Buffer.alloc(0),
+      metadata,
     }));
     for (const [memberId, member] of this.#members) {
       const answer = member.join;
@@ -99,7 +112,7 @@ export class SimulatedCoordinator {
         errorCode: 0,
         memberId,
         generationId: this.generation,
-        protocolName: 'range',
+        protocolName: 'p',
         leader: this.#leader,
         skipAssignment: false,
       };
@@ -118,7 +131,7 @@ export class SimulatedCoordinator {
 
   #newId(nowMs: number): string {
     const id = `m-${++this.#ids}`;
-    this.#members.set(id, { lastSeenMs: nowMs, join: undefined, sync: undefined });
+    this.#members.set(id, { lastSeenMs: nowMs, metadata: Buffer.alloc(0), join: undefined, sync: undefined });
     return id;
   }
 
@@ -138,26 +151,38 @@ export class SimulatedMember {
   readonly machine: GroupMachine;
   readonly messages: { readonly attempt: number; deliver: () => void }[] = [];
   held: readonly TopicPartition[] = [];
+  /** The generation that gave what is held; a cooperative member carries what it keeps into the next. */
   heldGeneration = -1;
-  tasks: GroupEffect[] = [];
+  /** How often a partition was taken from the reader. */
+  givenUp = 0;
+  tasks: ReaderTask[] = [];
   isReading = false;
   error: Error | undefined;
   readonly #coordinator: SimulatedCoordinator;
   #nowMs: () => number;
 
-  constructor(coordinator: SimulatedCoordinator, nowMs: () => number) {
+  readonly #assignor: PartitionAssignor;
+  readonly #isCooperative: boolean;
+
+  constructor(coordinator: SimulatedCoordinator, nowMs: () => number, name: PartitionAssignorName) {
     this.#coordinator = coordinator;
+    const [assignor] = makeAssignors([name]);
+    if (assignor === undefined) throw new Error(name);
+    this.#assignor = assignor;
+    const rebalanceProtocol: RebalanceProtocol = name === 'cooperative-sticky' ? 'cooperative' : 'eager';
+    this.#isCooperative = rebalanceProtocol === 'cooperative';
     this.#nowMs = nowMs;
     this.machine = new GroupMachine({
       groupId: 'g',
       groupInstanceId: null,
+      rebalanceProtocol,
       sessionTimeoutMs: SESSION_MS,
       heartbeatIntervalMs: 3000,
       maxPollIntervalMs: 30_000,
       retryBackoff: { initialMs: 100, maxMs: 1000 },
       random: () => 0.5,
     });
-    this.machine.handle({ kind: 'subscribed' }, nowMs());
+    this.machine.handle({ kind: 'subscribed', topics: ['t'] }, nowMs());
     this.perform();
   }
 
@@ -177,14 +202,14 @@ export class SimulatedMember {
   runTask(): void {
     const task = this.isReading ? this.tasks.shift() : undefined;
     if (task === undefined) return;
-    if (task.kind === 'install') {
-      this.held = task.partitions;
-      this.heldGeneration = task.generationId;
-      this.machine.handle({ kind: 'installed' }, this.#nowMs());
-    } else {
-      this.held = [];
-      this.machine.handle({ kind: 'givenUp' }, this.#nowMs());
+    if (task.kind === 'assign') {
+      this.held = [...this.held, ...task.partitions];
+      this.heldGeneration = this.machine.generationId;
+    } else if (task.kind === 'revoke') {
+      this.givenUp += task.partitions.length;
+      this.held = this.held.filter(({ partition }) => !task.partitions.some((gone) => gone.partition === partition));
     }
+    this.machine.handle({ kind: 'taskDone' }, this.#nowMs());
     this.perform();
   }
 
@@ -208,6 +233,18 @@ export class SimulatedMember {
     for (const effect of this.machine.takeEffects()) this.#perform(effect);
   }
 
+  #subscription({ owned, generationId }: Extract<GroupEffect, { kind: 'sendJoin' }>): Buffer {
+    const ownedPartitions = this.#isCooperative ? owned : [];
+    const userData = this.#assignor.subscriptionUserData?.(['t']) ?? null;
+    return encodeSubscription({
+      topics: ['t'],
+      userData: userData as Buffer | null,
+      ownedPartitions,
+      generationId,
+      rackId: null,
+    });
+  }
+
   #perform(effect: GroupEffect): void {
     const now = this.#nowMs;
     const coordinator = this.#coordinator;
@@ -215,16 +252,23 @@ export class SimulatedMember {
     switch (effect.kind) {
       case 'sendJoin':
         return send(effect.attempt, () =>
-          coordinator.join(effect.memberId, now(), (answer) => {
+          coordinator.join(effect.memberId, this.#subscription(effect), now(), (answer) => {
             this.machine.handle({ kind: 'joinAnswered', attempt: effect.attempt, answer }, now());
             this.perform();
           }),
         );
       case 'computeAssignment': {
-        const members = effect.members.map(({ memberId }) => ({ memberId, groupInstanceId: null, topics: ['t'] }));
-        const assignments = [...assignRange(members, () => PARTITIONS)].map(([memberId, partitions]) => ({
+        const members = effect.members.map(({ memberId, metadata }) => ({
           memberId,
-          assignment: encodeAssignment(partitions),
+          groupInstanceId: null,
+          ...decodeSubscription(metadata),
+        }));
+        const topics = new Map([
+          ['t', Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, racks: [] }))],
+        ]);
+        const assignments = [...this.#assignor.assign(topics, members)].map(([memberId, partitions]) => ({
+          memberId,
+          assignment: encodeAssignment(partitions as TopicPartition[]),
         }));
         this.machine.handle({ kind: 'assignmentComputed', attempt: effect.attempt, assignments }, now());
         return this.perform();
@@ -233,10 +277,10 @@ export class SimulatedMember {
         return send(effect.attempt, () => {
           const assignments = new Map(effect.assignments.map(({ memberId, assignment }) => [memberId, assignment]));
           coordinator.sync(effect.memberId, effect.generationId, assignments, now(), (errorCode, bytes) => {
-            this.machine.handle(
-              { kind: 'syncAnswered', attempt: effect.attempt, errorCode, partitions: decodeAssignment(bytes) },
-              now(),
-            );
+            const { partitions } = decodeAssignment(bytes);
+            const { generationId, memberId } = effect;
+            if (errorCode === 0) this.#assignor.onAssignment?.(partitions, { generationId, memberId, userData: null });
+            this.machine.handle({ kind: 'syncAnswered', attempt: effect.attempt, errorCode, partitions }, now());
             this.perform();
           });
         });
@@ -247,9 +291,8 @@ export class SimulatedMember {
         });
       case 'sendLeave':
         return coordinator.leave(effect.memberId, now());
-      case 'install':
-      case 'giveUp':
-        return void this.tasks.push(effect);
+      case 'runTask':
+        return void this.tasks.push(effect.task);
       case 'endAssignment':
         this.held = [];
         return;

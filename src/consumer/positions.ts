@@ -1,0 +1,151 @@
+import type { Cluster } from '../cluster/cluster.ts';
+import type { CallOptions } from '../cluster/request.ts';
+import { UsageError } from '../errors/kafka-error.ts';
+import type { TopicPartition } from '../model/topic-partition.ts';
+import { parseInt64 } from '../util/int64.ts';
+import { quote } from '../util/option-rules.ts';
+import type { Assignment } from './assignment.ts';
+import type { PartitionOffset } from './committable.ts';
+import type { OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
+import { BEGINNING, END, type OffsetClient } from './offset-client.ts';
+import type { PartitionState, StartingPoint } from './partition-state.ts';
+
+/** One partition, or several. */
+export type Partitions = TopicPartition | readonly TopicPartition[];
+
+/** What positions need of their consumer. */
+export interface PositionsParts {
+  readonly cluster: Cluster;
+  readonly offsets: OffsetClient;
+  readonly assignment: Assignment;
+  /** Something was sought, paused or is read on. */
+  readonly onMoved: () => void;
+}
+
+/** Where the assigned partitions are read, and where they begin and end. */
+export class Positions {
+  readonly #parts: PositionsParts;
+
+  constructor(parts: PositionsParts) {
+    this.#parts = parts;
+  }
+
+  seek({ topic, partition, offset }: PartitionOffset): void {
+    const state = this.#parts.assignment.owned({ topic, partition }, 'seek in');
+    const parsed = parseInt64(offset);
+    if (parsed === undefined || parsed < 0n) {
+      throw new UsageError(`Cannot seek in ${topic}-${partition} to ${quote(offset)}: give an offset from 0`, {
+        code: 'INVALID_ARGUMENT',
+      });
+    }
+    state.startAt(parsed);
+    this.#moved(state);
+  }
+
+  seekToBeginning(partitions: Partitions): void {
+    this.#seekTo(partitions, BEGINNING);
+  }
+
+  seekToEnd(partitions: Partitions): void {
+    this.#seekTo(partitions, END);
+  }
+
+  seekToTimestamp(timestampMs: number, partitions: Partitions): void {
+    this.#seekTo(partitions, timestampOf(timestampMs));
+  }
+
+  pause(partitions: Partitions): void {
+    this.#setPaused(partitions, true, 'pause');
+  }
+
+  resume(partitions: Partitions): void {
+    this.#setPaused(partitions, false, 'resume');
+  }
+
+  paused(): TopicPartition[] {
+    return this.#parts.assignment.states
+      .filter((state) => state.paused)
+      .map(({ topic, partition }) => ({ topic, partition }));
+  }
+
+  async lag(options: CallOptions): Promise<PartitionLag[]> {
+    const { assignment } = this.#parts;
+    const ends = await this.endOffsets(assignment.partitions, options);
+    return ends.map(({ topic, partition, offset: endOffset }) => {
+      const position = assignment.get(topic, partition)?.position;
+      const behind = position === undefined ? undefined : endOffset - position;
+      return { topic, partition, position, endOffset, lag: behind !== undefined && behind < 0n ? 0n : behind };
+    });
+  }
+
+  async beginningOffsets(partitions: readonly TopicPartition[], options: CallOptions): Promise<PartitionEnd[]> {
+    return this.#list(
+      partitions.map(({ topic, partition }) => ({ topic, partition, timestamp: BEGINNING })),
+      options,
+    );
+  }
+
+  async endOffsets(partitions: readonly TopicPartition[], options: CallOptions): Promise<PartitionEnd[]> {
+    return this.#list(
+      partitions.map(({ topic, partition }) => ({ topic, partition, timestamp: END })),
+      options,
+    );
+  }
+
+  async offsetsForTimes(
+    times: readonly (TopicPartition & { readonly timestamp: number })[],
+    options: CallOptions,
+  ): Promise<OffsetForTime[]> {
+    const queries = times.map(({ topic, partition, timestamp }) => ({
+      topic,
+      partition,
+      timestamp: timestampOf(timestamp),
+    }));
+    const answers = await this.#list(queries, options);
+    return answers.map(({ topic, partition, offset, timestamp }) => {
+      const isFound = offset >= 0n;
+      return { topic, partition, offset: isFound ? offset : undefined, timestamp: isFound ? timestamp : undefined };
+    });
+  }
+
+  #seekTo(partitions: Partitions, timestamp: bigint): void {
+    for (const partition of listOf(partitions)) {
+      const state = this.#parts.assignment.owned(partition, 'seek in');
+      const start: StartingPoint = { kind: 'timestamp', timestamp };
+      state.startFrom(start);
+      this.#moved(state);
+    }
+  }
+
+  #moved(state: PartitionState): void {
+    state.failures = 0;
+    state.retryAtMs = 0;
+    this.#parts.onMoved();
+  }
+
+  #setPaused(partitions: Partitions, paused: boolean, doing: string): void {
+    for (const partition of listOf(partitions)) this.#parts.assignment.owned(partition, doing).paused = paused;
+    this.#parts.onMoved();
+  }
+
+  async #list(
+    queries: readonly (TopicPartition & { readonly timestamp: bigint })[],
+    options: CallOptions,
+  ): Promise<(TopicPartition & { readonly offset: bigint; readonly timestamp: number })[]> {
+    options.signal?.throwIfAborted();
+    if (queries.length === 0) return [];
+    await this.#parts.cluster.topics([...new Set(queries.map(({ topic }) => topic))], options);
+    return this.#parts.offsets.list(queries, options);
+  }
+}
+
+function timestampOf(timestampMs: number): bigint {
+  if (Number.isSafeInteger(timestampMs) && timestampMs >= 0) return BigInt(timestampMs);
+  throw new UsageError(`Cannot use timestamp ${quote(timestampMs)}: give milliseconds since 1970`, {
+    code: 'INVALID_ARGUMENT',
+  });
+}
+
+function listOf(partitions: Partitions): readonly TopicPartition[] {
+  return 'topic' in partitions ? [partitions] : partitions;
+}
