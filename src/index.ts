@@ -173,6 +173,8 @@ export type {
 export type { TopicConsumerBatch, TopicConsumerRecord } from './consumer/typed-records.ts';
 export type { CommittedOffset } from './consumer/offset-client.ts';
 export type { RecordsOptions } from './consumer/read-loops.ts';
+export type { RecordStream, StreamOptions } from './consumer/record-stream.ts';
+export type { HandlerContext, HandlerErrorDecision, HandlerFailure, RunOptions } from './consumer/run-options.ts';
 export { AdminError, type SettledItem } from './errors/admin-error.ts';
 export { BrokerError } from './errors/broker-error.ts';
 export {
