@@ -5,7 +5,7 @@
  *
  * @packageDocumentation
  */
-export type { ApiLike, ApiName, ApiSelector, RequestOf, ResponseOf } from './faults/api-names.ts';
+export type { ApiLike, ApiName, ApiSelector, RequestOf, ResponseOf, SelectedApi } from './faults/api-names.ts';
 export type { ProcessState } from './faults/broker-control.ts';
 export {
   Interception,

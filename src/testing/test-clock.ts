@@ -72,7 +72,7 @@ export class TestClock implements Clock {
    * Moves time on and fires what falls due, in order; between two timers the event loop turns, so that answers arrive and
    * new timers are set.
    *
-   * @throws {@link UsageError} for a number below 0, or not finite: time does not go back
+   * @throws `UsageError` for a number below 0, or not finite: time does not go back
    */
   async advance(ms: number): Promise<void> {
     if (!Number.isFinite(ms) || ms < 0)

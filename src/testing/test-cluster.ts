@@ -55,14 +55,17 @@ import {
 export interface TestBroker {
   /** From 1 on. */
   readonly id: number;
+  /** The host that clients are told. */
   readonly host: string;
   /** Stays the same when the broker is stopped and started again. */
   readonly port: number;
   /** Kafka: `broker.rack`. */
   readonly rack: string | null;
+  /** What was done to it: a broker that was killed is stopped. */
   readonly state: ProcessState;
   /** Whether the controller has given it up: it leads nothing and is in no metadata. */
   readonly isFenced: boolean;
+  /** Whether it has the controller's role. */
   readonly isController: boolean;
 }
 
@@ -70,7 +73,9 @@ export interface TestBroker {
 export interface TestPartition {
   /** The broker that leads it; -1 while nobody can. */
   readonly leader: number;
+  /** Rises with each change of the leader. */
   readonly leaderEpoch: number;
+  /** The brokers that hold it, the preferred leader first. */
   readonly replicas: readonly number[];
   /** The replicas that are in sync. */
   readonly isr: readonly number[];
@@ -140,7 +145,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Starts the brokers and makes the topics.
    *
-   * @throws {@link UsageError} an option does not exist or has a value it cannot have, or a port is taken (`INVALID_OPTION`)
+   * @throws `UsageError` an option does not exist or has a value it cannot have, or a port is taken (`INVALID_OPTION`)
    */
   static async start(options: TestClusterOptions = {}): Promise<TestCluster> {
     const resolved = resolveTestClusterOptions(options);
@@ -207,7 +212,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Where clients find the brokers by one of their listeners.
    *
-   * @throws {@link UsageError} the cluster was started without it
+   * @throws `UsageError` the cluster was started without it
    */
   addresses(listener: ListenerName): string[] {
     const endpoints = [...this.#state.brokers.values()].map((broker) => broker.endpoints.get(listener));
@@ -246,7 +251,7 @@ export class TestCluster implements AsyncDisposable {
    * Makes a topic.
    *
    * @param plan the number of its partitions, or more about it
-   * @throws {@link UsageError} there is one of this name, or it cannot be made as asked
+   * @throws `UsageError` there is one of this name, or it cannot be made as asked
    */
   createTopic(name: string, plan: number | TestTopic = {}): void {
     const doing = `Cannot create topic ${quote(name)}`;
@@ -265,7 +270,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Deletes a topic with its records.
    *
-   * @throws {@link UsageError} there is no such topic
+   * @throws `UsageError` there is no such topic
    */
   deleteTopic(name: string): void {
     this.#state.deleteTopic(this.#topic(name));
@@ -274,7 +279,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * A partition as it is now.
    *
-   * @throws {@link UsageError} there is no such partition
+   * @throws `UsageError` there is no such partition
    */
   partition(topic: string, partition: number): TestPartition {
     const { leaderId, leaderEpoch, replicas, isr, log } = this.#partition(topic, partition);
@@ -286,8 +291,8 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Puts records into a topic, past sockets and faults, and answers where they are, in the order of the records.
    *
-   * @throws {@link UsageError} there is no such topic or partition, or nobody leads it
-   * @throws {@link BrokerError} the topic does not take the records, for instance because they are too large for it
+   * @throws `UsageError` there is no such topic or partition, or nobody leads it
+   * @throws `BrokerError` the topic does not take the records, for instance because they are too large for it
    */
   async append(
     topic: string,
@@ -301,7 +306,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * The records of a topic that consumers may see, decompressed, by partition and offset.
    *
-   * @throws {@link UsageError} there is no such topic or partition
+   * @throws `UsageError` there is no such topic or partition
    */
   async records(topic: string, options: ReadRecordsOptions = {}): Promise<TestRecord[]> {
     const { partition } = options;
@@ -312,8 +317,8 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Waits until a topic has so many records, and answers all of them.
    *
-   * @throws {@link UsageError} there is no such topic
-   * @throws {@link TimeoutError} `OPERATION_TIMEOUT` it has fewer; the message says how many
+   * @throws `UsageError` there is no such topic
+   * @throws `TimeoutError` `OPERATION_TIMEOUT` it has fewer; the message says how many
    */
   async waitForRecords(topic: string, condition: RecordsCondition): Promise<TestRecord[]> {
     let records: TestRecord[] = [];
@@ -328,7 +333,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Waits until a group has so many members, has no more than so many records ahead of it, or both.
    *
-   * @throws {@link TimeoutError} `OPERATION_TIMEOUT` it did not come to that; the message says what was seen
+   * @throws `TimeoutError` `OPERATION_TIMEOUT` it did not come to that; the message says what was seen
    */
   async waitForGroup(groupId: string, condition: GroupCondition): Promise<void> {
     const wanted = [
@@ -346,7 +351,7 @@ export class TestCluster implements AsyncDisposable {
    * Does something to requests, before a broker handles them or after; the first fault in force that catches a request has it.
    *
    * @returns what tells which requests it caught, and ends it
-   * @throws {@link UsageError} the fault is none, or the filter cannot be used
+   * @throws `UsageError` the fault is none, or the filter cannot be used
    * @example
    * ```ts
    * const lost = cluster.intercept({ api: 'Produce', times: 1 }, { disconnect: 'after' });
@@ -362,7 +367,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * The requests of late that the brokers got, oldest first, with their answers; see `requestLogBytes`.
    *
-   * @throws {@link UsageError} the filter names an API or a broker that does not exist
+   * @throws `UsageError` the filter names an API or a broker that does not exist
    */
   requests<const A extends ApiSelector = ApiName>(filter: RequestFilter<A> = {}): LoggedRequest<A>[] {
     this.#checkFilter(filter);
@@ -377,7 +382,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Waits until the brokers have got such a request, and answers the first.
    *
-   * @throws {@link TimeoutError} `OPERATION_TIMEOUT` there was none
+   * @throws `TimeoutError` `OPERATION_TIMEOUT` there was none
    */
   async waitForRequest<const A extends ApiSelector = ApiName>(
     filter: RequestFilter<A>,
@@ -395,7 +400,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Stops a broker in good order: others lead its partitions before its connections end.
    *
-   * @throws {@link UsageError} there is no such broker, or it is stopped
+   * @throws `UsageError` there is no such broker, or it is stopped
    */
   async stop(brokerId: number): Promise<void> {
     await this.#parts.control.stop(brokerId);
@@ -405,7 +410,7 @@ export class TestCluster implements AsyncDisposable {
    * Ends a broker without a word. The controller notices after `broker.session.timeout.ms` (9 s, on the cluster's clock), or at
    * {@link TestCluster.fence}: until then its partitions have no leader that answers.
    *
-   * @throws {@link UsageError} there is no such broker, or it is stopped
+   * @throws `UsageError` there is no such broker, or it is stopped
    */
   async kill(brokerId: number): Promise<void> {
     await this.#parts.control.kill(brokerId);
@@ -414,7 +419,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Starts a broker again, at the same port and with what it had.
    *
-   * @throws {@link UsageError} there is no such broker, it runs, or its port was taken meanwhile
+   * @throws `UsageError` there is no such broker, it runs, or its port was taken meanwhile
    */
   async start(brokerId: number): Promise<void> {
     await this.#parts.control.start(brokerId);
@@ -423,7 +428,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Lets a broker stand still: it accepts connections and answers nothing. The controller notices as with {@link TestCluster.kill}.
    *
-   * @throws {@link UsageError} there is no such broker, or it does not run
+   * @throws `UsageError` there is no such broker, or it does not run
    */
   pause(brokerId: number): void {
     this.#parts.control.pause(brokerId);
@@ -432,7 +437,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Lets a broker go on, with the requests that it has got meanwhile first.
    *
-   * @throws {@link UsageError} there is no such broker, or it is not paused
+   * @throws `UsageError` there is no such broker, or it is not paused
    */
   unpause(brokerId: number): void {
     this.#parts.control.unpause(brokerId);
@@ -442,7 +447,7 @@ export class TestCluster implements AsyncDisposable {
    * Lets the controller give a broker up now, as after the session timeout: others lead, and it is in no metadata until it is
    * started or unpaused.
    *
-   * @throws {@link UsageError} there is no such broker
+   * @throws `UsageError` there is no such broker
    */
   fence(brokerId: number): void {
     this.#parts.control.fence(brokerId);
@@ -451,7 +456,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Makes another in-sync replica lead a partition.
    *
-   * @throws {@link UsageError} there is no such partition, or the broker cannot lead it
+   * @throws `UsageError` there is no such partition, or the broker cannot lead it
    */
   moveLeader(topic: string, partition: number, brokerId: number): void {
     moveLeader(this.#state, this.#partition(topic, partition), brokerId);
@@ -461,7 +466,7 @@ export class TestCluster implements AsyncDisposable {
    * Makes another broker coordinate a group, a transactional id or a share group, and with it all others that hash to the same
    * partition of the internal topic.
    *
-   * @throws {@link UsageError} the broker cannot be that
+   * @throws `UsageError` the broker cannot be that
    */
   moveCoordinator(type: CoordinatorType, id: string, brokerId: number): void {
     moveLeader(this.#state, this.#state.coordinatorPartition(type, id), brokerId);
@@ -475,7 +480,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Keeps only these replicas in the in-sync set; the others copy nothing more.
    *
-   * @throws {@link UsageError} there is no such partition, or these cannot be its in-sync set
+   * @throws `UsageError` there is no such partition, or these cannot be its in-sync set
    */
   shrinkIsr(topic: string, partition: number, brokerIds: readonly number[]): void {
     keepInSync(this.#state, this.#partition(topic, partition), brokerIds);
@@ -484,7 +489,7 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Lets all replicas whose brokers run be in sync again.
    *
-   * @throws {@link UsageError} there is no such partition
+   * @throws `UsageError` there is no such partition
    */
   expandIsr(topic: string, partition: number): void {
     bringInSync(this.#state, this.#partition(topic, partition));
@@ -494,7 +499,7 @@ export class TestCluster implements AsyncDisposable {
    * Makes a replica lead that may not be in sync: records that it has not copied are lost (KIP-320). It alone is in sync then.
    *
    * @param options.loseRecords how many records at the end are lost, instead of those appended since the replica left the in-sync set
-   * @throws {@link UsageError} there is no such partition, or the broker has no replica of it, or does not run
+   * @throws `UsageError` there is no such partition, or the broker has no replica of it, or does not run
    */
   electUncleanLeader(
     topic: string,
@@ -509,7 +514,7 @@ export class TestCluster implements AsyncDisposable {
    * Tells a client to wait after each of its requests, and does not read from its connections meanwhile (KIP-219).
    *
    * @param throttleTimeMs on the cluster's clock; 0 ends it
-   * @throws {@link UsageError} the time is none
+   * @throws `UsageError` the time is none
    */
   throttle(clientId: string, throttleTimeMs: number): void {
     this.#parts.throttles.set(clientId, throttleTimeMs);
@@ -523,7 +528,7 @@ export class TestCluster implements AsyncDisposable {
    * `broker.session.timeout.ms`. Until then they go on answering those on their side, but a Produce with `acks: 'all'`
    * waits for followers in vain.
    *
-   * @throws {@link UsageError} a broker does not exist, or somebody is on two sides
+   * @throws `UsageError` a broker does not exist, or somebody is on two sides
    * @example
    * ```ts
    * cluster.splitNetwork([1], [2, 3, 'orders']);  // the client "orders" is cut off from broker 1, as are the other brokers

@@ -1,9 +1,7 @@
 import type { apis } from '../../protocol/generated/apis.ts';
 
-type Apis = typeof apis;
-
 /** Kafka's name of an API, such as `Produce`. */
-export type ApiName = keyof Apis;
+export type ApiName = keyof typeof apis;
 
 /** What the types of an API's messages are taken from. */
 export interface ApiLike {
@@ -18,13 +16,14 @@ export interface ApiLike {
 /** Names an API: by Kafka's name, or as it stands in `apis` of `kavka/protocol`. */
 export type ApiSelector = ApiName | ApiLike;
 
-type Selected<A extends ApiSelector> = A extends ApiName ? Apis[A] : A extends ApiLike ? A : never;
+/** The API that a selector names. */
+export type SelectedApi<A extends ApiSelector> = A extends ApiName ? (typeof apis)[A] : A extends ApiLike ? A : never;
 
 /** What a request of this API holds. */
-export type RequestOf<A extends ApiSelector> = ReturnType<Selected<A>['decodeRequest']>;
+export type RequestOf<A extends ApiSelector> = ReturnType<SelectedApi<A>['decodeRequest']>;
 
 /** What an answer of this API holds. */
-export type ResponseOf<A extends ApiSelector> = ReturnType<Selected<A>['decodeResponse']>;
+export type ResponseOf<A extends ApiSelector> = ReturnType<SelectedApi<A>['decodeResponse']>;
 
 /** Kafka's name of the API. */
 export function apiNameOf(api: ApiSelector): string {

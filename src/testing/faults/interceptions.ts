@@ -14,18 +14,32 @@ export type FaultMoment = 'before' | 'after';
 
 /** What is done to a request that {@link TestCluster.intercept} catches: one of these. */
 export type Fault<A extends ApiSelector = ApiName> =
-  /** Answers with this error for everything that was asked; the broker does nothing else. */
-  | { readonly fail: BrokerErrorName }
-  /** Answers with what this makes; `proceed` lets the broker do its work and gives its answer, which may be altered. */
-  | { readonly answer: AnswerFunction<A> }
-  /** Waits for so long, on the cluster's clock. The connection's later requests wait too, as brokers answer in order. */
-  | { readonly delayMs: number; readonly moment?: FaultMoment }
-  /** Waits until the interception is released. */
-  | { readonly hold: FaultMoment }
-  /** Never answers; the connection stays open, and nothing that comes through it later is answered either. */
-  | { readonly drop: FaultMoment }
-  /** Closes the connection instead of answering. */
-  | { readonly disconnect: FaultMoment };
+  | {
+      /** Answers with this error for everything that was asked; the broker does nothing else. */
+      readonly fail: BrokerErrorName;
+    }
+  | {
+      /** Answers with what this makes; `proceed` lets the broker do its work and gives its answer, which may be altered. */
+      readonly answer: AnswerFunction<A>;
+    }
+  | {
+      /** Waits for so long, on the cluster's clock. The connection's later requests wait too, as brokers answer in order. */
+      readonly delayMs: number;
+      /** @defaultValue before */
+      readonly moment?: FaultMoment;
+    }
+  | {
+      /** Waits until the interception is released. */
+      readonly hold: FaultMoment;
+    }
+  | {
+      /** Never answers; the connection stays open, and nothing that comes through it later is answered either. */
+      readonly drop: FaultMoment;
+    }
+  | {
+      /** Closes the connection instead of answering. */
+      readonly disconnect: FaultMoment;
+    };
 
 /** Makes an answer to a request; fields that are left out have Kafka's defaults. */
 export type AnswerFunction<A extends ApiSelector> = (
@@ -85,7 +99,7 @@ export class Interception<A extends ApiSelector = ApiName> implements Disposable
   /**
    * Waits until it has caught so many requests: a test that its fault happened.
    *
-   * @throws {@link TimeoutError} `OPERATION_TIMEOUT` it did not; the message says how many it was
+   * @throws `TimeoutError` `OPERATION_TIMEOUT` it did not; the message says how many it was
    */
   async caught(count = 1, options: WaitOptions = {}): Promise<void> {
     const what = `wait for ${count} intercepted ${describeFilter(this.#filter)}`;

@@ -17,6 +17,7 @@ export type RequestOutcome =
 
 /** A request with what became of it. */
 export interface LoggedRequest<A extends ApiSelector = ApiName> extends TestRequest<A> {
+  /** What became of it. */
   readonly outcome: RequestOutcome;
   /** The answer, decoded as a client reads it; undefined where there is none, or not yet. */
   readonly answer: ResponseOf<A> | undefined;

@@ -34,7 +34,9 @@ export interface AppendRecordsOptions {
 
 /** Where a record was put. */
 export interface AppendedRecord {
+  /** The partition that it went to. */
   readonly partition: number;
+  /** Its offset there. */
   readonly offset: bigint;
 }
 

@@ -8,13 +8,19 @@ import type { PartitionState } from '../state/partition-state.ts';
 
 /** A record that lies in a topic. */
 export interface TestRecord {
+  /** Where it lies. */
   readonly topic: string;
+  /** Where in the topic. */
   readonly partition: number;
+  /** Where in the partition. */
   readonly offset: bigint;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
+  /** The key's bytes. */
   readonly key: Buffer | null;
+  /** The value's bytes; null in a tombstone. */
   readonly value: Buffer | null;
+  /** In the order in which they stand in the record. */
   readonly headers: RecordHeaders;
 }
 

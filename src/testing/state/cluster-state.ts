@@ -46,15 +46,15 @@ export interface StoredTopic {
   }[];
 }
 
+/** What a coordinator is for. */
+export type CoordinatorType = 'group' | 'transaction' | 'share';
+
 /** The topics that coordinators keep their state in; the leader of a partition coordinates what hashes to it. */
-export const internalTopics = {
+export const internalTopics: Readonly<Record<CoordinatorType, string>> = {
   group: '__consumer_offsets',
   transaction: '__transaction_state',
   share: '__share_group_state',
-} as const;
-
-/** What a coordinator is for. */
-export type CoordinatorType = keyof typeof internalTopics;
+};
 
 /**
  * The whole cluster as its controller sees it: brokers, topics, settings. It knows no socket.
