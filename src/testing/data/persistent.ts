@@ -1,4 +1,7 @@
 import { GroupCoordinator } from '../groups/group-coordinator.ts';
+import { Acls } from '../security/acls.ts';
+import { ClientQuotas } from '../security/client-quotas.ts';
+import { Credentials } from '../security/credentials.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 
@@ -17,4 +20,7 @@ export type PersistentService = new (cluster: ClusterState) => Persistent;
 export const persistentServices: ReadonlyMap<string, PersistentService> = new Map<string, PersistentService>([
   ['groups', GroupCoordinator],
   ['transactions', TransactionCoordinator],
+  ['acls', Acls],
+  ['scram-credentials', Credentials],
+  ['quotas', ClientQuotas],
 ]);

@@ -51,8 +51,12 @@ export class Acls {
     return [...this.#acls.values()].filter((acl) => acl.resourceType === type);
   }
 
-  all(): readonly Acl[] {
+  snapshot(): readonly Acl[] {
     return [...this.#acls.values()];
+  }
+
+  restore(acls: readonly Acl[]): void {
+    for (const acl of acls) this.add(acl);
   }
 }
 

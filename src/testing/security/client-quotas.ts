@@ -22,6 +22,12 @@ export interface QuotaEntry {
   readonly values: ReadonlyMap<string, number>;
 }
 
+/** A {@link QuotaEntry} as JSON. */
+export interface SavedQuotas {
+  readonly entity: QuotaEntity;
+  readonly values: Readonly<Record<string, number>>;
+}
+
 /** What was set for whom; a service of the cluster's state. */
 export class ClientQuotas {
   readonly #entries = new Map<string, { readonly entity: QuotaEntity; readonly values: Map<string, number> }>();
@@ -41,6 +47,15 @@ export class ClientQuotas {
 
   all(): readonly QuotaEntry[] {
     return [...this.#entries.values()];
+  }
+
+  snapshot(): readonly SavedQuotas[] {
+    return this.all().map(({ entity, values }) => ({ entity, values: Object.fromEntries(values) }));
+  }
+
+  restore(saved: readonly SavedQuotas[]): void {
+    for (const { entity, values } of saved)
+      for (const [key, value] of Object.entries(values)) this.set(entity, key, value);
   }
 
   /** What holds for a client: the closest of the entities that speak of it, by Kafka's order. */

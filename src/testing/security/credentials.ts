@@ -14,6 +14,16 @@ export interface ScramCredential {
   readonly serverKey: Buffer;
 }
 
+/** A {@link ScramCredential} as JSON. */
+export interface SavedCredential {
+  readonly mechanism: ScramMechanism;
+  readonly name: string;
+  readonly iterations: number;
+  readonly salt: string;
+  readonly storedKey: string;
+  readonly serverKey: string;
+}
+
 const INITIAL_ITERATIONS = 4096;
 const SALT_BYTES = 16;
 
@@ -66,6 +76,33 @@ export class Credentials {
       storedKey: createHash(hash).update(clientKey).digest(),
       serverKey: hmac(hash, given.saltedPassword, 'Server Key'),
     });
+  }
+
+  /** What was set by requests and options, for SCRAM; passwords for PLAIN come with the options each time. */
+  snapshot(): readonly SavedCredential[] {
+    return [...this.#scram].flatMap(([mechanism, users]) =>
+      [...users].map(([name, { salt, iterations, storedKey, serverKey }]) => ({
+        mechanism,
+        name,
+        iterations,
+        salt: salt.toString('base64'),
+        storedKey: storedKey.toString('base64'),
+        serverKey: serverKey.toString('base64'),
+      })),
+    );
+  }
+
+  /** Users of the options are there already and stay as they are. */
+  restore(saved: readonly SavedCredential[]): void {
+    for (const { mechanism, name, iterations, ...keys } of saved) {
+      const users = this.#scram.get(mechanism);
+      if (users === undefined || this.#passwords.has(name)) continue;
+      const [salt, storedKey, serverKey] = [keys.salt, keys.storedKey, keys.serverKey].map((text) =>
+        Buffer.from(text, 'base64'),
+      );
+      if (salt !== undefined && storedKey !== undefined && serverKey !== undefined)
+        users.set(name, { salt, iterations, storedKey, serverKey });
+    }
   }
 
   /** Whether there was one. */

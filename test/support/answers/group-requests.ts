@@ -3,6 +3,9 @@ import { ConsumerProtocolSubscription } from '../../../src/protocol/generated/co
 import { Reader } from '../../../src/protocol/wire/reader.ts';
 import { apis } from '../../../src/protocol/index.ts';
 import type { JoinGroupResponse } from '../../../src/protocol/generated/join-group.ts';
+import type { HeartbeatResponse } from '../../../src/protocol/generated/heartbeat.ts';
+import type { LeaveGroupResponse } from '../../../src/protocol/generated/leave-group.ts';
+import type { SyncGroupResponse } from '../../../src/protocol/generated/sync-group.ts';
 import type { RawConnection, RawKafka } from './raw-kafka.ts';
 import { eventually } from '../eventually.ts';
 
@@ -124,7 +127,7 @@ export class RawMember {
   }
 
   /** Joins in version 3, which gives an id without asking back, unless told otherwise; remembers id and generation. */
-  async join(version = this.options.groupInstanceId === null ? 3 : 5): Promise<JoinGroupResponse> {
+  async join(version: number = this.options.groupInstanceId === null ? 3 : 5): Promise<JoinGroupResponse> {
     const { clientId, groupInstanceId, ...options } = this.options;
     const message = { groupId: this.groupId, memberId: this.memberId, ...options };
     const answer = await this.connection.send(
@@ -138,7 +141,11 @@ export class RawMember {
     return answer;
   }
 
-  sync(assignments: { memberId: string; assignment: Buffer }[] = [], version = 3, generationId = this.generationId) {
+  sync(
+    assignments: { memberId: string; assignment: Buffer }[] = [],
+    version = 3,
+    generationId: number = this.generationId,
+  ): Promise<SyncGroupResponse> {
     const { groupId, memberId } = this;
     const { groupInstanceId } = this.options;
     return this.connection.send(apis.SyncGroup, version, {
@@ -151,7 +158,7 @@ export class RawMember {
     });
   }
 
-  heartbeat(generationId = this.generationId, memberId = this.memberId) {
+  heartbeat(generationId: number = this.generationId, memberId: string = this.memberId): Promise<HeartbeatResponse> {
     const { groupId } = this;
     return this.connection.send(apis.Heartbeat, 3, {
       groupId,
@@ -161,7 +168,7 @@ export class RawMember {
     });
   }
 
-  leave(version = 3) {
+  leave(version = 3): Promise<LeaveGroupResponse> {
     const { groupId, memberId } = this;
     const { groupInstanceId } = this.options;
     return this.connection.send(

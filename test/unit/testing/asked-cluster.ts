@@ -19,7 +19,7 @@ const connection: ConnectionState = {
 
 /** The state of a cluster whose handlers are called without any socket: time is the fake clock's. */
 export class AskedCluster {
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock = new FakeClock();
   readonly state: ClusterState;
 
   constructor({

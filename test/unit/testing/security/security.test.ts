@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { isKafkaError, Kafka, type ClientOptions } from '../../../../src/index.ts';
 import { CreateAcls } from '../../../../src/protocol/generated/create-acls.ts';
+import { AlterUserScramCredentials } from '../../../../src/protocol/generated/alter-user-scram-credentials.ts';
+import { DescribeAcls } from '../../../../src/protocol/generated/describe-acls.ts';
+import { DescribeClientQuotas } from '../../../../src/protocol/generated/describe-client-quotas.ts';
+import { DescribeUserScramCredentials } from '../../../../src/protocol/generated/describe-user-scram-credentials.ts';
 import { AlterClientQuotas } from '../../../../src/protocol/generated/alter-client-quotas.ts';
 import { TestClock, TestCluster, type TestClusterOptions } from '../../../../src/testing/index.ts';
 import { RawConnection } from '../../../support/answers/raw-kafka.ts';
@@ -185,6 +192,50 @@ describe('TestCluster with TLS and SASL', () => {
       assert.ok(throttled.some(([clientId, waits]) => clientId === 'greedy' && waits === true));
       assert.ok(throttled.every(([clientId, waits]) => clientId === 'greedy' || waits === false));
     });
+  });
+
+  it('keeps rules, users and quotas in its folder', async (test) => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'kavka-security-'));
+    test.after(() => rmSync(dataDir, { recursive: true }));
+    const options = { dataDir, authorizer: { superUsers: ['User:ANONYMOUS'] } } as const;
+    const rule = {
+      resourceType: 2,
+      resourceName: 't',
+      resourcePatternType: 3,
+      principal: 'User:jay',
+      host: '*',
+      operation: 3,
+      permissionType: 3,
+    };
+    const entity = [{ entityType: 'user', entityName: 'jay' }];
+    const any = { resourceTypeFilter: 1, patternTypeFilter: 1, operation: 1, permissionType: 1 };
+    const filter = { ...any, resourceNameFilter: null, principalFilter: null, hostFilter: null };
+    const credential = {
+      name: 'jay',
+      mechanism: 2,
+      iterations: 5000,
+      salt: Buffer.from('salt'),
+      saltedPassword: Buffer.alloc(64, 7),
+    };
+    const look = async (cluster: TestCluster): Promise<unknown> => {
+      const admin = await RawConnection.open(cluster.bootstrapServers[0] ?? '');
+      const { resources } = await admin.send(DescribeAcls, 3, filter);
+      const { results } = await admin.send(DescribeUserScramCredentials, 0, { users: null });
+      const { entries } = await admin.send(DescribeClientQuotas, 1, { components: [] });
+      admin.close();
+      return JSON.parse(JSON.stringify([resources, results, entries]));
+    };
+    let before: unknown;
+    await withCluster(options, async (cluster) => {
+      const admin = await RawConnection.open(cluster.bootstrapServers[0] ?? '');
+      await admin.send(CreateAcls, 3, { creations: [rule] });
+      await admin.send(AlterUserScramCredentials, 0, { upsertions: [credential] });
+      await admin.send(AlterClientQuotas, 1, { entries: [{ entity, ops: [{ key: 'consumer_byte_rate', value: 5 }] }] });
+      admin.close();
+      before = await look(cluster);
+    });
+    assert.match(JSON.stringify(before), /User:jay.*5000.*consumer_byte_rate/);
+    await withCluster(options, async (cluster) => assert.deepEqual(await look(cluster), before));
   });
 
   it('refuses options that do not fit together', async () => {

@@ -24,7 +24,7 @@ export class AskedProducer {
     return Math.max(this.cluster.coordinatorOf(this.transactionalId), 1);
   }
 
-  async init(transactionTimeoutMs = 60_000, brokerId = this.#coordinator): Promise<string> {
+  async init(transactionTimeoutMs = 60_000, brokerId: number = this.#coordinator): Promise<string> {
     const request = { transactionalId: this.transactionalId, transactionTimeoutMs };
     const answer = await this.cluster.ask(apis.InitProducerId, 5, request, brokerId);
     if (answer.errorCode === 0) {
