@@ -162,7 +162,6 @@ export { Consumer } from './consumer/consumer.ts';
 export type { ConsumerBatch, PollResult } from './consumer/consumer-batch.ts';
 export type { ConsumerRecord, ForwardedRecord, TimestampType } from './consumer/consumer-record.ts';
 export type {
-  AutoOffsetReset,
   ConsumerOptions,
   DeserializationDecision,
   DeserializationErrorPolicy,
@@ -172,6 +171,7 @@ export type {
 } from './consumer/options.ts';
 export type { TopicConsumerBatch, TopicConsumerRecord } from './consumer/typed-records.ts';
 export type { CommittedOffset } from './consumer/offset-client.ts';
+export type { AutoOffsetReset, OffsetResetByDuration } from './consumer/auto-offset-reset.ts';
 export type { RecordsOptions } from './consumer/read-loops.ts';
 export type { RecordStream, StreamOptions } from './consumer/record-stream.ts';
 export type { HandlerContext, HandlerErrorDecision, HandlerFailure, RunOptions } from './consumer/run-options.ts';

@@ -14,9 +14,9 @@ import type { ConsumerRecord } from './consumer-record.ts';
 import { EndsAtFirstSight } from './end-offsets.ts';
 import { Fetcher } from './fetch/fetcher.ts';
 import type { OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
-import { BEGINNING, END, OffsetClient, type CommittedOffset } from './offset-client.ts';
+import { OffsetClient, type CommittedOffset } from './offset-client.ts';
 import { resolveConsumerOptions, type GivenConsumerOptions, type ResolvedConsumerOptions } from './options.ts';
-import type { PartitionState, StartingPoint } from './partition-state.ts';
+import type { PartitionState } from './partition-state.ts';
 import { Positions, type Partitions } from './positions.ts';
 import { pollRecords, takeOrReject, type PollOptions } from './poll.ts';
 import { BatchLoop, RecordLoop, type RecordsOptions } from './read-loops.ts';
@@ -132,6 +132,11 @@ export class Consumer<
       partitions,
       onChange: () => this.#reading.notify(),
       onOutOfRange: (state, error) => this.#handleOutOfRange(state, error),
+      onTruncated: (state, divergence) => {
+        this.#starts.truncated(state, divergence);
+        this.#starts.find();
+        this.#reading.notify();
+      },
       onFatal,
     });
     this.#source = new RecordSource({
@@ -249,7 +254,7 @@ export class Consumer<
       });
     }
     this.#assignedTopics = [...new Set(partitions.map(({ topic }) => topic))];
-    this.#assignment.replace(partitions, () => this.#firstStart());
+    this.#assignment.replace(partitions, () => this.#starts.first());
     this.#hasBegun = false;
     this.#reading.interrupt();
   }
@@ -621,14 +626,6 @@ export class Consumer<
 
   async #commitProcessed(options: CallOptions): Promise<void> {
     if (this.#options.autoCommit) await this.#commits?.commitProcessed(options);
-  }
-
-  #firstStart(): StartingPoint {
-    if (this.#options.groupId !== undefined) return { kind: 'committed' };
-    const { autoOffsetReset } = this.#options;
-    // Without a group there is no offset to be had: "none" leaves it to the user to seek.
-    if (autoOffsetReset === 'none') return { kind: 'seek' };
-    return { kind: 'timestamp', timestamp: autoOffsetReset === 'earliest' ? BEGINNING : END };
   }
 
   #handleOutOfRange(state: PartitionState, error: Error): void {

@@ -20,6 +20,12 @@ export interface CommittedOffset extends TopicPartition {
   readonly metadata: string | undefined;
 }
 
+/** The same, with what a new leader is asked about. */
+export interface CommittedPosition extends CommittedOffset {
+  /** The epoch of the leader that appended the record before it; -1 where it was not committed with it. */
+  readonly leaderEpoch: number;
+}
+
 /** An offset to commit. */
 export interface OffsetToCommit extends TopicPartition {
   readonly offset: bigint;
@@ -79,6 +85,15 @@ export class OffsetClient {
 
   /** The offsets that the group has, in the order asked for. */
   async committed(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<CommittedOffset[]> {
+    const positions = await this.committedPositions(partitions, options);
+    return positions.map(({ topic, partition, offset, metadata }) => ({ topic, partition, offset, metadata }));
+  }
+
+  /** The same with leader epochs, to go on from there. */
+  async committedPositions(
+    partitions: readonly TopicPartition[],
+    options: CallOptions = {},
+  ): Promise<CommittedPosition[]> {
     const groupId = this.#group('read committed offsets');
     if (partitions.length === 0) return [];
     const doing = `Cannot read the committed offsets of group ${quote(groupId)}`;
@@ -103,7 +118,12 @@ export class OffsetClient {
     );
     const answers = new Map<
       string,
-      { readonly committedOffset: bigint; readonly metadata: string | null; readonly errorCode: number }
+      {
+        readonly committedOffset: bigint;
+        readonly committedLeaderEpoch: number;
+        readonly metadata: string | null;
+        readonly errorCode: number;
+      }
     >();
     for (const topic of [...response.topics, ...(response.groups[0]?.topics ?? [])]) {
       for (const partition of topic.partitions)
@@ -119,6 +139,7 @@ export class OffsetClient {
         partition,
         offset: known ? answer.committedOffset : undefined,
         metadata: known ? (answer.metadata ?? '') : undefined,
+        leaderEpoch: known ? answer.committedLeaderEpoch : -1,
       };
     });
   }

@@ -13,6 +13,7 @@ import {
   quote,
   type OptionRule,
 } from '../util/option-rules.ts';
+import { parseOffsetReset, type AutoOffsetReset, type ResolvedOffsetReset } from './auto-offset-reset.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
 import type { PartitionAssignor } from './group/assignors/assignor.ts';
 import {
@@ -21,9 +22,6 @@ import {
   rebalanceProtocolOf,
   type PartitionAssignorName,
 } from './group/assignors/resolve-assignors.ts';
-
-/** What to read where a group has no offset yet, or the offset does not exist any more. */
-export type AutoOffsetReset = 'earliest' | 'latest' | 'none';
 
 /** Who assigns the partitions of a group: its members, the brokers, or these where they can. */
 export type GroupProtocol = 'classic' | 'consumer' | 'auto';
@@ -94,7 +92,9 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
    */
   readonly partitionAssignors?: readonly (PartitionAssignorName | PartitionAssignor)[] | undefined;
   /**
-   * Where to begin where the group has no offset, or the offset lies outside of the log. Java: `auto.offset.reset`.
+   * Where to begin where the group has no offset, or the offset lies outside of the log: at the beginning, at the end, so far back
+   * from now (`{ byDurationMs }`, or Kafka's `'by_duration:PT1H'`; KIP-1106), or nowhere: with `'none'` the read ends with
+   * `NO_OFFSET`, `OFFSET_OUT_OF_RANGE` or `LOG_TRUNCATED`. Java: `auto.offset.reset`.
    *
    * @defaultValue 'latest'
    */
@@ -234,7 +234,7 @@ export interface ResolvedConsumerOptions {
   readonly groupProtocol: GroupProtocol;
   readonly groupRemoteAssignor: string | undefined;
   readonly partitionAssignors: readonly (PartitionAssignorName | PartitionAssignor)[];
-  readonly autoOffsetReset: AutoOffsetReset;
+  readonly autoOffsetReset: ResolvedOffsetReset;
   readonly autoCommit: boolean | 'marked';
   readonly autoCommitIntervalMs: number;
   readonly sessionTimeoutMs: number;
@@ -321,7 +321,10 @@ const rules: Readonly<Record<keyof GivenConsumerOptions<unknown, unknown>, Optio
   groupProtocol: oneOf(['classic', 'consumer', 'auto']),
   groupRemoteAssignor: nonEmptyString,
   partitionAssignors: assignors,
-  autoOffsetReset: oneOf(['earliest', 'latest', 'none']),
+  autoOffsetReset: {
+    expected: 'one of "earliest", "latest", "none", a text like "by_duration:PT1H", or { byDurationMs }',
+    accepts: (value) => parseOffsetReset(value) !== undefined,
+  },
   autoCommit: oneOf([true, false, 'marked']),
   autoCommitIntervalMs: integer(1, INT32_MAX),
   sessionTimeoutMs: integer(1, INT32_MAX),
@@ -406,7 +409,8 @@ export function resolveConsumerOptions<K, V>(given: GivenConsumerOptions<K, V> =
     );
   }
   refuseContradictions(resolved);
-  return Object.freeze(resolved);
+  const autoOffsetReset = parseOffsetReset(resolved.autoOffsetReset) ?? defaults.autoOffsetReset;
+  return Object.freeze({ ...resolved, autoOffsetReset });
 }
 
 function refuseContradictions(options: ResolvedConsumerOptions): void {

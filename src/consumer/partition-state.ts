@@ -39,6 +39,12 @@ export class PartitionState {
 
   /** The next offset to ask a broker for. */
   fetchOffset = -1n;
+  /** The epoch of the leader that appended what lies before {@link PartitionState.fetchOffset}; -1 where nothing is known of it. */
+  fetchEpoch = -1;
+  /** The newest leader epoch of which it is known that its leader's log has what was read. */
+  validEpoch = -1;
+  /** A replica that the leader has named because it is nearer (KIP-392), and until when to fetch from it. */
+  nearReplica: { readonly nodeId: number; readonly untilMs: number } | undefined;
   /** Rises when what is under way for the old position must be thrown away when it arrives. */
   fetchRound = 0;
   /** Failures since the last good answer, and until when to leave the partition alone. */
@@ -180,12 +186,16 @@ export class PartitionState {
   }
 
   /** Reads on from `offset`, wherever it was before. */
-  startAt(offset: bigint): void {
+  startAt(offset: bigint, epoch = -1): void {
     this.#marks?.forgetFrom(0n);
     this.#moveTo(offset);
+    this.fetchEpoch = epoch;
   }
 
   #moveTo(offset: bigint): void {
+    this.fetchEpoch = -1;
+    // A leader compares again what is fetched from another place.
+    this.validEpoch = -1;
     this.#dropFetched();
     this.start = undefined;
     this.#position = offset;
@@ -206,7 +216,9 @@ export class PartitionState {
   refetch(): void {
     const offset = this.position;
     this.#dropFetched();
-    if (offset !== undefined) this.fetchOffset = offset;
+    if (offset === undefined) return;
+    this.fetchOffset = offset;
+    this.fetchEpoch = this.positionEpoch;
   }
 
   /** The partition is not read any more. */

@@ -4,9 +4,10 @@ import { topicPartitionKey } from '../model/topic-partition.ts';
 import { backoffMs } from '../util/backoff.ts';
 import { delay } from '../util/delay.ts';
 import { quote } from '../util/option-rules.ts';
+import type { Divergence } from './fetch/epoch-validation.ts';
 import { BEGINNING, END, isPassingFailure, type OffsetClient } from './offset-client.ts';
 import type { ResolvedConsumerOptions } from './options.ts';
-import type { PartitionState } from './partition-state.ts';
+import type { PartitionState, StartingPoint } from './partition-state.ts';
 
 /** What finding first offsets needs of the consumer. */
 export interface StartingOffsetsParts {
@@ -31,6 +32,8 @@ export class StartingOffsets {
 
   /** Begins the search if some partition needs it and none is under way. */
   find(): void {
+    for (const state of this.#parts.partitions())
+      if (state.start?.kind === 'seek') state.failure ??= this.#noOffset(state);
     if (!this.#isRunning && this.#open().length > 0) void this.#run();
   }
 
@@ -42,7 +45,43 @@ export class StartingOffsets {
       state.failure = why;
       return;
     }
-    state.startFrom({ kind: 'timestamp', timestamp: autoOffsetReset === 'earliest' ? BEGINNING : END });
+    state.startFrom({ kind: 'timestamp', timestamp: this.#resetTimestamp(autoOffsetReset) });
+  }
+
+  #resetTimestamp(reset: Exclude<ResolvedConsumerOptions['autoOffsetReset'], 'none'>): bigint {
+    if (typeof reset === 'string') return reset === 'earliest' ? BEGINNING : END;
+    return BigInt(Math.max(0, Math.round(this.#parts.cluster.clock.wallMs() - reset.byDurationMs)));
+  }
+
+  /** Where a partition begins that was assigned just now. */
+  first(): StartingPoint {
+    const { groupId, autoOffsetReset } = this.#parts.options;
+    if (groupId !== undefined) return { kind: 'committed' };
+    // Without a group there is no offset to be had: "none" leaves it to the user to seek.
+    if (autoOffsetReset === 'none') return { kind: 'seek' };
+    return { kind: 'timestamp', timestamp: this.#resetTimestamp(autoOffsetReset) };
+  }
+
+  /**
+   * The log was cut off before the fetch position, as by an unclean election (KIP-320): reads on where the logs part, if that is known,
+   * else by `autoOffsetReset`; with `none` the read ends.
+   */
+  truncated(state: PartitionState, divergence: Divergence | undefined): void {
+    const { position } = state;
+    // Nobody has seen what was cut off: it is fetched again as it is now.
+    if (divergence !== undefined && position !== undefined && position <= divergence.offset) return state.refetch();
+    const { topic, partition } = state;
+    const part = divergence === undefined ? 'an unknown offset' : `offset ${divergence.offset}`;
+    const why = new KafkaError(
+      `Cannot read on in ${topic}-${partition} at offset ${position ?? state.fetchOffset}: its log was cut off at ${part}, behind which records were read that are gone; seek to where to read on`,
+      { code: 'LOG_TRUNCATED' },
+    );
+    this.#parts.cluster.events.publish('warning', {
+      message: `The log of ${topic}-${partition} was cut off`,
+      error: why,
+    });
+    if (divergence === undefined || this.#parts.options.autoOffsetReset === 'none') this.reset(state, why);
+    else state.startAt(divergence.offset, divergence.epoch);
   }
 
   close(): void {
@@ -85,17 +124,18 @@ export class StartingOffsets {
   async #readCommitted(open: readonly PartitionState[]): Promise<void> {
     const asked = open.flatMap((state) => (state.start?.kind === 'committed' ? [{ state, start: state.start }] : []));
     if (asked.length === 0) return;
-    const answers = await this.#parts.offsets.committed(
+    const answers = await this.#parts.offsets.committedPositions(
       asked.map(({ state }) => state),
       { signal: this.#closing.signal },
     );
     for (const [index, { state, start }] of asked.entries()) {
       // The user may have sought, or the group taken the partition away, while the coordinator answered.
       if (state.start !== start || state.term.ended) continue;
-      const offset = answers[index]?.offset;
+      const answer = answers[index];
+      const offset = answer?.offset;
       if (offset === undefined) this.reset(state, this.#noOffset(state));
       else {
-        state.startAt(offset);
+        state.startAt(offset, answer?.leaderEpoch);
         state.committed = offset;
       }
     }

@@ -13,6 +13,7 @@ export const clientErrorCodes: Readonly<Record<ClientErrorCode, string>> = {
   CONSUMER_BUSY: 'another read of the same consumer is under way',
   PARTITION_NOT_OWNED: 'the partition is not, or no longer, assigned to this consumer',
   NO_OFFSET: 'a partition has no committed offset and autoOffsetReset is "none"',
+  LOG_TRUNCATED: 'records that were read are not in the log any more, and autoOffsetReset is "none"',
   BUFFER_FULL: 'too many sends wait for buffer memory',
   SERIALIZATION_FAILED: 'a serializer refused a key, a value or a header',
   DESERIALIZATION_FAILED: 'a deserializer refused a key or a value',
@@ -49,6 +50,7 @@ export type ClientErrorCode =
   | 'CONSUMER_BUSY'
   | 'PARTITION_NOT_OWNED'
   | 'NO_OFFSET'
+  | 'LOG_TRUNCATED'
   | 'BUFFER_FULL'
   | 'SERIALIZATION_FAILED'
   | 'DESERIALIZATION_FAILED'

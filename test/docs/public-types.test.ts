@@ -109,6 +109,7 @@ describe('public types', () => {
       'OffsetAndMetadata',
       'OffsetForTime',
       'OffsetQuery',
+      'OffsetResetByDuration',
       'OffsetSpec',
       'OffsetToSend',
       'OffsetsToSend',

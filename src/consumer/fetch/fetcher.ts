@@ -6,21 +6,18 @@ import { brokerError } from '../../errors/broker-error.ts';
 import { KafkaError, ProtocolError } from '../../errors/kafka-error.ts';
 import { chooseVersion } from '../../cluster/connection.ts';
 import { topicPartitionKey } from '../../model/topic-partition.ts';
-import {
-  Fetch,
-  type FetchRequest,
-  type FetchResponse,
-  type FetchResponsePartitionData,
-} from '../../protocol/generated/fetch.ts';
-import type { Input } from '../../protocol/api.ts';
+import { Fetch, type FetchResponse, type FetchResponsePartitionData } from '../../protocol/generated/fetch.ts';
 import type { CompressionName } from '../../protocol/records/index.ts';
 import type { TimerHandle } from '../../util/clock.ts';
 import type { RecordDeserializers } from '../consumer-record.ts';
 import { isPassingFailure } from '../offset-client.ts';
 import type { ResolvedConsumerOptions } from '../options.ts';
 import type { PartitionState } from '../partition-state.ts';
-import { offsetBehind } from './batch-span.ts';
+import { spanOf } from './batch-span.ts';
+import { EpochValidation, type Divergence } from './epoch-validation.ts';
 import { FetchMachine, type FetchPlan } from './fetch-machine.ts';
+import { FETCH_BY_TOPIC_ID, fetchRequest, type FetchSettings } from './fetch-request.ts';
+import { FetchSessionMachine, type SessionPartition } from './fetch-session-machine.ts';
 import { FetchedRecords, type FetchedRecordsOptions } from './fetched-records.ts';
 
 /** What the fetcher needs of its consumer. */
@@ -35,6 +32,8 @@ export interface FetcherParts {
   readonly onChange: () => void;
   /** The offset that was asked for lies outside of the partition's log. */
   readonly onOutOfRange: (state: PartitionState, error: Error) => void;
+  /** The log was cut off before the fetch position, as by an unclean election (KIP-320). */
+  readonly onTruncated: (state: PartitionState, divergence: Divergence | undefined) => void;
   /** Reading cannot go on. */
   readonly onFatal: (error: Error) => void;
 }
@@ -67,6 +66,9 @@ export class Fetcher {
   readonly #parts: FetcherParts;
   readonly #machine: FetchMachine;
   readonly #decompress: (codec: CompressionName, body: Buffer) => Buffer | Promise<Buffer>;
+  readonly #validation: EpochValidation;
+  /** One session with each broker. */
+  readonly #sessions = new Map<number, FetchSessionMachine>();
   #timer: TimerHandle | undefined;
   #answers = 0;
   #isClosed = false;
@@ -76,6 +78,16 @@ export class Fetcher {
     const { options, cluster } = parts;
     const retryBackoff = { initialMs: cluster.options.retryBackoffMs, maxMs: cluster.options.retryBackoffMaxMs };
     this.#machine = new FetchMachine({ ...options, retryBackoff, random: cluster.random });
+    this.#validation = new EpochValidation({
+      cluster,
+      onChange: () => {
+        this.pump();
+        parts.onChange();
+      },
+      onFailed: (state) => this.#failPartition(state),
+      onTruncated: parts.onTruncated,
+      onFatal: parts.onFatal,
+    });
     const limit = Math.max(MIN_DECOMPRESSED_LIMIT, options.maxBufferedBytes);
     this.#decompress = (name, body) => {
       const codec = codecFor(name);
@@ -88,14 +100,14 @@ export class Fetcher {
   pump(): void {
     if (this.#isClosed) return;
     const { clock } = this.#parts.cluster;
-    const plans = this.#machine.plan(this.#parts.partitions(), (state) => this.#leaderOf(state), clock.nowMs());
+    const plans = this.#machine.plan(this.#parts.partitions(), (state) => this.#sourceOf(state), clock.nowMs());
     for (const plan of plans) void this.#fetch(plan);
     this.#arm();
   }
 
   /** A partition's records were taken: there is room for more of it. */
   drained(state: PartitionState): void {
-    const nodeId = this.#leaderOf(state);
+    const nodeId = this.#sourceOf(state);
     if (nodeId !== undefined) this.#machine.handleDrained(nodeId);
     this.pump();
   }
@@ -113,10 +125,29 @@ export class Fetcher {
     if (this.#timer !== undefined) this.#parts.cluster.clock.clearTimer(this.#timer);
   }
 
-  #leaderOf(state: PartitionState): number | undefined {
-    const leader = this.#parts.cluster.metadata.leader(state.topic, state.partition);
-    if (leader === undefined) this.#parts.cluster.refreshSoon();
-    return leader?.nodeId;
+  /** The broker to fetch a partition from; undefined while there is none. */
+  #sourceOf(state: PartitionState): number | undefined {
+    const { cluster } = this.#parts;
+    const { metadata } = cluster;
+    const partition = metadata.partition(state.topic, state.partition);
+    if (partition === undefined || !metadata.brokers.has(partition.leaderId)) {
+      cluster.refreshSoon();
+      return undefined;
+    }
+    const { leaderId, leaderEpoch, offlineReplicas } = partition;
+    if (!this.#validation.isValid(state, leaderId, leaderEpoch)) return undefined;
+    const near = state.nearReplica;
+    if (near === undefined) return leaderId;
+    const isUsable = metadata.brokers.has(near.nodeId) && !offlineReplicas.includes(near.nodeId);
+    if (isUsable && near.untilMs > cluster.clock.nowMs()) return near.nodeId;
+    state.nearReplica = undefined;
+    return leaderId;
+  }
+
+  #sessionWith(nodeId: number): FetchSessionMachine {
+    let session = this.#sessions.get(nodeId);
+    if (session === undefined) this.#sessions.set(nodeId, (session = new FetchSessionMachine()));
+    return session;
   }
 
   #arm(): void {
@@ -138,8 +169,10 @@ export class Fetcher {
       if (this.#isClosed) return;
       const topicIdsKnown = plan.partitions.every(({ topic }) => this.#topicId(topic) !== undefined);
       const version = chooseVersion(Fetch, connection.versions, { topicIdsKnown });
+      const session = this.#sessionWith(plan.nodeId);
+      const wanted = this.#wanted(plan, version, asked);
+      const message = fetchRequest(session.take(wanted, version >= FETCH_BY_TOPIC_ID), this.#settings(plan), version);
       const startMs = cluster.clock.nowMs();
-      const message = this.#message(plan, version, asked);
       const timeoutMs = cluster.options.requestTimeoutMs + plan.maxWaitMs;
       const response = await connection.send(Fetch, version, message, { timeoutMs, background: true });
       if (this.#isClosed) return;
@@ -152,36 +185,34 @@ export class Fetcher {
     this.#parts.onChange();
   }
 
-  #message(plan: FetchPlan<PartitionState>, version: number, asked: Map<string, Asked>): Input<FetchRequest> {
+  /** What the broker should send, by the keys that its answer has. */
+  #wanted(
+    plan: FetchPlan<PartitionState>,
+    version: number,
+    asked: Map<string, Asked>,
+  ): ReadonlyMap<string, SessionPartition> {
     const { cluster, options } = this.#parts;
-    const topics = new Map<
-      string,
-      NonNullable<NonNullable<Input<FetchRequest>['topics']>[number]['partitions']>[number][]
-    >();
+    const wanted = new Map<string, SessionPartition>();
     for (const state of plan.partitions) {
-      const { topic, partition, fetchOffset } = state;
-      const name = version >= 13 ? (this.#topicId(topic) ?? UNKNOWN_TOPIC_ID) : topic;
-      let partitions = topics.get(name);
-      if (partitions === undefined) topics.set(name, (partitions = []));
-      asked.set(topicPartitionKey(name, partition), { state, offset: fetchOffset, round: state.fetchRound });
-      partitions.push({
-        partition,
-        currentLeaderEpoch: cluster.metadata.partition(topic, partition)?.leaderEpoch ?? -1,
-        fetchOffset,
-        partitionMaxBytes: options.maxPartitionFetchBytes,
-      });
+      const { partition, fetchOffset } = state;
+      const topic = version >= FETCH_BY_TOPIC_ID ? (this.#topicId(state.topic) ?? UNKNOWN_TOPIC_ID) : state.topic;
+      const currentLeaderEpoch = cluster.metadata.partition(state.topic, partition)?.leaderEpoch ?? -1;
+      const key = topicPartitionKey(topic, partition);
+      asked.set(key, { state, offset: fetchOffset, round: state.fetchRound });
+      const partitionMaxBytes = options.maxPartitionFetchBytes;
+      wanted.set(key, { topic, partition, fetchOffset, currentLeaderEpoch, partitionMaxBytes });
     }
+    return wanted;
+  }
+
+  #settings({ maxWaitMs, maxBytes }: FetchPlan<PartitionState>): FetchSettings {
+    const { cluster, options } = this.#parts;
     return {
-      maxWaitMs: plan.maxWaitMs,
+      maxWaitMs,
+      maxBytes,
       minBytes: options.fetchMinBytes,
-      maxBytes: plan.maxBytes,
-      isolationLevel: options.isolationLevel === 'read_committed' ? 1 : 0,
-      // A fetch outside of any session: the whole list of partitions each time (KIP-227).
-      sessionId: 0,
-      sessionEpoch: -1,
-      topics: [...topics].map(([name, partitions]) =>
-        version >= 13 ? { topicId: name, partitions } : { topic: name, partitions },
-      ),
+      isReadCommitted: options.isolationLevel === 'read_committed',
+      rack: cluster.options.clientRack,
     };
   }
 
@@ -197,9 +228,14 @@ export class Fetcher {
     tookMs: number,
   ): void {
     const { cluster } = this.#parts;
+    const session = this.#sessionWith(plan.nodeId);
     if (response.errorCode !== brokerErrorCodes.NONE) {
+      // The session has ended, and with it nothing else: a new one begins with the next fetch.
+      if (session.handleRefusal(response.errorCode)) return this.#machine.handleAnswer(plan, true, 0, 0);
       throw brokerError(response.errorCode, `Cannot fetch from broker ${plan.nodeId}`);
     }
+    const { isFull } = session;
+    session.handleAnswer(response.sessionId);
     this.#learnLeaders(response, asked);
     let bytes = 0;
     let partitions = 0;
@@ -218,7 +254,8 @@ export class Fetcher {
         if (taken > 0) partitions++;
       }
     }
-    for (const { state, round } of asked.values()) {
+    // In a session, a partition that is left out has nothing new.
+    for (const { state, round } of isFull ? asked.values() : []) {
       if (state.fetchRound === round) this.#failPartition(state);
     }
     this.#machine.handleAnswer(plan, bytes > 0, tookMs, cluster.clock.nowMs());
@@ -233,6 +270,12 @@ export class Fetcher {
       this.#handlePartitionError(state, data, nodeId);
       return 0;
     }
+    if (data.divergingEpoch.endOffset >= 0n) {
+      const { endOffset, epoch } = data.divergingEpoch;
+      this.#parts.onTruncated(state, { offset: endOffset, epoch });
+      return 0;
+    }
+    if (data.preferredReadReplica >= 0) this.#useReplica(state, data.preferredReadReplica);
     state.highWatermark = data.highWatermark;
     state.lastStableOffset = data.lastStableOffset;
     const { records } = data;
@@ -240,9 +283,10 @@ export class Fetcher {
       state.failures = 0;
       return 0;
     }
-    const nextOffset = offsetBehind(records);
+    const span = spanOf(records);
     // Not even one batch fits into what was left of the answer: this partition is among the first to be asked for next.
-    if (nextOffset === undefined) return 0;
+    if (span === undefined) return 0;
+    const { nextOffset, leaderEpoch } = span;
     state.failures = 0;
     if (nextOffset <= offset) {
       const error = new ProtocolError(
@@ -256,8 +300,15 @@ export class Fetcher {
     state.buffered.push(fetched);
     state.bufferedBytes += fetched.bytes;
     state.fetchOffset = nextOffset;
+    state.fetchEpoch = leaderEpoch;
     state.lastServed = ++this.#answers;
     return records.length;
+  }
+
+  /** A replica that is nearer than the leader; asked again now and then, as the racks of brokers and replicas change. */
+  #useReplica(state: PartitionState, nodeId: number): void {
+    const { clock, options } = this.#parts.cluster;
+    state.nearReplica = { nodeId, untilMs: clock.nowMs() + options.metadataMaxAgeMs };
   }
 
   #recordsOptions(state: PartitionState, data: FetchResponsePartitionData, records: Buffer): FetchedRecordsOptions {
@@ -279,6 +330,10 @@ export class Fetcher {
       errorCode,
       `Cannot fetch ${state.topic}-${state.partition} at offset ${state.fetchOffset} from broker ${nodeId}`,
     );
+    // A follower may be behind, or not a replica any more: the leader knows.
+    const isFollower = state.nearReplica?.nodeId === nodeId;
+    state.nearReplica = undefined;
+    if (isFollower && errorCode === brokerErrorCodes.OFFSET_OUT_OF_RANGE) return;
     if (errorCode === brokerErrorCodes.OFFSET_OUT_OF_RANGE) {
       // What is buffered lies before the gap and is good: the position is looked up only once it is used up.
       this.#failPartition(state);
@@ -323,6 +378,8 @@ export class Fetcher {
   #handleFailure(plan: FetchPlan<PartitionState>, error: Error): void {
     const { cluster } = this.#parts;
     this.#machine.handleFailure(plan, cluster.clock.nowMs());
+    this.#sessionWith(plan.nodeId).handleFailure();
+    for (const state of plan.partitions) if (state.nearReplica?.nodeId === plan.nodeId) state.nearReplica = undefined;
     if (error instanceof KafkaError && !isPassingFailure(error)) this.#parts.onFatal(error);
     else cluster.events.publish('consumer.fetch.failed', { nodeId: plan.nodeId, error });
     cluster.refreshSoon();

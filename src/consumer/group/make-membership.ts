@@ -1,7 +1,11 @@
+import { AutoMember } from './auto-member.ts';
+import { ConsumerGroupMember } from './consumer-group-member.ts';
 import { GroupMember } from './group-member.ts';
 import type { Membership, MembershipParts } from './membership.ts';
 
 /** A member by the protocol that the options name. */
 export function makeMembership(parts: MembershipParts): Membership {
-  return new GroupMember(parts);
+  const { groupProtocol } = parts.options;
+  if (groupProtocol === 'auto') return new AutoMember(parts);
+  return groupProtocol === 'consumer' ? new ConsumerGroupMember(parts) : new GroupMember(parts);
 }

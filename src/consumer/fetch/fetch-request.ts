@@ -1,0 +1,62 @@
+import type { Input } from '../../protocol/api.ts';
+import type { FetchRequest } from '../../protocol/generated/fetch.ts';
+import type { SessionPartition, SessionRequest } from './fetch-session-machine.ts';
+
+/** What a fetch says beside its partitions. */
+export interface FetchSettings {
+  readonly maxWaitMs: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly isReadCommitted: boolean;
+  /** The rack whose replicas are near (KIP-392). */
+  readonly rack: string | undefined;
+}
+
+/** From this version on topics are named by id (KIP-516). */
+export const FETCH_BY_TOPIC_ID = 13;
+/** Sessions came with this version (KIP-227). */
+const SESSIONS_SINCE = 7;
+/** Racks came with this version. */
+const RACKS_SINCE = 11;
+
+/** The body of a fetch. */
+export function fetchRequest(session: SessionRequest, settings: FetchSettings, version: number): Input<FetchRequest> {
+  const byId = version >= FETCH_BY_TOPIC_ID;
+  const topics = byTopic(session.partitions).map(([name, items]) => ({
+    ...(byId ? { topicId: name } : { topic: name }),
+    partitions: items.map(({ partition, currentLeaderEpoch, fetchOffset, partitionMaxBytes }) => ({
+      partition,
+      currentLeaderEpoch,
+      fetchOffset,
+      partitionMaxBytes,
+    })),
+  }));
+  const forgotten = byTopic(session.forgotten).map(([name, items]) => ({
+    ...(byId ? { topicId: name } : { topic: name }),
+    partitions: items.map(({ partition }) => partition),
+  }));
+  const sessionFields = {
+    sessionId: session.sessionId,
+    sessionEpoch: session.sessionEpoch,
+    forgottenTopicsData: forgotten,
+  };
+  return {
+    maxWaitMs: settings.maxWaitMs,
+    minBytes: settings.minBytes,
+    maxBytes: settings.maxBytes,
+    isolationLevel: settings.isReadCommitted ? 1 : 0,
+    topics,
+    ...(version >= SESSIONS_SINCE ? sessionFields : {}),
+    ...(version >= RACKS_SINCE && settings.rack !== undefined ? { rackId: settings.rack } : {}),
+  };
+}
+
+function byTopic<P extends Pick<SessionPartition, 'topic'>>(partitions: readonly P[]): [string, P[]][] {
+  const topics = new Map<string, P[]>();
+  for (const item of partitions) {
+    const same = topics.get(item.topic);
+    if (same === undefined) topics.set(item.topic, [item]);
+    else same.push(item);
+  }
+  return [...topics];
+}
