@@ -147,3 +147,53 @@ describe('kcat on TestCluster', { skip: skipKcat, ...deadline }, () => {
     assert.deepEqual(lines(await kcat(group)), [...rows].sort());
   });
 });
+
+describe("Kafka's tools for administration on TestCluster", { skip: skipTools, ...deadline }, () => {
+  it('topics creates, describes, alters, lists and deletes', async () => {
+    const topic = `tools-${randomUUID()}`;
+    const named = ['--topic', topic];
+    const sizes = ['--partitions', '4', '--replication-factor', '3', '--config', 'retention.ms=1234'];
+    await tool('topics', ['--create', ...named, ...sizes]);
+    assert.equal(cluster.partition(topic, 3).replicas.length, 3);
+    await tool('topics', ['--alter', ...named, '--partitions', '6']);
+    const described = await tool('topics', ['--describe', ...named]);
+    assert.match(described, /PartitionCount: 6\s+ReplicationFactor: 3\s+Configs: .*retention\.ms=1234/);
+    assert.equal(described.match(/Leader: [123]\s+Replicas: /g)?.length, 6, described);
+    assert.ok(lines(await tool('topics', ['--list'])).includes(topic));
+    await tool('topics', ['--delete', ...named]);
+    assert.ok(!cluster.topics.includes(topic));
+  });
+
+  it('configs sets, describes and takes back settings and users', async () => {
+    const topic = newTopic(1);
+    const ofTopic = ['--entity-type', 'topics', '--entity-name', topic];
+    await tool('configs', ['--alter', ...ofTopic, '--add-config', 'cleanup.policy=[compact,delete],segment.ms=5000']);
+    const described = await tool('configs', ['--describe', ...ofTopic]);
+    assert.match(described, /cleanup\.policy=compact,delete/);
+    assert.match(described, /segment\.ms=5000/);
+    await tool('configs', ['--alter', ...ofTopic, '--delete-config', 'segment.ms']);
+    assert.doesNotMatch(await tool('configs', ['--describe', ...ofTopic]), /segment\.ms/);
+    const ofUser = ['--entity-type', 'users', '--entity-name', 'jay'];
+    await tool('configs', ['--alter', ...ofUser, '--add-config', 'producer_byte_rate=1024']);
+    assert.match(await tool('configs', ['--describe', ...ofUser]), /producer_byte_rate=1024/);
+  });
+
+  it('acls adds, lists and removes rules of access', async (test) => {
+    const guarded = await TestCluster.start({ authorizer: { superUsers: ['User:ANONYMOUS'] } });
+    test.after(() => guarded.close());
+    const acls = async (...args: string[]): Promise<string> => {
+      const all = ['--bootstrap-server', guarded.bootstrapServers.join(','), ...args];
+      const result = await runJvmTool(libs, defaultKafkaVersion, 'acls', all, {});
+      assert.equal(result.code, 0, `${result.stdout}\n${result.stderr}`);
+      return result.stdout;
+    };
+    const rule = ['--allow-principal', 'User:jay', '--operation', 'Read', '--topic', 'orders'];
+    await acls('--add', ...rule);
+    assert.match(
+      await acls('--list', '--topic', 'orders'),
+      /principal=User:jay, host=\*, operation=READ, permissionType=ALLOW/,
+    );
+    await acls('--remove', '--force', ...rule);
+    assert.doesNotMatch(await acls('--list'), /User:jay/);
+  });
+});
