@@ -128,6 +128,9 @@ export function internalTopicProperties(brokers: number): Record<string, string>
     'share.coordinator.state.topic.min.isr': inSync,
     'share.coordinator.state.topic.num.partitions': '5',
     'group.initial.rebalance.delay.ms': '0',
+    // Members of the new protocol beat as often as the broker says: with its 5 s a test would wait that long for each step.
+    'group.consumer.min.heartbeat.interval.ms': '300',
+    'group.consumer.heartbeat.interval.ms': '300',
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': '1000',
   };
 }
