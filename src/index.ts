@@ -148,6 +148,7 @@ export type { Broker, PartitionMetadata } from './cluster/metadata-snapshot.ts';
 export type { ClientOptions } from './cluster/options.ts';
 export type { CallOptions } from './cluster/request.ts';
 export type {
+  CloseOptions,
   Committable,
   ConsumerGroupMetadata,
   OffsetAndMetadata,
@@ -156,7 +157,9 @@ export type {
   PartitionLag,
   PartitionOffset,
   PollOptions,
+  Re2Pattern,
   RebalanceListener,
+  TopicSelector,
 } from './consumer/consumer.ts';
 export { Consumer } from './consumer/consumer.ts';
 export type { ConsumerBatch, PollResult } from './consumer/consumer-batch.ts';
@@ -166,9 +169,19 @@ export type {
   DeserializationDecision,
   DeserializationErrorPolicy,
   DeserializationFailure,
+  GroupProtocol,
   IsolationLevel,
   TypedConsumerOptions,
 } from './consumer/options.ts';
+export type {
+  AssignablePartition,
+  AssignmentInfo,
+  MemberAssignment,
+  MemberSubscription,
+  PartitionAssignor,
+  RebalanceProtocol,
+} from './consumer/group/assignors/assignor.ts';
+export type { PartitionAssignorName } from './consumer/group/assignors/resolve-assignors.ts';
 export type { TopicConsumerBatch, TopicConsumerRecord } from './consumer/typed-records.ts';
 export type { CommittedOffset } from './consumer/offset-client.ts';
 export type { AutoOffsetReset, OffsetResetByDuration } from './consumer/auto-offset-reset.ts';
