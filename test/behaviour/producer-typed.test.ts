@@ -67,7 +67,7 @@ describe('Producer', { skip: broker.skip }, () => {
       return error.code === 'SERIALIZATION_FAILED' && error.outcome === 'not-sent';
     });
     await assert.rejects(producer.send({ topic: `${orders}-x`, value: 1n }), hasCode('INVALID_ARGUMENT'));
-    await assert.rejects(producer.close(), hasCode('SEND_FAILED'));
+    await producer.close();
     const consumer = kafka.consumer({ topics });
     consumer.assign([orders, ticks].map((topic) => ({ topic, partition: 0 })));
     consumer.seekToBeginning();

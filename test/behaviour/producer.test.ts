@@ -200,7 +200,7 @@ describe('Producer', { skip: broker.skip }, () => {
     assert.equal((await chosen.send({ topic, value: { to: 3 } })).partition, 3);
     await assert.rejects(chosen.send({ topic, value: { to: 4 } }), hasCode('INVALID_ARGUMENT'));
     await turns.close();
-    await assert.rejects(chosen.close(), hasCode('SEND_FAILED'));
+    await chosen.close();
   });
 
   it('options key and value: serdes make the bytes; one that refuses rejects its record alone', async () => {
@@ -214,7 +214,7 @@ describe('Producer', { skip: broker.skip }, () => {
       return true;
     });
     await sent;
-    await assert.rejects(producer.close(), hasCode('SEND_FAILED'));
+    await producer.close();
     assert.deepEqual(
       (await read(topic)).map(({ value }) => value),
       ['{"n":1}'],
@@ -318,7 +318,7 @@ describe('Producer', { skip: broker.skip }, () => {
       assert.deepEqual([error.code, error.outcome], ['MESSAGE_TOO_LARGE', 'not-sent']);
       return true;
     });
-    await assert.rejects(producer.close(), hasCode('SEND_FAILED'));
+    await producer.close();
     const spread = async (send: (value: string, partition: number) => Promise<unknown>): Promise<void> => {
       await Promise.all([0, 1, 2, 3].map((partition) => send('x'.repeat(5000), partition)));
     };
@@ -387,7 +387,7 @@ describe('Producer', { skip: broker.skip }, () => {
       return true;
     });
     assert.equal((await producer.send({ topic, value: 'x' })).offset, 0n);
-    await assert.rejects(producer.close(), hasCode('SEND_FAILED'));
+    await producer.close();
   });
 
   it('names the record that the broker found invalid, and its reason', async () => {
@@ -408,7 +408,7 @@ describe('Producer', { skip: broker.skip }, () => {
       ],
     );
     assert.match(reasons[1]?.message ?? '', /key/);
-    await assert.rejects(producer.close(), hasCode('SEND_FAILED'));
+    await producer.close();
   });
 
   it('a topic name that cannot be is refused by name', async () => {
@@ -419,7 +419,7 @@ describe('Producer', { skip: broker.skip }, () => {
       assert.match(error.message, /"no topic"/);
       return true;
     });
-    await assert.rejects(producer.close(), hasCode('SEND_FAILED'));
+    await producer.close();
   });
 
   it('a re-created topic is written to again', async () => {
