@@ -60,8 +60,24 @@ const scenarios: readonly Scenario[] = [
   {
     name: 'group',
     what: 'random schedules of members and coordinators',
-    args: ['--test', 'test/unit/consumer/group/group-schedules.test.ts'],
+    args: [
+      '--test',
+      'test/unit/consumer/group/group-schedules.test.ts',
+      'test/unit/consumer/group/consumer-group-schedules.test.ts',
+    ],
     env: { RUNS: '5000' },
+  },
+  {
+    name: 'chained-copy',
+    what: '500,000 records through three groups whose members go and come, in each protocol, dynamic and static, with and without transactions',
+    args: ['--test', 'test/integration/consumer-chained-copy.test.ts'],
+    env: { CHAINED_COPY: 'whole', RECORDS: '500000', ROUNDS: '200' },
+  },
+  {
+    name: 'outage',
+    what: 'a consumer in each protocol through 120 s without a broker, and brokers that are restarted one by one',
+    args: ['--test', 'test/integration/three-brokers/consumer-group-bounce.test.ts'],
+    env: { OUTAGE_MS: '120000' },
   },
 ];
 

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { ConsumerOptions } from '../../src/index.ts';
+import { chainedCopy } from '../support/consumer/chained-copy.ts';
+import { kafkaUnderTest } from '../support/kafka/under-test.ts';
+
+const broker = await kafkaUnderTest({ brokers: 1 });
+const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 0x7fff_ffff));
+/** All kinds, as `npm run soak` does; else one of each protocol, chosen by the seed. */
+const isWhole = process.env['CHAINED_COPY'] === 'whole';
+const records = Number(process.env['RECORDS'] ?? 6000);
+const rounds = Number(process.env['ROUNDS'] ?? 12);
+
+const protocols: Readonly<Record<string, Partial<ConsumerOptions>>> = {
+  range: { partitionAssignors: ['range'] },
+  'cooperative-sticky': { partitionAssignors: ['cooperative-sticky'] },
+  consumer: { groupProtocol: 'consumer' },
+};
+
+/** Park and Miller's generator: the same numbers for the same seed. */
+function randomOf(start: number): () => number {
+  let state = (start % 2_147_483_646) + 1;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+}
+
+describe('Chained copy through groups of 7, 11 and 31 partitions', { skip: broker.skip }, () => {
+  const choose = randomOf(seed);
+  for (const [name, options] of Object.entries(protocols)) {
+    const chosen = Math.floor(choose() * 4);
+    const kinds = [0, 1, 2, 3].filter((kind) => isWhole || kind === chosen);
+    for (const kind of kinds) {
+      const isStatic = kind % 2 === 1;
+      const isTransactional = kind >= 2;
+      const what = `${isStatic ? 'static' : 'dynamic'} members${isTransactional ? ', in transactions' : ''}`;
+      it(`loses nothing and repeats only what was not committed, by ${name}, with ${what}`, async (context) => {
+        context.diagnostic(`SEED=${seed}`);
+        const report = await chainedCopy({
+          bootstrapServers: broker.bootstrapServers,
+          replicationFactor: 1,
+          records,
+          rounds,
+          options,
+          isStatic,
+          isTransactional,
+          random: randomOf(seed + kind),
+          deadlineMs: isWhole ? 1_800_000 : 120_000,
+        });
+        context.diagnostic(JSON.stringify(report));
+        assert.equal(report.stopped, rounds);
+        assert.ok(report.abandoned > 0, 'no member went in the middle of a batch');
+        assert.ok(report.assigned >= 9 + rounds / 2, `members got partitions ${report.assigned} times`);
+      });
+    }
+  }
+});
