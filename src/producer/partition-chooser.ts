@@ -10,32 +10,39 @@ import { swallow } from './serialize.ts';
 /** Finds the partition of a record: the one that it names, or what the option `partitioner` says. */
 export class PartitionChooser {
   readonly #partitioner: BuiltInPartitioner | Partitioner;
-  readonly #ignoresKeys: boolean;
+  /** Whether records with a key go where its hash says. */
+  readonly #hashesKeys: boolean;
   readonly #onTooHigh: () => void;
 
   /** @param onTooHigh somebody names a partition above those that are known: the topic may have grown */
   constructor(partitioner: BuiltInPartitioner | Partitioner, onTooHigh: () => void) {
     this.#partitioner = partitioner;
-    this.#ignoresKeys = partitioner instanceof BuiltInPartitioner && partitioner.ignoreKeys;
+    this.#hashesKeys =
+      partitioner instanceof BuiltInPartitioner && partitioner.kind === 'default' && !partitioner.ignoreKeys;
     this.#onTooHigh = onTooHigh;
   }
 
   /** @throws SendError INVALID_ARGUMENT if there is no such partition */
   choose(topic: TopicQueue, record: ProducerRecord<unknown, unknown>, key: Serialized, value: Serialized): number {
-    const count = topic.partitions.length;
     const { partition } = record;
     if (partition !== undefined) return this.#checkPartition(topic, partition, 'the record names');
+    // Nearly all records: decided first, and apart, so that V8 finds this small enough to put it into its caller.
+    if (key !== null && this.#hashesKeys) return partitionOfKey(key, topic.partitions.length);
+    return this.#chooseOtherwise(topic, record, key, value);
+  }
+
+  #chooseOtherwise(
+    topic: TopicQueue,
+    record: ProducerRecord<unknown, unknown>,
+    key: Serialized,
+    value: Serialized,
+  ): number {
     const partitioner = this.#partitioner;
     if (!(partitioner instanceof BuiltInPartitioner)) {
       return this.#checkPartition(topic, ask(partitioner, topic, record, key, value), 'the partitioner chose');
     }
-    if (partitioner.kind === 'round-robin') return topic.roundRobin.next(count, topic);
-    return this.isSticky(key) ? topic.sticky.next(count, topic) : partitionOfKey(key ?? '', count);
-  }
-
-  /** Whether a record of such a key, if it names no partition, goes where the others of its kind go. */
-  isSticky(key: Serialized): boolean {
-    return key === null || this.#ignoresKeys;
+    const count = topic.partitions.length;
+    return (partitioner.kind === 'round-robin' ? topic.roundRobin : topic.sticky).next(count, topic);
   }
 
   #checkPartition(topic: TopicQueue, partition: unknown, who: string): number {
