@@ -171,6 +171,13 @@ describe('PartitionChooser', () => {
     );
   });
 
+  it('PartitionChooser takes the partitions in turn if told so, also for records that all have one key', async () => {
+    const { cluster, producer } = setUp({ partitioner: 'round-robin' }, 4);
+    await drip(cluster, producer, 40, 'the same');
+    assert.deepEqual(counts(cluster, 4), [10, 10, 10, 10]);
+    await producer.close();
+  });
+
   it('PartitionChooser with ignoreKeys spreads a key over the partitions', async () => {
     const { cluster, producer } = setUp(
       { partitioner: defaultPartitioner({ ignoreKeys: true }), batchSizeBytes: 2000 },
