@@ -61,7 +61,8 @@ export async function listGroupOffsets(
         : { groupId, topics: wanted, ...stable };
     },
     versions: { min: requireStable ? 7 : 2 },
-    errorCode: (answer) => offsetFetchCode(answer),
+    // Who asks for stable offsets waits for the transactions that hold some of them.
+    errorCode: (answer) => offsetFetchCode(answer) || unstableCode(answer),
   });
   const found = response.groups[0]?.topics ?? response.topics;
   return found.flatMap(({ name, partitions }) =>
@@ -81,6 +82,15 @@ export async function listGroupOffsets(
       };
     }),
   );
+}
+
+function unstableCode(answer: OffsetFetchResponse): number {
+  const { UNSTABLE_OFFSET_COMMIT } = brokerErrorCodes;
+  const topics = answer.groups[0]?.topics ?? answer.topics;
+  const isUnstable = topics.some(({ partitions }) =>
+    partitions.some(({ errorCode }) => errorCode === UNSTABLE_OFFSET_COMMIT),
+  );
+  return isUnstable ? UNSTABLE_OFFSET_COMMIT : 0;
 }
 
 /** Sets offsets of a group that has no members. */

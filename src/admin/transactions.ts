@@ -102,13 +102,14 @@ export function describeTransactions(
 ): Promise<SettledItem<TransactionDescription>[]> {
   return atCoordinators<TransactionDescription>(call, ids, async (transactionalId) => {
     const doing = `Cannot describe the transaction of ${quote(transactionalId)}`;
-    const coordinatorId = await call.coordinator('transaction', transactionalId);
     const { transactionStates } = await call.request({
       api: DescribeTransactions,
-      to: { kind: 'broker', nodeId: coordinatorId },
+      to: { kind: 'coordinator', type: 'transaction', key: transactionalId },
       doing,
       message: { transactionalIds: [transactionalId] },
     });
+    // The one that answered, unless it has moved since.
+    const coordinatorId = await call.coordinator('transaction', transactionalId);
     const found = transactionStates[0];
     if (found === undefined) return rejected(unanswered(doing));
     if (found.errorCode !== 0) return refusedByCoordinator(call, transactionalId, found.errorCode, doing);
