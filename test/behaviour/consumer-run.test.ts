@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { isKafkaError, Kafka, type Consumer, type ConsumerOptions, type HandlerContext } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 
 const broker = await kafkaUnderTest({ brokers: 1 });
+// The compiled test runs beside the compiled client.
+const entry = new URL(`../../src/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
 const hasCode = (code: string) => (error: unknown) => isKafkaError(error) && error.code === code;
 const text = (record: { readonly value: Buffer | null }): string => record.value?.toString() ?? 'null';
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -90,6 +94,35 @@ describe('Consumer.run and Consumer.stream', { skip: broker.skip }, () => {
     const [first] = await consumer.committed([{ topic, partition: 0 }]);
     assert.equal(first?.offset, 1n, 'its member may still commit');
     await client.close();
+  });
+
+  it('a handler that blocks the event loop longer than the session lasts loses its membership, commits nothing, and says how long', async () => {
+    const [topic, groupId] = [await topicOf(1, 3), `group-${randomUUID()}`];
+    // In a process of its own: it stands still.
+    const script = `
+      import { Kafka } from ${JSON.stringify(entry)};
+      const kafka = new Kafka({ bootstrapServers: ${JSON.stringify(broker.bootstrapServers)} });
+      kafka.on('warning', ({ message }) => console.log('warning', message));
+      const options = { groupId: ${JSON.stringify(groupId)}, autoOffsetReset: 'earliest', sessionTimeoutMs: 6000, heartbeatIntervalMs: 500 };
+      const consumer = kafka.consumer({ ...options, autoCommit: false });
+      consumer.subscribe(${JSON.stringify(topic)}, { onPartitionsLost: () => console.log('lost') });
+      let isFirst = true;
+      await consumer.run({ eachRecord: async (record, { stop }) => {
+        if (!isFirst) return stop();
+        isFirst = false;
+        console.log('blocking');
+        for (const end = Date.now() + 10_000; Date.now() < end;);
+        try { await consumer.commit(record); console.log('committed'); } catch (error) { console.log('refused', error.code); }
+      } });
+      await kafka.close();
+    `;
+    const running = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    const { stdout } = await running;
+    assert.match(stdout, /blocking/);
+    assert.match(stdout, /warning The event loop was blocked for about \d{4,5} ms/);
+    assert.match(stdout, /lost/);
+    assert.match(stdout, /refused PARTITION_NOT_OWNED/);
+    assert.doesNotMatch(stdout, /committed/);
   });
 
   it('two members run side by side while a third comes and goes: nothing is lost, what is handled is committed', async () => {
