@@ -85,6 +85,7 @@ export const stages: readonly Stage[] = [
     checks: [
       { name: 'message vectors', run: ['tools/vectors/make-message-vectors.ts', '--check'], unless: withoutJava },
       { name: 'record vectors', run: ['tools/vectors/make-record-batch-vectors.ts', '--check'], unless: withoutJava },
+      { name: 'assignment vectors', run: ['tools/vectors/make-assignment-vectors.ts', '--check'], unless: withoutJava },
     ],
     files: ['test/conformance/**/*.test.ts'],
     concurrency: 2,
