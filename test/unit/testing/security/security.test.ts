@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { describe, it } from 'node:test';
 import { isKafkaError, Kafka, type ClientOptions } from '../../../../src/index.ts';
 import { CreateAcls } from '../../../../src/protocol/generated/create-acls.ts';
@@ -127,7 +128,13 @@ describe('TestCluster with TLS and SASL', () => {
         const producer = kafka.producer();
         await producer.send({ topic: 't', value: 'before' });
         await clock.advance(61_000);
-        await producer.send({ topic: 't', value: 'after' });
+        const seen: string[] = [];
+        for (const name of ['connection.opened', 'connection.closed', 'connection.failed', 'request.failed'] as const)
+          kafka.on(name, (event) => seen.push(`${name} ${inspect(event, { breakLength: Infinity })}`));
+        await producer.send({ topic: 't', value: 'after' }).catch((cause: unknown) => {
+          const asked = cluster.requests().map(({ api, outcome, connectionId }) => `${connectionId} ${api} ${outcome}`);
+          throw new Error([...seen, ...asked].join('\n'), { cause });
+        });
         const logins = cluster.requests({ api: 'SaslAuthenticate' }).length;
         assert.ok(logins > 1, `${logins} logins`);
       });
