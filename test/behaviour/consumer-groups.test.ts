@@ -6,6 +6,7 @@ import {
   Kafka,
   type Consumer,
   type ConsumerOptions,
+  type PartitionAssignor,
   type RebalanceListener,
   type TopicPartition,
 } from '../../src/index.ts';
@@ -318,6 +319,38 @@ describe('Consumer groups', { skip: broker.skip }, () => {
     }
     assert.deepEqual(all(...readers), expected.sort());
     await last.close();
+  });
+
+  it('assign as an assignor of one’s own says, which gets what the others of its kind wrote', async () => {
+    const topic = await topicOf(3);
+    const groupId = `group-${randomUUID()}`;
+    const heard: string[] = [];
+    /** Gives everything to the member with the greatest weight. */
+    const weighted = (weight: number): PartitionAssignor => ({
+      name: 'weighted',
+      subscriptionUserData: () => Buffer.from([weight]),
+      assign: (topics, members) => {
+        const all = [...topics].flatMap(([name, items]) => items.map(({ partition }) => ({ topic: name, partition })));
+        const weights = members.map(({ userData }) => userData?.[0] ?? 0);
+        return new Map(
+          members.map(({ memberId }, index) => [
+            memberId,
+            {
+              partitions: weights[index] === Math.max(...weights) ? all : [],
+              userData: Buffer.from(`of ${weights.length}`),
+            },
+          ]),
+        );
+      },
+      onAssignment: (partitions, { userData }) =>
+        void heard.push(`${weight}: ${partitions.length} ${String(userData)}`),
+    });
+    const light = new Reader(member(groupId, { partitionAssignors: [weighted(1)] }), topic);
+    await eventually(() => light.count === 3, 'all partitions', 60_000);
+    const heavy = new Reader(member(groupId, { partitionAssignors: [weighted(2)] }), topic);
+    await eventually(() => heavy.count === 3 && light.count === 0, 'all partitions at the other member', 60_000);
+    assert.ok(heard.includes('1: 3 of 1') && heard.includes('2: 3 of 2') && heard.includes('1: 0 of 2'), heard.join());
+    await Promise.all([light.close(), heavy.close()]);
   });
 
   it('reject the read with what a listener throws, and change the assignment all the same', async () => {
