@@ -539,7 +539,7 @@ describe('ConsumerOptions', { skip: broker.skip }, () => {
       ['INVALID_OPTION', { groupId: '' }, /groupId "": it must be a string that is not empty/],
       ['INVALID_OPTION', { groupInstanceId: 'a' }, /groupInstanceId without groupId/],
       ['INVALID_OPTION', { autoOffsetReset: 'first' }, /"earliest", "latest", "none"/],
-      ['INVALID_OPTION', { autoCommit: 'yes' }, /true or false/],
+      ['INVALID_OPTION', { autoCommit: 'yes' }, /autoCommit "yes": it must be one of true, false, "marked"/],
       ['INVALID_OPTION', { autoCommitIntervalMs: 0 }, /autoCommitIntervalMs 0/],
       ['INVALID_OPTION', { sessionTimeoutMs: 1.5 }, /sessionTimeoutMs 1\.5/],
       ['INVALID_OPTION', { heartbeatIntervalMs: 45_000 }, /below sessionTimeoutMs/],
