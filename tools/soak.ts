@@ -68,15 +68,21 @@ const scenarios: readonly Scenario[] = [
     env: { RUNS: '5000' },
   },
   {
+    name: 'slow-handler',
+    what: 'a handler that awaits for 60 s keeps its membership and stops no other partition',
+    args: ['tools/test.ts', 'behaviour-real', '--only', 'consumer-run'],
+    env: { SLOW_HANDLER_MS: '60000' },
+  },
+  {
     name: 'chained-copy',
     what: '500,000 records through three groups whose members go and come, in each protocol, dynamic and static, with and without transactions',
-    args: ['--test', 'test/integration/consumer-chained-copy.test.ts'],
+    args: ['tools/test.ts', 'integration', '--only', 'consumer-chained-copy'],
     env: { CHAINED_COPY: 'whole', RECORDS: '500000', ROUNDS: '200' },
   },
   {
     name: 'outage',
     what: 'a consumer in each protocol through 120 s without a broker, and brokers that are restarted one by one',
-    args: ['--test', 'test/integration/three-brokers/consumer-group-bounce.test.ts'],
+    args: ['tools/test.ts', 'three-brokers', '--only', 'consumer-group-bounce'],
     env: { OUTAGE_MS: '120000' },
   },
 ];

@@ -79,7 +79,7 @@ describe('Consumer.run and Consumer.stream', { skip: broker.skip }, () => {
     client.on('group.left', ({ reason }) => left.push(reason));
     const consumer = subscribed(topic, groupId, { sessionTimeoutMs: 6000, heartbeatIntervalMs: 500 }, client);
     const others: string[] = [];
-    const slowMs = 9000;
+    const slowMs = Number(process.env['SLOW_HANDLER_MS'] ?? 9000);
     await consumer.run({
       concurrency: 'partition',
       eachRecord: async (record, { stop }) => {
