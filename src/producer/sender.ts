@@ -107,8 +107,9 @@ export class Sender {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      this.#drainAll();
-      this.#setTimer();
+      const nowMs = this.#clock.nowMs();
+      this.#drainAll(nowMs);
+      this.#setTimer(nowMs);
     });
   }
 
@@ -175,8 +176,7 @@ export class Sender {
     return lane;
   }
 
-  #drainAll(): void {
-    const nowMs = this.#clock.nowMs();
+  #drainAll(nowMs: number): void {
     for (const lane of this.#lanes.values()) this.#drain(lane, nowMs);
   }
 
@@ -268,11 +268,12 @@ export class Sender {
     const { retryBackoffMs, retryBackoffMaxMs } = this.#cluster.options;
     const policy = { initialMs: retryBackoffMs, maxMs: retryBackoffMaxMs };
     lane.lastError = error;
-    lane.retryAtMs = this.#clock.nowMs() + backoffMs(policy, ++lane.failures, this.#cluster.random());
+    const nowMs = this.#clock.nowMs();
+    lane.retryAtMs = nowMs + backoffMs(policy, ++lane.failures, this.#cluster.random());
     this.#cluster.refreshSoon();
     // Nothing gets better by trying wrong credentials again, and accounts are locked by it.
     if (error instanceof AuthenticationError) this.#giveUpLane(lane, error);
-    this.#setTimer();
+    this.#setTimer(nowMs);
   }
 
   #giveUpLane(lane: Lane, error: KafkaError): void {
@@ -339,7 +340,7 @@ export class Sender {
     this.#hooks.handleMemory();
     this.#drain(lane, nowMs);
     // A timer that fires too early does no harm, so it is only looked at where something must be tried again.
-    if (hasFailed) this.#setTimer();
+    if (hasFailed) this.#setTimer(nowMs);
     else this.#restTimer();
   }
 
@@ -475,8 +476,8 @@ export class Sender {
       else this.#active.delete(queue);
     }
     this.#hooks.handleMemory();
-    this.#drainAll();
-    this.#setTimer();
+    this.#drainAll(nowMs);
+    this.#setTimer(nowMs);
   }
 
   #expire(queue: PartitionQueue, batch: ProducerBatch): void {
@@ -495,9 +496,15 @@ export class Sender {
     return Math.max(this.#options.lingerMs, Math.min(1000, this.#options.deliveryTimeoutMs / 10));
   }
 
-  /** Sees to it that {@link #tick} comes in time; early is harmless. */
-  #setTimer(): void {
-    const dueMs = this.#nextDeadlineMs();
+  /**
+   * Sees to it that {@link #tick} comes in time; early is harmless.
+   *
+   * @param nowMs the time at which it was looked what may be sent. Walkthrough: 1. a timer fires a fraction of a millisecond before
+   * a pause ends, and nothing may be sent yet; 2. the pause ends; 3. asked for deadlines after this later time, the pause is
+   * none any more, and nobody would look again before the delivery timeout
+   */
+  #setTimer(nowMs: number): void {
+    const dueMs = this.#nextDeadlineMs(nowMs);
     if (dueMs === Infinity) return this.#clearTimer();
     if (this.#timer !== undefined && this.#timerDueMs <= dueMs) return;
     this.#clearTimer();
@@ -517,8 +524,7 @@ export class Sender {
     this.#timerDueMs = Infinity;
   }
 
-  #nextDeadlineMs(): number {
-    const nowMs = this.#clock.nowMs();
+  #nextDeadlineMs(nowMs: number): number {
     let dueMs = this.#hooks.nextHeldDeadlineMs() ?? Infinity;
     for (const queue of this.#active) {
       dueMs = Math.min(dueMs, queue.machine.nextDeadlineMs(nowMs) ?? Infinity);

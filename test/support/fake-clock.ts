@@ -16,12 +16,18 @@ export class FakeClock implements Clock {
     this.wallStartMs = wallStartMs;
   }
 
+  /** How much time goes by each time that somebody looks at the clock, as it does in a real process. */
+  creepMs = 0;
+  /** How much too early timers fire: Node cuts fractions of milliseconds off their delays. */
+  earlyMs = 0;
+
   nowMs(): number {
+    this.#nowMs += this.creepMs;
     return this.#nowMs;
   }
 
   wallMs(): number {
-    return this.wallStartMs + this.#nowMs;
+    return Math.floor(this.wallStartMs + this.#nowMs);
   }
 
   /** How many timers are set. */
@@ -31,7 +37,7 @@ export class FakeClock implements Clock {
 
   setTimer(callback: () => void, delayMs: number): TimerHandle {
     const timer: FakeTimer = {
-      dueMs: this.#nowMs + Math.max(0, delayMs),
+      dueMs: this.#nowMs + Math.max(0, delayMs - this.earlyMs),
       callback,
       ref: () => timer,
       unref: () => timer,
@@ -56,7 +62,7 @@ export class FakeClock implements Clock {
       next.callback();
       await settle();
     }
-    this.#nowMs = end;
+    this.#nowMs = Math.max(this.#nowMs, end);
     await settle();
   }
 }

@@ -99,10 +99,10 @@ export class Fetcher {
   /** Sends what is due. Call it whenever something has changed; it does nothing if nothing is due. */
   pump(): void {
     if (this.#isClosed) return;
-    const { clock } = this.#parts.cluster;
-    const plans = this.#machine.plan(this.#parts.partitions(), (state) => this.#sourceOf(state), clock.nowMs());
+    const nowMs = this.#parts.cluster.clock.nowMs();
+    const plans = this.#machine.plan(this.#parts.partitions(), (state) => this.#sourceOf(state), nowMs);
     for (const plan of plans) void this.#fetch(plan);
-    this.#arm();
+    this.#arm(nowMs);
   }
 
   /** A partition's records were taken: there is room for more of it. */
@@ -150,11 +150,11 @@ export class Fetcher {
     return session;
   }
 
-  #arm(): void {
+  /** @param nowMs when it was looked what is due: a pause that has ended since must not be taken for one that was seen to have ended */
+  #arm(nowMs: number): void {
     const { clock } = this.#parts.cluster;
     if (this.#timer !== undefined) clock.clearTimer(this.#timer);
     this.#timer = undefined;
-    const nowMs = clock.nowMs();
     const deadlineMs = this.#machine.nextDeadlineMs(this.#parts.partitions(), nowMs);
     if (deadlineMs === undefined) return;
     this.#timer = clock.setTimer(() => this.pump(), deadlineMs - nowMs);

@@ -378,6 +378,24 @@ describe('Consumer against a broker that lies', () => {
     await kafka.run(consumer.close());
   });
 
+  it('fetches again although the timer of a pause fires a little too early', async () => {
+    const kafka = new FakeKafka();
+    let answers = 0;
+    kafka.intercept = (request) =>
+      request.api === 'Fetch' && answers++ % 2 === 0
+        ? fetchAnswer(request.message, { errorCode: codes.UNKNOWN_SERVER_ERROR })
+        : undefined;
+    const consumer = assigned(kafka);
+    kafka.clock.creepMs = 0.5;
+    for (let round = 0; round < 20; round++) {
+      kafka.clock.earlyMs = round / 10;
+      kafka.append(0, [`v${round}`]);
+      const [record] = await kafka.run(consumer.poll({ timeoutMs: 20_000 }));
+      assert.equal(record?.value?.toString(), `v${round}`);
+    }
+    await kafka.run(consumer.close());
+  });
+
   it('backs off when its partition is missing from the answers', async () => {
     const kafka = new FakeKafka();
     kafka.intercept = (request) => (request.api === 'Fetch' ? { responses: [] } : undefined);

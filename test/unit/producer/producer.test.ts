@@ -710,6 +710,23 @@ describe('Producer', () => {
     assert.equal(cluster.clock.pending, 0, 'no timer is left');
   });
 
+  it('Producer sends again although the timer of a pause fires a little too early', async () => {
+    const { cluster, producer } = setUp();
+    await cluster.clock.advance(10);
+    let cuts = 0;
+    cluster.onRequest = (pending) => {
+      if (cuts++ % 2 === 0) pending.cut();
+      else cluster.clock.setTimer(() => pending.answer(), 5);
+    };
+    cluster.clock.creepMs = 0.5;
+    for (let round = 0; round < 20; round++) {
+      cluster.clock.earlyMs = round / 10;
+      const sent = watch(producer.send({ topic: 't', partition: 0, value: `v${round}` }));
+      await cluster.clock.advance(2000);
+      assert.equal(sent.state, 'fulfilled', `round ${round}`);
+    }
+  });
+
   it('Producer.close does not tell again of what had failed before it', async () => {
     const { cluster, producer } = setUp();
     cluster.onRequest = undefined;
