@@ -14,7 +14,8 @@ function kindOf({ brokers = 1, authorizer = false }: Scenario): string {
 function clusterFor({ brokers = 1, authorizer = false }: Scenario): Promise<TestCluster> {
   return TestCluster.start({
     brokers,
-    configs: { 'group.initial.rebalance.delay.ms': '0' },
+    // As the brokers of the tests are set.
+    configs: { 'group.initial.rebalance.delay.ms': '0', 'group.consumer.heartbeat.interval.ms': '300' },
     listeners: ['PLAINTEXT', 'SASL_PLAINTEXT'],
     sasl: { users: { [user.username]: user.password } },
     authorizer: authorizer ? { superUsers: ['User:ANONYMOUS'] } : false,
