@@ -162,6 +162,7 @@ export type {
   TopicSelector,
 } from './consumer/consumer.ts';
 export { Consumer } from './consumer/consumer.ts';
+export type { Partitions } from './consumer/positions.ts';
 export type { ConsumerBatch, PollResult } from './consumer/consumer-batch.ts';
 export type { ConsumerRecord, ForwardedRecord, TimestampType } from './consumer/consumer-record.ts';
 export type {

@@ -39,6 +39,7 @@ export class RecordStream<R extends ConsumerRecord<unknown, unknown>> extends Re
     Promise.resolve(this.#records.return?.()).then(done, done);
   }
 
+  /** The records, for `for await`; one that ends the loop early ends the stream. */
   override [Symbol.asyncIterator](): NodeJS.AsyncIterator<R> {
     return super[Symbol.asyncIterator]() as NodeJS.AsyncIterator<R>;
   }

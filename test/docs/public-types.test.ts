@@ -129,6 +129,7 @@ describe('public types', () => {
       'PartitionProducers',
       'Partitioner',
       'PartitionerInput',
+      'Partitions',
       'PollOptions',
       'PollResult',
       'ProducerInterceptor',

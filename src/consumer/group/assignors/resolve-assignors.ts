@@ -3,15 +3,15 @@ import { rangeAssignor } from './range-assignor.ts';
 import { roundRobinAssignor } from './round-robin-assignor.ts';
 import { CooperativeStickyAssignor, StickyAssignor } from './sticky-assignor.ts';
 
-const builtIn = {
+const builtIn: Readonly<Record<PartitionAssignorName, () => PartitionAssignor>> = {
   range: (): PartitionAssignor => rangeAssignor,
   roundrobin: (): PartitionAssignor => roundRobinAssignor,
   sticky: (): PartitionAssignor => new StickyAssignor(),
   'cooperative-sticky': (): PartitionAssignor => new CooperativeStickyAssignor(),
-} as const;
+};
 
 /** Kafka's own assignors, by the names that members agree by. */
-export type PartitionAssignorName = keyof typeof builtIn;
+export type PartitionAssignorName = 'range' | 'roundrobin' | 'sticky' | 'cooperative-sticky';
 
 /** The names of Kafka's own assignors. */
 export const partitionAssignorNames: readonly PartitionAssignorName[] = Object.keys(builtIn) as PartitionAssignorName[];
