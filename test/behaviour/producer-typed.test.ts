@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { after, before, describe, it } from 'node:test';
+import zlib from 'node:zlib';
 import {
   defaultPartitioner,
   defineTopics,
@@ -187,7 +188,7 @@ describe('Producer', { skip: broker.skip }, () => {
   });
 
   for (const compression of ['gzip', 'zstd'] as const) {
-    it(`option compression ${compression}: batches that the thread pool compresses stay in order, and the event loop goes on`, async () => {
+    it(`option compression ${compression}: large batches stay in order, and the event loop goes on meanwhile`, async () => {
       const topic = await makeTopic();
       const producer = kafka.producer({ compression, compressionLevel: 9 });
       await producer.send({ topic, value: 'first' });
@@ -208,7 +209,9 @@ describe('Producer', { skip: broker.skip }, () => {
       await Promise.all(sends);
       clearInterval(timer);
       await producer.close();
-      assert.ok(turns > 5, `${turns} turns of the event loop`);
+      // zstd of Nodes without their own works on the main thread, so that there is one turn per batch.
+      const threaded = compression === 'gzip' || typeof zlib.zstdCompress === 'function';
+      assert.ok(turns > (threaded ? 5 : 0), `${turns} turns of the event loop`);
       const values = await read(topic);
       assert.deepEqual(
         values.slice(1).map((value) => Number(value?.split(' ')[0])),

@@ -6,7 +6,7 @@ import type { Scenario } from '../support/answers/scenario.ts';
 import { kafkaUnderTest, type KafkaUnderTest } from '../support/kafka/under-test.ts';
 
 // A broker that is busy with other tests hands out assignments, metadata and coordinators later than one that is not.
-const attempts = 4;
+const settleMs = [0, 0, 100, 400, 1000, 3000];
 const updates = process.env['UPDATE_ANSWERS'] === '1';
 const single = await kafkaUnderTest({ brokers: 1 });
 
@@ -42,15 +42,15 @@ for (const area of await areas()) {
         const address = cluster.listeners.saslPlaintext?.[0];
         const user = cluster.users?.plain;
         const login = address === undefined || user === undefined ? undefined : { address, ...user };
-        for (let attempt = 1; ; attempt++) {
-          const kafka = new RawKafka(cluster.bootstrapServers, login);
+        for (const [attempt, pause] of settleMs.entries()) {
+          const kafka = new RawKafka(cluster.bootstrapServers, login, pause);
           try {
             const answered: unknown = JSON.parse(JSON.stringify(await scenario.run(kafka)));
             answers[scenario.name] = answered;
             if (!updates) assert.deepEqual(answered, area.recorded[scenario.name]);
             return;
           } catch (error) {
-            if (attempt === attempts) throw error;
+            if (attempt === settleMs.length - 1) throw error;
           } finally {
             kafka.close();
           }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import type { Api, Input } from '../../../src/protocol/api.ts';
 import { decodeResponseHeader, encodeRequestFrame } from '../../../src/protocol/framing.ts';
 import { CreateTopics } from '../../../src/protocol/generated/create-topics.ts';
@@ -87,11 +88,14 @@ export interface RawLogin {
 export class RawKafka {
   readonly bootstrapServers: readonly string[];
   readonly #login: RawLogin | undefined;
+  readonly #settleMs: number;
   readonly #open: RawConnection[] = [];
 
-  constructor(bootstrapServers: readonly string[], login?: RawLogin) {
+  /** @param settleMs how long a new topic is left alone: the coordinators of a busy broker learn of it later than its clients do */
+  constructor(bootstrapServers: readonly string[], login?: RawLogin, settleMs = 0) {
     this.bootstrapServers = bootstrapServers;
     this.#login = login;
+    this.#settleMs = settleMs;
   }
 
   /** As whom a scenario can log in, and where. */
@@ -149,6 +153,7 @@ export class RawKafka {
         throw new Error(`topic ${name} has no leaders`);
       return true;
     });
+    if (this.#settleMs > 0) await setTimeout(this.#settleMs);
     return { name, topicId, partitions };
   }
 
