@@ -1,5 +1,6 @@
 import { UsageError } from '../errors/kafka-error.ts';
-import { endpointText, type Endpoint } from '../network/endpoint.ts';
+import type { Endpoint } from '../network/endpoint.ts';
+import { endpointText } from '../util/endpoint-text.ts';
 import { quote } from '../util/option-rules.ts';
 
 const DEFAULT_PORT = 9092;

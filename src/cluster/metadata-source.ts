@@ -1,11 +1,12 @@
 import { isKafkaError, NetworkError, ProtocolError } from '../errors/kafka-error.ts';
 import { brokerError } from '../errors/broker-error.ts';
 import type { EventPublisher } from '../instrumentation/event-publisher.ts';
-import { endpointText, type Endpoint } from '../network/endpoint.ts';
+import type { Endpoint } from '../network/endpoint.ts';
 import { chooseVersion } from '../network/version-rules.ts';
 import type { Input } from '../protocol/api.ts';
 import { Metadata, type MetadataRequest, type MetadataResponse } from '../protocol/generated/metadata.ts';
 import type { TimerHandle } from '../util/clock.ts';
+import { endpointText } from '../util/endpoint-text.ts';
 import { bootstrapFailure, type ServerFailure } from './bootstrap-failure.ts';
 import { BOOTSTRAP_LANE, CONTROL_LANE, type BrokerConnections } from './broker-connections.ts';
 import { responseBrokers } from './metadata-response.ts';

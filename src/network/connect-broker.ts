@@ -1,9 +1,9 @@
 import { AuthenticationError, KafkaError, NetworkError, TimeoutError } from '../errors/kafka-error.ts';
 import { tlsError } from '../security/tls-errors.ts';
 import { deferred } from '../util/deferred.ts';
+import { endpointText } from '../util/endpoint-text.ts';
 import type { TimerHandle } from '../util/clock.ts';
 import type { BrokerAddress } from './connection.ts';
-import { endpointText } from './endpoint.ts';
 import { HandshakeDriver } from './handshake-driver.ts';
 import type { HandshakeResult } from './handshake-machine.ts';
 import type { NetworkSettings } from './network-options.ts';

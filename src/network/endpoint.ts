@@ -4,8 +4,3 @@ export interface Endpoint {
   readonly host: string;
   readonly port: number;
 }
-
-/** An endpoint as users write it: IPv6 addresses in brackets. */
-export function endpointText(endpoint: Endpoint): string {
-  return endpoint.host.includes(':') ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`;
-}

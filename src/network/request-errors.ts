@@ -1,6 +1,6 @@
 import { KafkaError, NetworkError, ProtocolError, TimeoutError } from '../errors/kafka-error.ts';
+import { endpointText } from '../util/endpoint-text.ts';
 import type { BrokerAddress } from './connection.ts';
-import { endpointText } from './endpoint.ts';
 import { PeerClosedError } from './peer-closed-error.ts';
 
 /** A broker as messages name it: `broker 1 (kafka:9092)`. */

@@ -1,5 +1,6 @@
 import { UsageError } from '../errors/kafka-error.ts';
 import type { Clock } from '../util/clock.ts';
+import { endpointText } from '../util/endpoint-text.ts';
 import { quote } from '../util/option-rules.ts';
 import { ClusterClock } from './cluster-clock.ts';
 import { DataFolder } from './data/data-folder.ts';
@@ -206,7 +207,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** Where clients find the brokers: for the option of the same name. */
   get bootstrapServers(): string[] {
-    return this.brokers.map(addressOf);
+    return this.brokers.map(endpointText);
   }
 
   /**
@@ -217,7 +218,7 @@ export class TestCluster implements AsyncDisposable {
   addresses(listener: ListenerName): string[] {
     const endpoints = [...this.#state.brokers.values()].map((broker) => broker.endpoints.get(listener));
     return endpoints.map((endpoint) => {
-      if (endpoint !== undefined) return addressOf(endpoint);
+      if (endpoint !== undefined) return endpointText(endpoint);
       const advice = 'name it in the option "listeners"';
       throw refused(`Cannot find a listener ${quote(listener)}: the cluster was started without it; ${advice}`);
     });
@@ -600,10 +601,6 @@ function isThere({ state, members, lag }: GroupProgress, wanted: GroupCondition)
 function tell({ state, members, lag }: GroupProgress): string {
   const ahead = lag === undefined ? 'nothing committed or assigned' : `a lag of ${lag}`;
   return `state ${state}, ${members} members, ${ahead}`;
-}
-
-function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** The first listener gets the port that was asked for, the others free ones. */
