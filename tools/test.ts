@@ -92,6 +92,7 @@ async function runAll(chosen: readonly Stage[], keeper: Keeper): Promise<Counts>
     );
     console.log(`${stage.name}: ${closingLine(counts)} (${((performance.now() - begun) / 1000).toFixed(1)} s)`);
     for (const { where } of counts.failures) console.log(`  FAILED ${where}`);
+    for (const { where } of counts.unsteady) console.log(`  UNSTEADY ${where}`);
   }
   if (values['set-minimums']) writeFileSync(minimumsFile, `${JSON.stringify(minimums, undefined, 2)}\n`);
   return sum(all);
@@ -154,6 +155,8 @@ function report(counts: Counts): void {
   console.log();
   for (const [reason, places] of Map.groupBy(counts.skips, (skip) => skip.reason))
     console.log(`Skipped (${reason}): ${places.map((skip) => skip.where).join('; ')}`);
+  for (const { where, what } of counts.unsteady)
+    console.log(`\nUNSTEADY (failed, then passed) ${where}\n${what.replaceAll(/^/gm, '    ')}`);
   for (const { where, what } of counts.failures) console.log(`\nFAILED ${where}\n${what.replaceAll(/^/gm, '    ')}`);
   console.log(`\n${closingLine(counts)}`);
 }

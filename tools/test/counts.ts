@@ -26,15 +26,18 @@ export interface Counts {
   readonly passed: number;
   readonly failures: readonly Failure[];
   readonly skips: readonly Skip[];
+  /** What failed at first and passed when its file ran again. */
+  readonly unsteady: readonly Failure[];
 }
 
-export const nothing: Counts = { passed: 0, failures: [], skips: [] };
+export const nothing: Counts = { passed: 0, failures: [], skips: [], unsteady: [] };
 
 export function sum(parts: readonly Counts[]): Counts {
   return {
     passed: parts.reduce((total, part) => total + part.passed, 0),
     failures: parts.flatMap((part) => part.failures),
     skips: parts.flatMap((part) => part.skips),
+    unsteady: parts.flatMap((part) => part.unsteady),
   };
 }
 
@@ -54,7 +57,7 @@ export function countEvents(file: string, events: readonly TestEvent[]): Counts 
       failures.push({ where, what: event.error ?? 'failed without an error' });
     else if (event.passed && !event.isSuite) passed++;
   }
-  return { passed, failures, skips };
+  return { ...nothing, passed, failures, skips };
 }
 
 /** The line that ends the run. */

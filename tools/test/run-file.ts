@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { countEvents, sum } from './counts.ts';
+import { countEvents, nothing, sum } from './counts.ts';
 import type { Counts, TestEvent } from './counts.ts';
 
 export interface RunFileOptions {
@@ -38,8 +38,7 @@ export async function runTestFile(file: string, options: RunFileOptions): Promis
     const failure = verdict(counts, code, options.timeoutMs);
     if (failure === undefined && counts.failures.length === 0) return counts;
     const said = output === '' ? '' : `\n${output}`;
-    if (failure !== undefined)
-      return sum([counts, { passed: 0, failures: [{ where: file, what: failure + said }], skips: [] }]);
+    if (failure !== undefined) return sum([counts, { ...nothing, failures: [{ where: file, what: failure + said }] }]);
     // What the file printed belongs to its first failure.
     const [first, ...rest] = counts.failures;
     return { ...counts, failures: first === undefined ? [] : [{ ...first, what: first.what + said }, ...rest] };

@@ -2,9 +2,10 @@ import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { nodeBinary } from '../node-versions.ts';
 import { nothing, sum } from './counts.ts';
-import type { Counts } from './counts.ts';
+import type { Counts, Failure } from './counts.ts';
 import { run, runTestFile } from './run-file.ts';
 import type { StageRun } from './run-stage.ts';
+import { runWithSecondAttempt } from './second-attempt.ts';
 import { filesOf, root } from './stages.ts';
 
 const compiled = path.join(root, '.cache/matrix');
@@ -76,27 +77,20 @@ async function runOn(version: string, files: readonly string[], env: NodeJS.Proc
     const reason = `the npm package node@${version} cannot be fetched: ${error instanceof Error ? error.message.split('\n')[0] : ''}`;
     return { ...nothing, skips: [{ where: `Node ${version}`, reason }] };
   }
-  const waiting = [...files];
-  const results: Counts[] = [];
-  const work = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const counts = await runTestFile(file, {
-        directory: compiled,
-        env,
-        timeoutMs: 600_000,
-        node,
-        nodeArguments: ['--enable-source-maps'],
-      });
-      results.push(onVersion(counts, version));
-    }
-  };
-  await Promise.all([work(), work()]);
-  return sum(results);
+  const counts = await runWithSecondAttempt(files, 2, (file) =>
+    runTestFile(file, {
+      directory: compiled,
+      env,
+      timeoutMs: 600_000,
+      node,
+      nodeArguments: ['--enable-source-maps'],
+    }),
+  );
+  return onVersion(counts, version);
 }
 
 function onVersion(counts: Counts, version: string): Counts {
-  return {
-    ...counts,
-    failures: counts.failures.map((failure) => ({ ...failure, where: `Node ${version} ${failure.where}` })),
-  };
+  const named = (failures: readonly Failure[]): Failure[] =>
+    failures.map((failure) => ({ ...failure, where: `Node ${version} ${failure.where}` }));
+  return { ...counts, failures: named(counts.failures), unsteady: named(counts.unsteady) };
 }

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { nothing, sum } from './counts.ts';
 import type { Counts } from './counts.ts';
 import { run, runTestFile } from './run-file.ts';
+import { runWithSecondAttempt } from './second-attempt.ts';
 import { filesOf, root } from './stages.ts';
 import type { Check, Stage } from './stages.ts';
 
@@ -17,13 +18,10 @@ export async function runStage(stage: Stage, { env, only }: StageRun): Promise<C
   if (only === undefined) {
     for (const check of stage.checks ?? []) results.push(await runCheck(check, env));
   }
-  const waiting = filesOf(stage, only);
-  const work = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      results.push(await runTestFile(file, { directory: root, env, timeoutMs: stage.fileTimeoutMs ?? 300_000 }));
-    }
-  };
-  await Promise.all(Array.from({ length: stage.concurrency ?? 1 }, work));
+  const files = filesOf(stage, only);
+  const runFile = (file: string): Promise<Counts> =>
+    runTestFile(file, { directory: root, env, timeoutMs: stage.fileTimeoutMs ?? 300_000 });
+  results.push(await runWithSecondAttempt(files, stage.concurrency ?? 1, runFile));
   return sum(results);
 }
 

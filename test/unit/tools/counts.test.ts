@@ -40,6 +40,6 @@ describe('countEvents', () => {
 describe('closingLine', () => {
   it('has the form that ends every run', () => {
     const failures = [{ where: 'x', what: 'y' }];
-    assert.equal(closingLine({ passed: 3, failures, skips: [] }), '3 passed, 1 failed, 0 skipped');
+    assert.equal(closingLine({ passed: 3, failures, skips: [], unsteady: [] }), '3 passed, 1 failed, 0 skipped');
   });
 });
