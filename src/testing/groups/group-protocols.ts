@@ -1,4 +1,4 @@
-import { javaHash } from '../state/cluster-state.ts';
+import { javaHash } from '../../util/java-hash.ts';
 
 /** One of the protocols (for consumers: assignors) that a member of a classic group can follow, best first. */
 export interface GroupProtocol {

@@ -1,6 +1,7 @@
 import { LogStorage } from '../log/log-storage.ts';
 import { PartitionLog } from '../log/partition-log.ts';
 import type { Clock } from '../../util/clock.ts';
+import { javaHash } from '../../util/java-hash.ts';
 import { Watchable } from '../watch.ts';
 import type { BrokerState } from './broker-state.ts';
 import { configDefaults } from './config-defaults.ts';
@@ -221,11 +222,4 @@ export class ClusterState {
     partition.leaderId = running[0] ?? -1;
     topic.partitions.push(partition);
   }
-}
-
-/** What `String.hashCode` of Java answers: coordinators are found by it. */
-export function javaHash(text: string): number {
-  let hash = 0;
-  for (let at = 0; at < text.length; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;
-  return hash;
 }

@@ -1,4 +1,5 @@
 import type { TopicPartition } from '../../../model/topic-partition.ts';
+import { javaHash } from '../../../util/java-hash.ts';
 
 /**
  * The order in which Java walks through its hash tables. Kafka's sticky assignors depend on it where several members own more than
@@ -8,16 +9,9 @@ import type { TopicPartition } from '../../../model/topic-partition.ts';
 const FIRST_TABLE_SIZE = 16;
 const LOAD_FACTOR = 0.75;
 
-/** Java's `String.hashCode`. */
-export function hashOfText(text: string): number {
-  let hash = 0;
-  for (let index = 0; index < text.length; index++) hash = (Math.imul(31, hash) + text.charCodeAt(index)) | 0;
-  return hash;
-}
-
 /** `hashCode` of Kafka's `TopicPartition`. */
 export function hashOfPartition({ topic, partition }: TopicPartition): number {
-  return (Math.imul(31, 31 + partition) + hashOfText(topic)) | 0;
+  return (Math.imul(31, 31 + partition) + javaHash(topic)) | 0;
 }
 
 /** The texts as a `HashMap` gives them again that they were put into in this order. */
@@ -25,7 +19,7 @@ export function inHashOrder<T>(items: readonly T[], textOf: (item: T) => string)
   let tableSize = FIRST_TABLE_SIZE;
   while (items.length > tableSize * LOAD_FACTOR) tableSize *= 2;
   return items
-    .map((item) => ({ item, bucket: bucketOf(hashOfText(textOf(item)), tableSize) }))
+    .map((item) => ({ item, bucket: bucketOf(javaHash(textOf(item)), tableSize) }))
     .sort((a, b) => a.bucket - b.bucket)
     .map(({ item }) => item);
 }
