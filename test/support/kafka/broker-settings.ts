@@ -131,6 +131,8 @@ export function internalTopicProperties(brokers: number): Record<string, string>
     // Members of the new protocol beat as often as the broker says: with its 5 s a test would wait that long for each step.
     'group.consumer.min.heartbeat.interval.ms': '300',
     'group.consumer.heartbeat.interval.ms': '300',
+    // Locks of share groups that a test waits out: with Kafka's least, 15 s, each would take that long.
+    'group.share.min.record.lock.duration.ms': '1000',
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': '1000',
   };
 }
