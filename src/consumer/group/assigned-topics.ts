@@ -27,11 +27,17 @@ export class AssignedTopics {
 
   /** As much of the last assignment as has a name by now. */
   resolved(): TopicPartition[] {
+    return this.identified().map(({ topic, topicId, partition }) => {
+      this.#ids.set(topic, topicId);
+      return { topic, partition };
+    });
+  }
+
+  /** The same, with the ids under which the topics were given. */
+  identified(): (TopicPartition & { readonly topicId: string })[] {
     return this.#given.flatMap(({ topicId, partitions }) => {
       const topic = this.#cluster.metadata.topicName(topicId);
-      if (topic === undefined) return [];
-      this.#ids.set(topic, topicId);
-      return partitions.map((partition) => ({ topic, partition }));
+      return topic === undefined ? [] : partitions.map((partition) => ({ topic, topicId, partition }));
     });
   }
 

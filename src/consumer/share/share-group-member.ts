@@ -1,0 +1,210 @@
+import { randomBytes } from 'node:crypto';
+import { chooseVersion, type Connection } from '../../cluster/connection.ts';
+import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
+import { brokerError } from '../../errors/broker-error.ts';
+import { isKafkaError, KafkaError, UsageError } from '../../errors/kafka-error.ts';
+import type { Input } from '../../protocol/api.ts';
+import {
+  ShareGroupHeartbeat,
+  type ShareGroupHeartbeatRequest,
+  type ShareGroupHeartbeatResponse,
+} from '../../protocol/generated/share-group-heartbeat.ts';
+import { delay } from '../../util/delay.ts';
+import { quote } from '../../util/option-rules.ts';
+import { AssignedTopics } from '../group/assigned-topics.ts';
+import { CoordinatorLink } from '../group/coordinator-link.ts';
+import { MemberTimer } from '../group/member-timer.ts';
+import { isPassingFailure } from '../offset-client.ts';
+import { ShareGroupMachine, shareGroupsAdvice } from './share-group-machine.ts';
+import type { ShareGroupMembership, ShareGroupMembershipParts, SharePartition } from './share-group-membership.ts';
+import type { ShareGroupEffect, ShareGroupInput } from './share-group-messages.ts';
+
+type SendHeartbeat = Extract<ShareGroupEffect, { kind: 'sendHeartbeat' }>;
+type Fields = Partial<Input<ShareGroupHeartbeatRequest>> & { readonly memberEpoch: number };
+
+const MEMBER_ID_BYTES = 16;
+const LEAVE_EPOCH = -1;
+
+/** A member of a share group (KIP-932): does what {@link ShareGroupMachine} decides. */
+export class ShareGroupMember implements ShareGroupMembership {
+  readonly #parts: ShareGroupMembershipParts;
+  readonly #machine: ShareGroupMachine;
+  readonly #link: CoordinatorLink;
+  readonly #timer: MemberTimer;
+  readonly #assigned: AssignedTopics;
+  readonly #stopListening: () => void;
+  /** In the form of Kafka's ids, as brokers demand it of members of share groups. */
+  readonly memberId: string = randomBytes(MEMBER_ID_BYTES).toString('base64url');
+  #leaving: Promise<void> = Promise.resolve();
+  #lastFailure: Error | undefined;
+  /** Whether a heartbeat was sent that may have made it a member: else there is nobody to say farewell to. */
+  #mayBeKnown = false;
+
+  constructor(parts: ShareGroupMembershipParts) {
+    this.#parts = parts;
+    const { cluster, groupId } = parts;
+    this.#link = new CoordinatorLink(cluster, groupId, parts.lane);
+    this.#timer = new MemberTimer(cluster.clock, () => this.#tick());
+    this.#assigned = new AssignedTopics(cluster);
+    this.#machine = new ShareGroupMachine({
+      groupId,
+      retryBackoff: { initialMs: cluster.options.retryBackoffMs, maxMs: cluster.options.retryBackoffMaxMs },
+      random: cluster.random,
+    });
+    this.#stopListening = cluster.onMetadata(() => this.#resolve());
+  }
+
+  get lastFailure(): Error | undefined {
+    return this.#lastFailure;
+  }
+
+  get isSettled(): boolean {
+    const { assignment } = this.#machine;
+    if (assignment === undefined || !this.#assigned.isComplete) return false;
+    // The coordinator takes members in first and gives them partitions a moment later: nothing is no answer yet, unless there is nothing.
+    return assignment.length > 0 || !this.#parts.topics().some((topic) => this.#exists(topic));
+  }
+
+  subscribed(): void {
+    this.#handle({ kind: this.#parts.topics().length === 0 ? 'unsubscribed' : 'subscribed' });
+  }
+
+  async leave(timeoutMs: number = Infinity): Promise<void> {
+    this.#stopListening();
+    this.#handle({ kind: 'leave' });
+    const over = new AbortController();
+    const late = timeoutMs === Infinity ? [] : [delay(this.#parts.cluster.clock, timeoutMs, over.signal, true)];
+    await Promise.race([this.#leaving, ...late]);
+    over.abort();
+  }
+
+  #exists(topic: string): boolean {
+    return (this.#parts.cluster.metadata.topic(topic)?.partitions.length ?? 0) > 0;
+  }
+
+  #handle(input: ShareGroupInput): void {
+    this.#machine.handle(input, this.#parts.cluster.clock.nowMs());
+    this.#act();
+  }
+
+  #tick(): void {
+    this.#machine.tick(this.#parts.cluster.clock.nowMs());
+    this.#act();
+  }
+
+  #act(): void {
+    for (const effect of this.#machine.takeEffects()) this.#perform(effect);
+    this.#timer.set(this.#machine.nextDeadlineMs());
+  }
+
+  #perform(effect: ShareGroupEffect): void {
+    const { cluster, groupId, onAssignment, onLost, onFatal } = this.#parts;
+    const { events } = cluster;
+    const { memberId } = this;
+    switch (effect.kind) {
+      case 'forgetCoordinator':
+        return this.#link.forget();
+      case 'sendHeartbeat':
+        return void this.#heartbeat(effect);
+      case 'sendLeave':
+        this.#leaving = this.#leave();
+        return;
+      case 'assign':
+        return onAssignment(effect.partitions);
+      case 'lose':
+        events.publish('group.left', { groupId, memberId, reason: effect.reason });
+        return onLost();
+      case 'joined': {
+        const { epoch: generationId, partitions: assignment } = effect;
+        return events.publish('group.joined', { groupId, memberId, generationId, leader: false, assignment });
+      }
+      case 'heartbeatFailed':
+        return events.publish('group.heartbeat.failed', { groupId, error: effect.error });
+      case 'fail':
+        return onFatal(effect.error);
+      default:
+        effect satisfies never;
+    }
+  }
+
+  async #heartbeat(effect: SendHeartbeat): Promise<void> {
+    const { attempt } = effect;
+    try {
+      const answer = await this.#send(effect);
+      if (answer === undefined) return;
+      this.#takeAnswer(attempt, answer);
+    } catch (cause) {
+      const error = explained(cause, this.#parts.groupId);
+      this.#lastFailure = error;
+      const fatal = error instanceof UsageError || (error instanceof KafkaError && !isPassingFailure(error));
+      this.#handle({ kind: 'requestFailed', attempt, error, fatal });
+    }
+  }
+
+  #takeAnswer(attempt: number, answer: ShareGroupHeartbeatResponse): void {
+    const isGood = answer.errorCode === brokerErrorCodes.NONE;
+    const doing = `Cannot join share group ${quote(this.#parts.groupId)}`;
+    this.#lastFailure = isGood ? undefined : brokerError(answer.errorCode, doing, answer.errorMessage);
+    let assignment: SharePartition[] | undefined;
+    if (answer.assignment !== null && this.#machine.isUnderWay(attempt)) {
+      this.#assigned.take(answer.assignment.topicPartitions);
+      assignment = this.#assigned.identified();
+    }
+    this.#handle({ kind: 'heartbeatAnswered', attempt, answer: { ...answer, assignment } });
+    // A topic that was created again has another id. Should it fail, the next heartbeat tries again.
+    if (!this.#assigned.isComplete) this.#parts.cluster.refresh().catch(() => undefined);
+  }
+
+  /** Undefined if the heartbeat was no longer wanted when it could have been sent. */
+  async #send(effect: SendHeartbeat): Promise<ShareGroupHeartbeatResponse | undefined> {
+    const { attempt, epoch, isFull, withSubscription } = effect;
+    const { cluster, topics } = this.#parts;
+    // If the farewell of the membership before came later than this, it would end the new one.
+    if (isFull) await this.#leaving;
+    const connection = await this.#link.connection();
+    if (!this.#machine.isUnderWay(attempt)) return undefined;
+    this.#mayBeKnown = true;
+    const rackId = isFull ? (cluster.options.clientRack ?? null) : null;
+    const subscription = withSubscription ? { subscribedTopicNames: [...new Set(topics())] } : {};
+    return this.#request(connection, { memberEpoch: epoch, rackId, ...subscription }, true);
+  }
+
+  async #request(connection: Connection, fields: Fields, background: boolean): Promise<ShareGroupHeartbeatResponse> {
+    const { groupId, cluster } = this.#parts;
+    const version = chooseVersion(ShareGroupHeartbeat, connection.versions);
+    const timeoutMs = cluster.options.requestTimeoutMs;
+    const message = { groupId, memberId: this.memberId, ...fields };
+    return connection.send(ShareGroupHeartbeat, version, message, { timeoutMs, background });
+  }
+
+  async #leave(): Promise<void> {
+    const { cluster, groupId } = this.#parts;
+    if (!this.#mayBeKnown) return;
+    this.#mayBeKnown = false;
+    try {
+      const connection = await this.#link.connection();
+      const { errorCode } = await this.#request(connection, { memberEpoch: LEAVE_EPOCH }, false);
+      if (errorCode !== brokerErrorCodes.NONE)
+        throw brokerError(errorCode, `Cannot leave share group ${quote(groupId)}`);
+      cluster.events.publish('group.left', { groupId, memberId: this.memberId, reason: 'the consumer left' });
+    } catch (error) {
+      // Where it is no member there is nothing to leave.
+      if (isKafkaError(error, 'UNKNOWN_MEMBER_ID') || isKafkaError(error, 'GROUP_ID_NOT_FOUND')) return;
+      // The session ends by itself, only later.
+      const message = `Could not leave share group ${quote(groupId)}`;
+      cluster.events.publish('warning', { message, ...(error instanceof Error ? { error } : {}) });
+    }
+  }
+
+  #resolve(): void {
+    if (this.#machine.epoch >= 0) this.#handle({ kind: 'assignmentResolved', partitions: this.#assigned.identified() });
+  }
+}
+
+/** A broker that does not know the request has no share groups: that deserves other words than a missing API. */
+function explained(cause: unknown, groupId: string): Error {
+  if (!(cause instanceof Error)) return new Error(String(cause));
+  if (!isKafkaError(cause, 'UNSUPPORTED_VERSION')) return cause;
+  const message = `Cannot join share group ${quote(groupId)}: the coordinator has none; ${shareGroupsAdvice}`;
+  return new KafkaError(message, { code: 'UNSUPPORTED_VERSION', cause });
+}
