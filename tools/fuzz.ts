@@ -11,7 +11,7 @@ import { tryMutations, tryTruncations } from '../test/support/protocol/fuzz.ts';
 import { fuzzSubjects } from '../test/support/protocol/fuzz-subjects.ts';
 import type { HostileMeasure } from '../test/support/protocol/measure-hostile-messages.ts';
 import { readCommittedRelease } from '../test/support/protocol/messages.ts';
-import { seededRandom } from '../test/support/records/sample-batch.ts';
+import { seededRandom } from '../test/support/seeded-random.ts';
 
 const ROUND = 50_000;
 const HOSTILE_BYTES = 256 * 1024;

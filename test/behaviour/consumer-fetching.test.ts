@@ -11,6 +11,7 @@ import {
 } from '../../src/index.ts';
 import { TestCluster, type TestClusterOptions } from '../../src/testing/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
 const hasCode = (code: string) => (error: unknown) => isKafkaError(error) && error.code === code;
 const text = (record: { readonly value: Buffer | null }): string => record.value?.toString() ?? 'null';
@@ -265,11 +266,8 @@ describe('Consumer under random faults', () => {
   const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31));
 
   it(`reads every record once and in order while leaders move, sessions end and connections drop (SEED=${seed})`, async () => {
-    let state = seed;
-    const random = (below: number): number => {
-      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-      return Math.floor((state / 2 ** 32) * below);
-    };
+    const chance = seededRandom(seed);
+    const random = (below: number): number => Math.floor(chance() * below);
     const partitions = 4;
     const topics = { t: { partitions, replicationFactor: 3 } };
     await withConsumer({ brokers: 3, topics, seed }, { maxPollRecords: 7 }, async ({ cluster, consumer }) => {

@@ -8,7 +8,7 @@ import { tryMutations, tryTruncations } from '../support/protocol/fuzz.ts';
 import { fuzzSubjects } from '../support/protocol/fuzz-subjects.ts';
 import type { HostileMeasure } from '../support/protocol/measure-hostile-messages.ts';
 import { readCommittedRelease } from '../support/protocol/messages.ts';
-import { seededRandom } from '../support/records/sample-batch.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
 const SEED = Number(process.env['SEED'] ?? 20_260_103);
 

@@ -10,6 +10,7 @@ import {
 import { hasJava, runRecordBatchJava } from '../../tools/vectors/record-batch-java.ts';
 import type { DescribedBatch } from '../support/records/batch-vectors.ts';
 import { describeBatches } from '../support/records/describe-batches.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
 interface Content {
   readonly key: string | Buffer | null;
@@ -100,11 +101,6 @@ function base64(content: string | Buffer | null): string | null {
 
 /** Bytes that no codec makes smaller. */
 function noise(length: number): Buffer {
-  const bytes = Buffer.alloc(length);
-  let state = 12_345;
-  for (let index = 0; index < length; index++) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    bytes[index] = state >>> 24;
-  }
-  return bytes;
+  const random = seededRandom(12_345);
+  return Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)));
 }

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { ConsumerOptions } from '../../src/index.ts';
 import { chainedCopy } from '../support/consumer/chained-copy.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
 const broker = await kafkaUnderTest({ brokers: 1 });
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 0x7fff_ffff));
@@ -17,17 +18,8 @@ const protocols: Readonly<Record<string, Partial<ConsumerOptions>>> = {
   consumer: { groupProtocol: 'consumer' },
 };
 
-/** Park and Miller's generator: the same numbers for the same seed. */
-function randomOf(start: number): () => number {
-  let state = (start % 2_147_483_646) + 1;
-  return () => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state / 2_147_483_647;
-  };
-}
-
 describe('Chained copy through groups of 7, 11 and 31 partitions', { skip: broker.skip }, () => {
-  const choose = randomOf(seed);
+  const choose = seededRandom(seed);
   for (const [name, options] of Object.entries(protocols)) {
     const chosen = Math.floor(choose() * 4);
     const kinds = [0, 1, 2, 3].filter((kind) => isWhole || kind === chosen);
@@ -45,7 +37,7 @@ describe('Chained copy through groups of 7, 11 and 31 partitions', { skip: broke
           options,
           isStatic,
           isTransactional,
-          random: randomOf(seed + kind),
+          random: seededRandom(seed + kind),
           deadlineMs: isWhole ? 1_800_000 : 120_000,
         });
         context.diagnostic(JSON.stringify(report));

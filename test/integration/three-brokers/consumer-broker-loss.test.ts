@@ -4,7 +4,7 @@ import { after, describe, it } from 'node:test';
 import { Kafka, type Admin, type Consumer, type Producer } from '../../../src/index.ts';
 import { eventually } from '../../support/eventually.ts';
 import { kafkaUnderTest } from '../../support/kafka/under-test.ts';
-import { seededRandom } from '../../support/records/sample-batch.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 
 const brokers = await kafkaUnderTest({ brokers: 3, needs: ['control'] });
 const partitions = [0, 1, 2, 3];

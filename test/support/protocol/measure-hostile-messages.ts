@@ -3,7 +3,7 @@
  *
  *     node --expose-gc measure-hostile-messages.ts <input bytes> <seed> <sample size, or "all">
  */
-import { seededRandom } from '../records/sample-batch.ts';
+import { seededRandom } from '../seeded-random.ts';
 import { arraysOf, hostileMessages } from './hostile-messages.ts';
 import { liveBytesOf } from './live-memory.ts';
 import { knownMessages, readCommittedRelease, type KnownMessage } from './messages.ts';

@@ -1,7 +1,7 @@
 import { ProtocolError } from '../../../src/errors/kafka-error.ts';
 import { codecFor } from '../../../src/compression/index.ts';
 import { readBatches, readHeaders, RecordCursor, type BatchHeader } from '../../../src/protocol/records/index.ts';
-import { seededRandom } from './sample-batch.ts';
+import { seededRandom } from '../seeded-random.ts';
 
 /** What a run of {@link fuzzBatches} saw; a run that refused or accepted nothing has tested nothing. */
 export interface FuzzReport {

@@ -25,14 +25,3 @@ export function sampleBatch(records: readonly SampleRecord[], closing: Partial<C
   }
   return builder.close({ ...plainClosing, ...closing });
 }
-
-/** A seeded source of numbers from 0 up to 1. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -5,6 +5,7 @@ import { SendError } from '../../../src/errors/send-error.ts';
 import type { ProducerOptions } from '../../../src/producer/options.ts';
 import { defaultPartitioner, type Partitioner } from '../../../src/producer/partitioner.ts';
 import { Producer } from '../../../src/producer/producer.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 import { FakeCluster } from './fake-cluster.ts';
 
 function setUp(
@@ -13,8 +14,7 @@ function setUp(
   clientOptions: Partial<ClientOptions> = {},
 ): { cluster: FakeCluster; producer: Producer } {
   const cluster = new FakeCluster(clientOptions);
-  let state = 11;
-  cluster.random = () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647;
+  cluster.random = seededRandom(11);
   cluster.addTopic('t', partitions, { isKnown: true });
   cluster.onRequest = (pending) => cluster.clock.setTimer(() => pending.answer(), 5);
   return { cluster, producer: new Producer(cluster, options) };

@@ -2,10 +2,10 @@ import type { Api, Input } from '../../../src/protocol/api.ts';
 import type { AnyHandler, ConnectionState } from '../../../src/testing/handler.ts';
 import { DEFAULT_RETENTION_BYTES } from '../../../src/testing/log/log-storage.ts';
 import { handlers } from '../../../src/testing/handlers/index.ts';
-import { seededRandom } from '../../../src/testing/seeded-random.ts';
 import { BrokerState } from '../../../src/testing/state/broker-state.ts';
 import { ClusterState } from '../../../src/testing/state/cluster-state.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 
 const connection: ConnectionState = {
   id: 1,

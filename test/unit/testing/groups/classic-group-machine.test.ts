@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { brokerErrorByNumber } from '../../../../src/errors/broker-error-codes.ts';
 import { ClassicGroupMachine } from '../../../../src/testing/groups/classic-group-machine.ts';
 import type { ClassicEffect, ClassicJoin } from '../../../../src/testing/groups/classic-group-messages.ts';
-import { seededRandom } from '../../../../src/testing/seeded-random.ts';
+import { seededRandom } from '../../../support/seeded-random.ts';
 
 const settings = { initialRebalanceDelayMs: 3000, maxSize: 3 };
 const nameOf = (code: number): string => brokerErrorByNumber(code)?.name ?? String(code);

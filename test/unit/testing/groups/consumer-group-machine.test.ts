@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { brokerErrorByNumber } from '../../../../src/errors/broker-error-codes.ts';
 import { ConsumerGroupMachine } from '../../../../src/testing/groups/consumer-group-machine.ts';
 import type { ConsumerHeartbeat } from '../../../../src/testing/groups/consumer-group-messages.ts';
-import { seededRandom } from '../../../../src/testing/seeded-random.ts';
+import { seededRandom } from '../../../support/seeded-random.ts';
 
 const nameOf = (code: number): string => brokerErrorByNumber(code)?.name ?? String(code);
 

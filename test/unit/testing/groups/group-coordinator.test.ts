@@ -3,11 +3,11 @@ import { describe, it } from 'node:test';
 import { brokerErrorByNumber } from '../../../../src/errors/broker-error-codes.ts';
 import { GroupCoordinator } from '../../../../src/testing/groups/group-coordinator.ts';
 import { OffsetCoordinator } from '../../../../src/testing/groups/offset-coordinator.ts';
-import { seededRandom } from '../../../../src/testing/seeded-random.ts';
 import { BrokerState } from '../../../../src/testing/state/broker-state.ts';
 import { ClusterState } from '../../../../src/testing/state/cluster-state.ts';
 import { lead } from '../../../../src/testing/state/leadership.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
+import { seededRandom } from '../../../support/seeded-random.ts';
 
 const day = 24 * 3_600_000;
 const nameOf = (code: number | undefined): string => brokerErrorByNumber(code ?? 0)?.name ?? String(code);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { seededRandom } from '../../../../src/testing/seeded-random.ts';
 import { admitBroker, lead, withdrawBroker } from '../../../../src/testing/state/leadership.ts';
 import { TransactionCoordinator } from '../../../../src/testing/transactions/transaction-coordinator.ts';
+import { seededRandom } from '../../../support/seeded-random.ts';
 import { AskedCluster } from '../asked-cluster.ts';
 import { AskedProducer, readPartition } from './asked-producer.ts';
 
