@@ -133,6 +133,11 @@ export function internalTopicProperties(brokers: number): Record<string, string>
     'group.consumer.heartbeat.interval.ms': '300',
     // Locks of share groups that a test waits out: with Kafka's least, 15 s, each would take that long.
     'group.share.min.record.lock.duration.ms': '1000',
+    'group.share.min.heartbeat.interval.ms': '300',
+    'group.share.heartbeat.interval.ms': '300',
+    // A group may ask for locks and sessions of a second: with the least that brokers usually allow, a test of either would take 15 or 45 s.
+    'group.share.min.record.lock.duration.ms': '1000',
+    'group.share.min.session.timeout.ms': '1000',
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': '1000',
   };
 }
