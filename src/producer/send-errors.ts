@@ -22,6 +22,13 @@ export function notSentBecause(topic: string, cause: unknown): SendError {
   return notSent(topic, code, why, cause, cause instanceof KafkaError && cause.retriable);
 }
 
+/** An error of ours stays as it is; `retriable` says what any other one is taken for. */
+export function toKafkaError(reason: unknown, { retriable }: { readonly retriable: boolean }): KafkaError {
+  if (reason instanceof KafkaError) return reason;
+  const message = reason instanceof Error ? reason.message : String(reason);
+  return new KafkaError(message, { code: 'SEND_FAILED', cause: reason, retriable });
+}
+
 /** What is known of a batch that is given up while it is not in flight, or with the last answer that it got. */
 export function outcomeOf(batch: SequencedBatch): SendOutcome {
   if (batch.maybeWritten) return 'unknown';

@@ -16,7 +16,7 @@ import { lost, produceRequest, readAnswers, unanswered, type BatchAnswer, type S
 import type { ProducerBatch } from './producer-batch.ts';
 import type { ProducerIds } from './producer-ids.ts';
 import type { TransactionGate } from './transaction-driver.ts';
-import { batchExpired, batchFailed, besideInvalid, outcomeOf } from './send-errors.ts';
+import { batchExpired, batchFailed, besideInvalid, outcomeOf, toKafkaError } from './send-errors.ts';
 
 // Taken at import, so that a test's fake timers, installed later, do not stop a producer that runs beside it.
 const { setImmediate } = globalThis;
@@ -264,7 +264,7 @@ export class Sender {
   }
 
   #handleUnreachable(lane: Lane, reason: unknown): void {
-    const error = toKafkaError(reason);
+    const error = toKafkaError(reason, { retriable: true });
     const { retryBackoffMs, retryBackoffMaxMs } = this.#cluster.options;
     const policy = { initialMs: retryBackoffMs, maxMs: retryBackoffMaxMs };
     lane.lastError = error;
@@ -312,7 +312,7 @@ export class Sender {
   }
 
   #handleLost(lane: Lane, sent: readonly SentBatch[], reason: unknown): void {
-    const error = toKafkaError(reason);
+    const error = toKafkaError(reason, { retriable: true });
     const maybeWritten = error.sent !== false;
     // What cannot be encoded, or not be said in any version that the broker speaks, will not be possible later either.
     const isHopeless = error instanceof UsageError || error.code === 'UNSUPPORTED_VERSION';
@@ -422,7 +422,7 @@ export class Sender {
 
   #handleSplitFailure(queue: PartitionQueue, batch: ProducerBatch, reason: unknown): void {
     const { topic, partition } = queue;
-    const error = toKafkaError(reason);
+    const error = toKafkaError(reason, { retriable: true });
     if (queue.machine.handleSplitFailure(batch)) {
       this.#fail(queue, batch, batchFailed(topic.name, partition, outcomeOf(batch), error));
     } else this.#release(queue, batch);
@@ -538,10 +538,4 @@ export class Sender {
     }
     return dueMs;
   }
-}
-
-function toKafkaError(reason: unknown): KafkaError {
-  if (reason instanceof KafkaError) return reason;
-  const message = reason instanceof Error ? reason.message : String(reason);
-  return new KafkaError(message, { code: 'SEND_FAILED', cause: reason, retriable: true });
 }

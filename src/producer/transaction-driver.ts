@@ -2,7 +2,7 @@ import { CallGuard, pause, untilAborted } from '../cluster/call-guard.ts';
 import { chooseVersion } from '../cluster/connection.ts';
 import { retryBackoff } from '../cluster/options.ts';
 import { isPassing } from '../cluster/retry-machine.ts';
-import { ClosedError, KafkaError, ProtocolError, TimeoutError } from '../errors/kafka-error.ts';
+import { ClosedError, ProtocolError, TimeoutError, type KafkaError } from '../errors/kafka-error.ts';
 import type { SendError } from '../errors/send-error.ts';
 import type { ConsumerGroupMetadata } from '../model/consumer-group-metadata.ts';
 import { backoffMs } from '../util/backoff.ts';
@@ -12,7 +12,7 @@ import { quote } from '../util/option-rules.ts';
 import type { PartitionQueue } from './partition-queue.ts';
 import type { ProducerCluster } from './producer-cluster.ts';
 import type { TransactionLevel, TransactionOffset, TransactionProtocol } from './transaction-coordination.ts';
-import { notSent, notSentBecause } from './send-errors.ts';
+import { notSent, notSentBecause, toKafkaError } from './send-errors.ts';
 import { TransactionMachine, type TransactionEffect } from './transaction-machine.ts';
 import { wireRequest, type Exchange } from './transaction-requests.ts';
 
@@ -455,7 +455,7 @@ export class TransactionDriver {
       },
       (reason: unknown) => {
         if (this.#abort.signal.aborted) return;
-        const error = toKafkaError(reason);
+        const error = toKafkaError(reason, { retriable: false });
         const mayPass = error.retriable || isPassing(error) || error instanceof ProtocolError;
         this.#machine.handleLost(id, error, isOnItsWay && error.sent !== false, mayPass, this.#nowMs());
         this.#act();
@@ -484,10 +484,4 @@ export class TransactionDriver {
     this.#timer = undefined;
     this.#timerDueMs = undefined;
   }
-}
-
-function toKafkaError(reason: unknown): KafkaError {
-  if (reason instanceof KafkaError) return reason;
-  const message = reason instanceof Error ? reason.message : String(reason);
-  return new KafkaError(message, { code: 'SEND_FAILED', cause: reason });
 }
