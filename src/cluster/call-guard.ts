@@ -42,8 +42,9 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal | undef
   });
 }
 
-/** A signal holds even where what is waited for does not heed it. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+/** A signal holds even where what is waited for does not heed it; whoever gives up the wait has no use for its error. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
   return new Promise((resolve, onReject) => {
     const reject: (reason: unknown) => void = onReject;
     const onAbort = (): void => reject(signal.reason);

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { untilAborted } from '../cluster/call-guard.ts';
 import type { ProducerCluster } from './producer-cluster.ts';
 import { ClosedError, KafkaError, UsageError } from '../errors/kafka-error.ts';
 import type { SendError } from '../errors/send-error.ts';
@@ -437,16 +438,4 @@ function isList<T>(input: T | readonly T[]): input is readonly T[] {
 
 function closedFor(record: { readonly topic: string } | undefined): ReturnType<typeof notSent> {
   return notSent(String(record?.topic), 'CLOSED', 'the producer has been closed');
-}
-
-function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return work;
-  // Whoever gives up the wait has no use for its error.
-  work.catch(() => undefined);
-  if (signal.aborted) return Promise.reject<never>(signal.reason as Error);
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

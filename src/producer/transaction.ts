@@ -93,7 +93,7 @@ export class Transaction<R = ProducerRecord<string | Uint8Array | null, string |
       const offsets = offsetsToSend(what);
       if (offsets.length === 0) return;
       const taken = driver.sendOffsets(offsets, group);
-      await (options.signal === undefined ? taken : untilAborted(taken, options.signal));
+      await untilAborted(taken, options.signal);
     } catch (error) {
       // Without its offsets, what was sent would be sent again by whoever reads from there.
       driver.handleProblem(asKafkaError(error, this.#parts.transactionalId));
@@ -165,7 +165,7 @@ export class Transaction<R = ProducerRecord<string | Uint8Array | null, string |
       this.#ending = { how, ended };
     }
     const { ended } = this.#ending;
-    return signal === undefined ? ended : untilAborted(ended, signal);
+    return untilAborted(ended, signal);
   }
 
   #over(what: string): UsageError {
