@@ -8,7 +8,7 @@ import { ZERO_UUID } from '../../protocol/wire/uuid.ts';
 import type { Input } from '../../protocol/api.ts';
 import { defineHandler, type AnyHandler } from '../handler.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
-import type { PartitionState } from '../state/partition-state.ts';
+import { describePartition } from '../state/partition-description.ts';
 import { topicNameProblem } from '../state/topic-names.ts';
 
 /**
@@ -34,7 +34,11 @@ export const describeTopicPartitionsHandler: AnyHandler = defineHandler(Describe
     }
     const shown = topic.partitions.slice(first, first + room);
     const { topicId, isInternal } = topic;
-    const partitions = shown.map((partition) => describe(partition, context.cluster));
+    const partitions = shown.map((partition) => ({
+      ...describePartition(partition, context.cluster),
+      eligibleLeaderReplicas: [],
+      lastKnownElr: [],
+    }));
     topics.push({ errorCode: 0, name, topicId, isInternal, partitions });
     room -= shown.length;
     const next = first + shown.length;
@@ -53,18 +57,4 @@ function missing(name: string): Input<DescribeTopicPartitionsResponseTopic> {
   const { INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION } = brokerErrorCodes;
   const errorCode = topicNameProblem(name) === undefined ? UNKNOWN_TOPIC_OR_PARTITION : INVALID_TOPIC_EXCEPTION;
   return { errorCode, name, topicId: ZERO_UUID, isInternal: false, partitions: [] };
-}
-
-function describe(partition: PartitionState, cluster: ClusterState): object {
-  return {
-    errorCode: partition.leaderId === -1 ? brokerErrorCodes.LEADER_NOT_AVAILABLE : 0,
-    partitionIndex: partition.partition,
-    leaderId: partition.leaderId,
-    leaderEpoch: partition.leaderEpoch,
-    replicaNodes: partition.replicas,
-    isrNodes: partition.isr,
-    eligibleLeaderReplicas: [],
-    lastKnownElr: [],
-    offlineReplicas: partition.replicas.filter((id) => cluster.brokers.get(id)?.isRunning !== true),
-  };
 }

@@ -2,7 +2,7 @@ import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import { Metadata, type MetadataRequest } from '../../protocol/generated/metadata.ts';
 import { ZERO_UUID } from '../../protocol/wire/uuid.ts';
 import { defineHandler, type AnyHandler, type RequestContext } from '../handler.ts';
-import type { PartitionState } from '../state/partition-state.ts';
+import { describePartition } from '../state/partition-description.ts';
 import { topicNameProblem } from '../state/topic-names.ts';
 import type { TopicState } from '../state/topic-state.ts';
 
@@ -64,18 +64,6 @@ function answerOf(topic: TopicState | MissingTopic, { cluster, version }: Reques
     name: topic.name,
     topicId: topic.topicId,
     isInternal: topic.isInternal,
-    partitions: topic.partitions.map((partition) => ({
-      errorCode: partition.leaderId === -1 ? brokerErrorCodes.LEADER_NOT_AVAILABLE : 0,
-      partitionIndex: partition.partition,
-      leaderId: partition.leaderId,
-      leaderEpoch: partition.leaderEpoch,
-      replicaNodes: partition.replicas,
-      isrNodes: partition.isr,
-      offlineReplicas: offline(partition, cluster.brokers),
-    })),
+    partitions: topic.partitions.map((partition) => describePartition(partition, cluster)),
   };
-}
-
-function offline(partition: PartitionState, brokers: ReadonlyMap<number, { readonly isRunning: boolean }>): number[] {
-  return partition.replicas.filter((id) => brokers.get(id)?.isRunning !== true);
 }

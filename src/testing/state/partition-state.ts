@@ -34,8 +34,4 @@ export class PartitionState {
     this.leaderId = replicas[0] ?? -1;
     this.log = log;
   }
-
-  get offlineReplicas(): number[] {
-    return [];
-  }
 }
