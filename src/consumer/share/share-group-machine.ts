@@ -44,6 +44,7 @@ export class ShareGroupMachine {
   #lastAttempt = 0;
   #lastHeardMs = 0;
   #failures = 0;
+  #emptyAnswers = 0;
   /** What the coordinator has yet to hear. */
   #isFullDue = true;
   #isSubscriptionDue = false;
@@ -142,6 +143,7 @@ export class ShareGroupMachine {
     this.#epoch = JOIN_EPOCH;
     this.#isFullDue = true;
     this.#failures = 0;
+    this.#emptyAnswers = 0;
     this.#state = { name: 'joining', heartbeat: { name: 'due', atMs } };
   }
 
@@ -149,13 +151,26 @@ export class ShareGroupMachine {
     if (answer.errorCode !== NONE) return this.#handleError(answer, nowMs);
     this.#failures = 0;
     this.#lastHeardMs = nowMs;
-    const intervalMs = Math.max(MIN_HEARTBEAT_INTERVAL_MS, answer.heartbeatIntervalMs);
     const isNewEpoch = this.#state.name === 'joining' || answer.memberEpoch !== this.#epoch;
     this.#epoch = answer.memberEpoch;
-    const atMs = this.#isSubscriptionDue ? nowMs : nowMs + intervalMs;
-    this.#state = { name: 'member', heartbeat: { name: 'due', atMs } };
     if (answer.assignment !== undefined) this.#assign(answer.assignment);
+    const atMs = this.#isSubscriptionDue ? nowMs : nowMs + this.#intervalMs(answer);
+    this.#state = { name: 'member', heartbeat: { name: 'due', atMs } };
     if (isNewEpoch) this.#effects.push({ kind: 'joined', epoch: this.#epoch, partitions: this.#assignment ?? [] });
+  }
+
+  /**
+   * Who joins is given partitions a moment later, by the answer to a later heartbeat. So the first ones come sooner than the coordinator asks
+   * for: a consumer would stand still for a whole interval, 5 s as brokers are set, before its first record.
+   */
+  #intervalMs({ heartbeatIntervalMs, hasTopics }: ShareHeartbeatAnswer): number {
+    const intervalMs = Math.max(MIN_HEARTBEAT_INTERVAL_MS, heartbeatIntervalMs);
+    const isAwaited = hasTopics && (this.#assignment ?? []).length === 0;
+    this.#emptyAnswers = isAwaited ? this.#emptyAnswers + 1 : 0;
+    if (!isAwaited) return intervalMs;
+    const { retryBackoff, random } = this.#options;
+    const pauseMs = backoffMs({ ...retryBackoff, maxMs: intervalMs }, this.#emptyAnswers, random());
+    return Math.min(intervalMs, pauseMs);
   }
 
   #assign(partitions: readonly SharePartition[]): void {

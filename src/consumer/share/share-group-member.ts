@@ -34,7 +34,7 @@ export class ShareGroupMember implements ShareGroupMembership {
   readonly #assigned: AssignedTopics;
   readonly #stopListening: () => void;
   /** In the form of Kafka's ids, as brokers demand it of members of share groups. */
-  readonly memberId: string = randomBytes(MEMBER_ID_BYTES).toString('base64url');
+  readonly memberId: string = newMemberId();
   #leaving: Promise<void> = Promise.resolve();
   #lastFailure: Error | undefined;
   /** Whether a heartbeat was sent that may have made it a member: else there is nobody to say farewell to. */
@@ -62,7 +62,7 @@ export class ShareGroupMember implements ShareGroupMembership {
     const { assignment } = this.#machine;
     if (assignment === undefined || !this.#assigned.isComplete) return false;
     // The coordinator takes members in first and gives them partitions a moment later: nothing is no answer yet, unless there is nothing.
-    return assignment.length > 0 || !this.#parts.topics().some((topic) => this.#exists(topic));
+    return assignment.length > 0 || !this.#hasTopics;
   }
 
   subscribed(): void {
@@ -78,8 +78,9 @@ export class ShareGroupMember implements ShareGroupMembership {
     over.abort();
   }
 
-  #exists(topic: string): boolean {
-    return (this.#parts.cluster.metadata.topic(topic)?.partitions.length ?? 0) > 0;
+  get #hasTopics(): boolean {
+    const { metadata } = this.#parts.cluster;
+    return this.#parts.topics().some((topic) => (metadata.topic(topic)?.partitions.length ?? 0) > 0);
   }
 
   #handle(input: ShareGroupInput): void {
@@ -150,7 +151,7 @@ export class ShareGroupMember implements ShareGroupMembership {
       this.#assigned.take(answer.assignment.topicPartitions);
       assignment = this.#assigned.identified();
     }
-    this.#handle({ kind: 'heartbeatAnswered', attempt, answer: { ...answer, assignment } });
+    this.#handle({ kind: 'heartbeatAnswered', attempt, answer: { ...answer, assignment, hasTopics: this.#hasTopics } });
     // A topic that was created again has another id. Should it fail, the next heartbeat tries again.
     if (!this.#assigned.isComplete) this.#parts.cluster.refresh().catch(() => undefined);
   }
@@ -199,6 +200,13 @@ export class ShareGroupMember implements ShareGroupMembership {
   #resolve(): void {
     if (this.#machine.epoch >= 0) this.#handle({ kind: 'assignmentResolved', partitions: this.#assigned.identified() });
   }
+}
+
+function newMemberId(): string {
+  const bytes = randomBytes(MEMBER_ID_BYTES);
+  // As in Kafka's own ids, no hyphen at the front: command lines would take it for an option.
+  bytes[0] = (bytes[0] ?? 0) & 0x7f;
+  return bytes.toString('base64url');
 }
 
 /** A broker that does not know the request has no share groups: that deserves other words than a missing API. */

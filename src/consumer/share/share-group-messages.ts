@@ -9,6 +9,8 @@ export interface ShareHeartbeatAnswer {
   readonly heartbeatIntervalMs: number;
   /** What the member should read, as far as the names of the topics are known; undefined where nothing has changed. */
   readonly assignment: readonly SharePartition[] | undefined;
+  /** Whether one of the wanted topics exists: then partitions are to come. */
+  readonly hasTopics: boolean;
 }
 
 /** Something that happened. Answers carry the attempt of the request that they answer. */
