@@ -1,4 +1,4 @@
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { forEachFrame, startBrokerProxy, type BrokerProxy } from './broker-proxy.ts';
 
 const produceKey = 0;
 
@@ -6,8 +6,7 @@ const produceKey = 0;
 export type ProduceFate = 'pass' | 'cut-before' | 'cut-after';
 
 /** A proxy that {@link startProduceProxy} has started. */
-export interface ProduceProxy extends AsyncDisposable {
-  readonly address: string;
+export interface ProduceProxy extends BrokerProxy {
   /** How many Produce requests have come. */
   readonly produced: number;
   /** How many connections were cut. */
@@ -19,26 +18,14 @@ export interface ProduceProxy extends AsyncDisposable {
 }
 
 /**
- * Stands between a client and a broker, slows Produce requests down or cuts their connections. The broker's own address is replaced
- * in what it answers, so that the client stays with the proxy.
+ * Stands between a client and a broker, slows Produce requests down or cuts their connections.
  *
  * @param server `127.0.0.1:9092`, as the broker itself advertises it
  */
 export async function startProduceProxy(server: string): Promise<ProduceProxy> {
-  const sockets = new Set<Socket>();
   const timers = new Set<NodeJS.Timeout>();
-  const [host = '', port = ''] = server.split(':');
   const state = { produced: 0, cuts: 0, fateOf: (): ProduceFate => 'pass', bytesPerSecond: Infinity };
-  const proxy = createServer((client) => {
-    const broker = connect(Number(port), host);
-    for (const [socket, other] of [
-      [client, broker],
-      [broker, client],
-    ] as const) {
-      sockets.add(socket);
-      socket.setNoDelay(true);
-      socket.on('close', () => other.destroy()).on('error', () => other.destroy());
-    }
+  const proxy = await startBrokerProxy(server, ({ client, broker, answer }) => {
     const cut = (): void => {
       state.cuts++;
       client.destroy();
@@ -66,50 +53,16 @@ export async function startProduceProxy(server: string): Promise<ProduceProxy> {
       }
       broker.write(frame);
     });
-    const from = address(host, Number(port));
-    const to = address(host, (proxy.address() as AddressInfo).port);
     forEachFrame(broker, (frame) => {
       if (frame.readInt32BE(4) === cutAtAnswer) return cut();
-      for (let at = frame.indexOf(from); at >= 0; at = frame.indexOf(from, at + to.length)) to.copy(frame, at);
-      client.write(frame);
+      answer(frame);
     });
   });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   return Object.assign(state, {
-    address: `127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    address: proxy.address,
     async [Symbol.asyncDispose]() {
       for (const timer of timers) clearTimeout(timer);
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => proxy.close(resolve));
+      await proxy[Symbol.asyncDispose]();
     },
-  });
-}
-
-/** How an answer with metadata names a broker: host, then port. */
-function address(host: string, port: number): Buffer {
-  const bytes = Buffer.alloc(host.length + 4);
-  bytes.write(host);
-  bytes.writeInt32BE(port, host.length);
-  return bytes;
-}
-
-/** Frames are put together from chunks without copying what has come again and again. */
-function forEachFrame(socket: Socket, handle: (frame: Buffer) => void): void {
-  let chunks: Buffer[] = [];
-  let length = 0;
-  let wanted = 4;
-  socket.on('data', (chunk: Buffer) => {
-    chunks.push(chunk);
-    length += chunk.length;
-    while (length >= wanted) {
-      const all = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
-      const end = 4 + all.readInt32BE(0);
-      const isWhole = all.length >= end;
-      wanted = isWhole ? 4 : end;
-      chunks = [isWhole ? all.subarray(end) : all];
-      length = isWhole ? all.length - end : all.length;
-      if (!isWhole) return;
-      handle(Buffer.from(all.subarray(0, end)));
-    }
   });
 }
