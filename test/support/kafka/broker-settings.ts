@@ -131,8 +131,6 @@ export function internalTopicProperties(brokers: number): Record<string, string>
     // Members of the new protocol beat as often as the broker says: with its 5 s a test would wait that long for each step.
     'group.consumer.min.heartbeat.interval.ms': '300',
     'group.consumer.heartbeat.interval.ms': '300',
-    // Locks of share groups that a test waits out: with Kafka's least, 15 s, each would take that long.
-    'group.share.min.record.lock.duration.ms': '1000',
     'group.share.min.heartbeat.interval.ms': '300',
     'group.share.heartbeat.interval.ms': '300',
     // A group may ask for locks and sessions of a second: with the least that brokers usually allow, a test of either would take 15 or 45 s.
