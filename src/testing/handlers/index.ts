@@ -46,6 +46,8 @@ import { offsetForLeaderEpochHandler } from './offset-for-leader-epoch.ts';
 import { produceHandler } from './produce.ts';
 import { saslAuthenticateHandler } from './sasl-authenticate.ts';
 import { saslHandshakeHandler } from './sasl-handshake.ts';
+import { shareAcknowledgeHandler } from './share-acknowledge.ts';
+import { shareFetchHandler } from './share-fetch.ts';
 import { syncGroupHandler } from './sync-group.ts';
 import { txnOffsetCommitHandler } from './txn-offset-commit.ts';
 import { writeTxnMarkersHandler } from './write-txn-markers.ts';
@@ -99,6 +101,8 @@ export const handlers: readonly AnyHandler[] = [
   produceHandler,
   saslAuthenticateHandler,
   saslHandshakeHandler,
+  shareAcknowledgeHandler,
+  shareFetchHandler,
   syncGroupHandler,
   txnOffsetCommitHandler,
   writeTxnMarkersHandler,
