@@ -68,6 +68,12 @@ const scenarios: readonly Scenario[] = [
     env: { RUNS: '5000' },
   },
   {
+    name: 'fetch',
+    what: 'random schedules of brokers that are slow, lost, moved, without sessions, and a reader that pauses and seeks',
+    args: ['--test', 'test/unit/consumer/fetch/fetch-schedules.test.ts'],
+    env: { RUNS: '5000' },
+  },
+  {
     name: 'slow-handler',
     what: 'a handler that awaits for 60 s keeps its membership and stops no other partition',
     args: ['tools/test.ts', 'behaviour-real', '--only', 'consumer-run'],

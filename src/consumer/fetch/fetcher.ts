@@ -248,7 +248,10 @@ export class Fetcher {
         asked.delete(key);
         // Walkthrough: 1. a fetch is under way; 2. the user seeks, or the partition is given up; 3. the answer arrives. Without
         // this check, step 3 would put records of the old position behind the new one.
-        if (question.state.fetchRound !== question.round || question.state.term.ended) continue;
+        // And: 1. a fetch is under way to broker 1, which takes its time; 2. the leader moves to broker 2, which is asked for the same
+        // offset and answers first; 3. broker 1 answers. Without it, step 3 would hand out these records a second time.
+        const { state, round, offset } = question;
+        if (state.fetchRound !== round || state.fetchOffset !== offset || state.term.ended) continue;
         const taken = this.#handlePartition(question, data, plan.nodeId);
         bytes += taken;
         if (taken > 0) partitions++;
