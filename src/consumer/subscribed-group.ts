@@ -3,7 +3,7 @@ import { TimeoutError, type KafkaError } from '../errors/kafka-error.ts';
 import type { ConsumerGroupMetadata } from '../model/consumer-group-metadata.ts';
 import { quote } from '../util/option-rules.ts';
 import type { Assignment } from './assignment.ts';
-import type { LeaveMode } from './group/group-messages.ts';
+import type { LeaveMode } from './group/reading-messages.ts';
 import type { ReaderTask } from './group/holding.ts';
 import { makeMembership } from './group/make-membership.ts';
 import type { Membership } from './group/membership.ts';

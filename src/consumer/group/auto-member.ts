@@ -8,7 +8,7 @@ import { isPassingFailure, type CommitIdentity } from '../offset-client.ts';
 import { ConsumerGroupMember } from './consumer-group-member.ts';
 import { CoordinatorLink } from './coordinator-link.ts';
 import { GroupMember } from './group-member.ts';
-import type { LeaveMode } from './group-messages.ts';
+import type { LeaveMode } from './reading-messages.ts';
 import type { Membership, MembershipParts } from './membership.ts';
 
 /** The feature that a cluster finalizes when its groups may use the new protocol. */

@@ -3,7 +3,7 @@ import { brokerError } from '../../errors/broker-error.ts';
 import type { TopicPartition } from '../../model/topic-partition.ts';
 import { backoffMs, type BackoffPolicy } from '../../util/backoff.ts';
 import type { ConsumerGroupEffect, ConsumerGroupInput, HeartbeatAnswer } from './consumer-group-messages.ts';
-import type { LeaveMode } from './group-messages.ts';
+import type { LeaveMode } from './reading-messages.ts';
 import { Holding, type ReaderTask } from './holding.ts';
 import { isCoordinatorGone } from './membership-errors.ts';
 

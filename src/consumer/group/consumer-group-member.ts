@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { chooseVersion } from '../../cluster/connection.ts';
+import { retryBackoff } from '../../cluster/options.ts';
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
-import { brokerError } from '../../errors/broker-error.ts';
-import { isKafkaError, KafkaError, UsageError } from '../../errors/kafka-error.ts';
+import { brokerError, type BrokerError } from '../../errors/broker-error.ts';
+import { KafkaError } from '../../errors/kafka-error.ts';
 import {
   ConsumerGroupHeartbeat,
   type ConsumerGroupHeartbeatRequest,
@@ -10,15 +11,13 @@ import {
 import type { Input } from '../../protocol/api.ts';
 import { deferred, type Deferred } from '../../util/deferred.ts';
 import { quote } from '../../util/option-rules.ts';
-import { isPassingFailure, type CommitIdentity } from '../offset-client.ts';
+import type { CommitIdentity } from '../offset-client.ts';
 import { AssignedTopics } from './assigned-topics.ts';
 import { ConsumerGroupMachine } from './consumer-group-machine.ts';
 import type { ConsumerGroupEffect, ConsumerGroupInput } from './consumer-group-messages.ts';
-import { CoordinatorLink } from './coordinator-link.ts';
-import type { LeaveMode } from './group-messages.ts';
-import type { ReaderTask } from './holding.ts';
-import { MemberTimer } from './member-timer.ts';
 import type { Membership, MembershipParts } from './membership.ts';
+import { ReadingMember } from './reading-member.ts';
+import type { LeaveMode } from './reading-messages.ts';
 
 type SendHeartbeat = Extract<ConsumerGroupEffect, { kind: 'sendHeartbeat' }>;
 
@@ -30,32 +29,30 @@ const PATTERN_VERSION = 1;
 export class ConsumerGroupMember implements Membership {
   readonly #parts: MembershipParts;
   readonly #machine: ConsumerGroupMachine;
-  readonly #link: CoordinatorLink;
-  readonly #timer: MemberTimer;
+  readonly #member: ReadingMember<ConsumerGroupInput, ConsumerGroupEffect>;
   readonly #assigned: AssignedTopics;
   /** Chosen here, in the form of Kafka's ids: so the coordinator need not be asked for one (KIP-1082). */
   #memberId = randomBytes(MEMBER_ID_BYTES).toString('base64url');
-  #tasks: ReaderTask[] = [];
-  #seenAsks = 0;
   readonly #stopListening: () => void;
   #leaving: Promise<void> | undefined;
-  #lastFailure: Error | undefined;
   /** Those who wait for an answer that may bring another epoch. */
   #answered: Deferred<void> | undefined;
 
   constructor(parts: MembershipParts) {
     this.#parts = parts;
     const { options, cluster, groupId } = parts;
-    this.#link = new CoordinatorLink(cluster, groupId, parts.lane);
-    this.#timer = new MemberTimer(cluster.clock, () => this.#tick());
     this.#assigned = new AssignedTopics(cluster);
     this.#machine = new ConsumerGroupMachine({
       groupId,
       groupInstanceId: options.groupInstanceId ?? null,
       sessionTimeoutMs: options.sessionTimeoutMs,
       maxPollIntervalMs: options.maxPollIntervalMs,
-      retryBackoff: { initialMs: cluster.options.retryBackoffMs, maxMs: cluster.options.retryBackoffMaxMs },
+      retryBackoff: retryBackoff(cluster.options),
       random: cluster.random,
+    });
+    this.#member = new ReadingMember<ConsumerGroupInput, ConsumerGroupEffect>(parts, this.#machine, {
+      perform: (effect) => this.#perform(effect),
+      refusal: (input) => refusal(input, `Cannot join group ${quote(groupId)}`),
     });
     this.#stopListening = cluster.onMetadata(() => this.#resolve());
   }
@@ -65,32 +62,31 @@ export class ConsumerGroupMember implements Membership {
   }
 
   get lastFailure(): Error | undefined {
-    return this.#lastFailure;
+    return this.#member.lastFailure;
   }
 
   get needsReader(): boolean {
-    return this.#tasks.length > 0 || this.#machine.needsReader;
+    return this.#member.needsReader;
   }
 
   get isSettled(): boolean {
-    return this.#machine.isSettled && this.#tasks.length === 0 && this.#assigned.isComplete;
+    return this.#member.isSettled && this.#assigned.isComplete;
   }
 
   subscribed(): void {
-    this.#handle({ kind: 'subscribed' });
+    this.#member.handle({ kind: 'subscribed' });
   }
 
   readerCame(): void {
-    this.#handle({ kind: 'readerCame' });
+    this.#member.handle({ kind: 'readerCame' });
   }
 
   readerLeft(): void {
-    this.#handle({ kind: 'readerLeft' });
+    this.#member.handle({ kind: 'readerLeft' });
   }
 
   readerOverdue(): void {
-    const { maxPollIntervalMs } = this.#parts.options;
-    this.#handle({ kind: 'expired', reason: `a handler took longer than maxPollIntervalMs (${maxPollIntervalMs} ms)` });
+    this.#member.readerOverdue();
   }
 
   /** The brokers alone decide when to assign. */
@@ -102,7 +98,7 @@ export class ConsumerGroupMember implements Membership {
 
   async refused(identity: CommitIdentity, errorCode: number): Promise<boolean> {
     if (identity.generationId === this.#machine.epoch) {
-      this.#handle({ kind: 'refused', epoch: identity.generationId, errorCode });
+      this.#member.handle({ kind: 'refused', epoch: identity.generationId, errorCode });
       if (errorCode !== brokerErrorCodes.STALE_MEMBER_EPOCH) return false;
       this.#answered ??= deferred<void>();
       await this.#answered.promise;
@@ -110,62 +106,27 @@ export class ConsumerGroupMember implements Membership {
     return this.#machine.epoch >= 0;
   }
 
-  async runReaderTasks(): Promise<void> {
-    for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
-      try {
-        await this.#parts.runTask(task);
-      } finally {
-        this.#handle({ kind: 'taskDone' });
-      }
-    }
+  runReaderTasks(): Promise<void> {
+    return this.#member.runReaderTasks();
   }
 
   async leave(reason: string, mode: LeaveMode): Promise<void> {
     this.#stopListening();
-    this.#handle({ kind: 'leave', reason, mode });
-    this.#timer.clear();
+    this.#member.end({ kind: 'leave', reason, mode });
     this.#answered?.resolve();
     await this.#leaving;
   }
 
-  #handle(input: ConsumerGroupInput): void {
-    this.#machine.handle(input, this.#parts.cluster.clock.nowMs());
-    this.#act();
-  }
-
-  #tick(): void {
-    const asks = this.#parts.askCount();
-    const nowMs = this.#parts.cluster.clock.nowMs();
-    // A reader that is served from what is ready does not tell each time that it came and went.
-    if (asks !== this.#seenAsks && !this.#machine.readerWaits) this.#machine.handle({ kind: 'readerLeft' }, nowMs);
-    this.#seenAsks = asks;
-    this.#machine.tick(nowMs);
-    this.#act();
-  }
-
-  #act(): void {
-    for (const effect of this.#machine.takeEffects()) this.#perform(effect);
-    this.#timer.set(this.#machine.nextDeadlineMs());
-    if (this.needsReader) this.#parts.onReaderNeeded();
-  }
-
   #perform(effect: ConsumerGroupEffect): void {
-    const { cluster, groupId, options } = this.#parts;
+    const { groupId, cluster } = this.#parts;
     const { events } = cluster;
     const memberId = this.#memberId;
     switch (effect.kind) {
-      case 'forgetCoordinator':
-        return this.#link.forget();
       case 'sendHeartbeat':
         return void this.#heartbeat(effect);
       case 'sendLeave':
-        this.#leaving = this.#leave(effect.epoch);
+        this.#leaving = this.#member.link.quietly(this.#leave(effect.epoch));
         return;
-      case 'runTask':
-        this.#tasks.push(effect.task);
-        return;
-      case 'endAssignment':
-        return this.#parts.endAssignment();
       case 'joined': {
         const { epoch: generationId, partitions: assignment } = effect;
         return events.publish('group.joined', { groupId, memberId, generationId, leader: false, assignment });
@@ -173,46 +134,28 @@ export class ConsumerGroupMember implements Membership {
       case 'rebalancing':
         return events.publish('group.rebalancing', { groupId, reason: effect.reason });
       case 'left':
-        return events.publish('group.left', {
-          groupId,
-          memberId,
-          reason: `${effect.reason}; in hand: ${this.#parts.inHand()}`,
-        });
-      case 'heartbeatFailed':
-        return events.publish('group.heartbeat.failed', { groupId, error: effect.error });
+        return this.#member.tellLeft(memberId, effect.reason);
       case 'blocked':
-        return events.publish('warning', {
-          message:
-            `The event loop was blocked for about ${Math.round(effect.durationMs)} ms, longer than a session of group ${quote(groupId)} lasts ` +
-            `(${options.sessionTimeoutMs} ms): the partitions may belong to other members by now`,
-        });
+        return this.#member.tellBlocked(effect.durationMs, 'a session');
+      case 'forgetCoordinator':
+      case 'runTask':
+      case 'endAssignment':
+      case 'heartbeatFailed':
       case 'fail':
-        return this.#parts.onFatal(effect.error);
+        return this.#member.perform(effect);
       default:
         effect satisfies never;
     }
   }
 
   async #heartbeat(effect: SendHeartbeat): Promise<void> {
-    const { attempt } = effect;
-    let input: ConsumerGroupInput;
-    try {
+    await this.#member.request(effect.attempt, async () => {
       const answer = await this.#send(effect);
-      this.#lastFailure =
-        answer.errorCode === brokerErrorCodes.NONE
-          ? undefined
-          : brokerError(answer.errorCode, `Cannot join group ${quote(this.#parts.groupId)}`);
       if (answer.errorCode === brokerErrorCodes.NONE) this.#memberId = answer.memberId ?? this.#memberId;
       const given = answer.assignment?.topicPartitions;
       const assignment = given === undefined ? undefined : this.#assigned.take(given);
-      input = { kind: 'heartbeatAnswered', attempt, answer: { ...answer, assignment } };
-    } catch (cause) {
-      const error = cause instanceof Error ? cause : new Error(String(cause));
-      this.#lastFailure = error;
-      const fatal = error instanceof UsageError || (error instanceof KafkaError && !isPassingFailure(error));
-      input = { kind: 'requestFailed', attempt, error, fatal };
-    }
-    this.#handle(input);
+      return { kind: 'heartbeatAnswered', attempt: effect.attempt, answer: { ...answer, assignment } };
+    });
     this.#answered?.resolve();
     this.#answered = undefined;
     if (!this.#assigned.isComplete) this.#learnTopics();
@@ -242,7 +185,7 @@ export class ConsumerGroupMember implements Membership {
     fields: Partial<Input<ConsumerGroupHeartbeatRequest>> & { readonly memberEpoch: number },
   ): Promise<ReturnType<typeof ConsumerGroupHeartbeat.decodeResponse>> {
     const { groupId, options, cluster } = this.#parts;
-    const connection = await this.#link.connection();
+    const connection = await this.#member.link.connection();
     const version = chooseVersion(ConsumerGroupHeartbeat, connection.versions);
     const { subscribedTopicRegex, ...others } = fields;
     if (version < PATTERN_VERSION && (subscribedTopicRegex ?? '') !== '') {
@@ -263,20 +206,14 @@ export class ConsumerGroupMember implements Membership {
   }
 
   async #leave(epoch: number): Promise<void> {
-    try {
-      const { errorCode } = await this.request({ memberEpoch: epoch });
-      if (errorCode !== brokerErrorCodes.NONE)
-        throw brokerError(errorCode, `Cannot leave group ${quote(this.#parts.groupId)}`);
-    } catch (error) {
-      // The session ends by itself, only later.
-      if (isKafkaError(error, 'UNKNOWN_MEMBER_ID') || !(error instanceof Error)) return;
-      const message = `Could not leave group ${quote(this.#parts.groupId)}`;
-      this.#parts.cluster.events.publish('warning', { message, error });
-    }
+    const { errorCode } = await this.request({ memberEpoch: epoch });
+    if (errorCode !== brokerErrorCodes.NONE)
+      throw brokerError(errorCode, `Cannot leave group ${quote(this.#parts.groupId)}`);
   }
 
   #resolve(): void {
-    if (this.#machine.epoch >= 0) this.#handle({ kind: 'assignmentResolved', partitions: this.#assigned.resolved() });
+    if (this.#machine.epoch >= 0)
+      this.#member.handle({ kind: 'assignmentResolved', partitions: this.#assigned.resolved() });
   }
 
   /** A topic that was created again has another id, and what a pattern of the broker's brings nobody has asked for. */
@@ -285,4 +222,10 @@ export class ConsumerGroupMember implements Membership {
     // Should it fail, the next heartbeat tries again.
     this.#parts.cluster.refresh({ topics }).catch(() => undefined);
   }
+}
+
+/** The broker's error in an answer, if there is one. */
+function refusal(input: ConsumerGroupInput, doing: string): BrokerError | undefined {
+  const code = input.kind === 'heartbeatAnswered' ? input.answer.errorCode : brokerErrorCodes.NONE;
+  return code === brokerErrorCodes.NONE ? undefined : brokerError(code, doing);
 }

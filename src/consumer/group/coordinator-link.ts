@@ -35,7 +35,7 @@ export class CoordinatorLink {
   async leave(memberId: string, groupInstanceId: string | undefined, reason: string): Promise<void> {
     const groupId = this.#groupId;
     const member = { memberId, reason, ...(groupInstanceId === undefined ? {} : { groupInstanceId }) };
-    await this.#quietly(
+    await this.quietly(
       this.#cluster.request({
         api: LeaveGroup,
         to: { kind: 'coordinator', type: 'group', key: groupId },
@@ -47,8 +47,8 @@ export class CoordinatorLink {
     );
   }
 
-  /** The session ends by itself, only later. */
-  async #quietly(leaving: Promise<unknown>): Promise<void> {
+  /** Does not fail where `leaving` does: the session ends by itself, only later. */
+  async quietly(leaving: Promise<unknown>): Promise<void> {
     try {
       await leaving;
     } catch (error) {

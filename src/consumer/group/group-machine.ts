@@ -5,14 +5,8 @@ import { backoffMs, type BackoffPolicy } from '../../util/backoff.ts';
 import type { RebalanceProtocol } from './assignors/assignor.ts';
 import { Holding, type ReaderTask } from './holding.ts';
 import { isCoordinatorGone } from './membership-errors.ts';
-import type {
-  EncodedAssignment,
-  GroupEffect,
-  GroupInput,
-  JoinAnswer,
-  JoinedMember,
-  LeaveMode,
-} from './group-messages.ts';
+import type { EncodedAssignment, GroupEffect, GroupInput, JoinAnswer, JoinedMember } from './group-messages.ts';
+import type { LeaveMode } from './reading-messages.ts';
 
 type Heartbeat = { readonly name: 'due'; readonly atMs: number } | { readonly name: 'sent'; readonly attempt: number };
 

@@ -1,23 +1,22 @@
+import { retryBackoff } from '../../cluster/options.ts';
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import { brokerError, type BrokerError } from '../../errors/broker-error.ts';
-import { KafkaError, UsageError } from '../../errors/kafka-error.ts';
 import type { Input } from '../../protocol/api.ts';
 import { Heartbeat } from '../../protocol/generated/heartbeat.ts';
 import { JoinGroup, type JoinGroupRequest } from '../../protocol/generated/join-group.ts';
 import { SyncGroup } from '../../protocol/generated/sync-group.ts';
 import { deferred, type Deferred } from '../../util/deferred.ts';
 import { quote } from '../../util/option-rules.ts';
-import { isDisowned, isPassingFailure, type CommitIdentity } from '../offset-client.ts';
+import { isDisowned, type CommitIdentity } from '../offset-client.ts';
 import type { PartitionAssignor } from './assignors/assignor.ts';
 import { makeAssignors, rebalanceProtocolOf } from './assignors/resolve-assignors.ts';
 import { decodeAssignment, encodeSubscription } from './consumer-protocol.ts';
-import { CoordinatorLink } from './coordinator-link.ts';
 import { GroupDuty } from './group-duty.ts';
 import { GroupMachine } from './group-machine.ts';
-import type { GroupEffect, GroupInput, LeaveMode } from './group-messages.ts';
-import type { ReaderTask } from './holding.ts';
-import { MemberTimer } from './member-timer.ts';
+import type { GroupEffect, GroupInput } from './group-messages.ts';
 import type { Membership, MembershipParts } from './membership.ts';
+import { ReadingMember } from './reading-member.ts';
+import type { LeaveMode } from './reading-messages.ts';
 import { saneAssignment } from './sane-assignment.ts';
 
 const PROTOCOL_TYPE = 'consumer';
@@ -28,16 +27,12 @@ const JOIN_SLACK_MS = 5000;
 export class GroupMember implements Membership {
   readonly #parts: MembershipParts;
   readonly #machine: GroupMachine;
-  readonly #link: CoordinatorLink;
-  readonly #timer: MemberTimer;
+  readonly #member: ReadingMember<GroupInput, GroupEffect>;
   readonly #assignors: readonly PartitionAssignor[];
   readonly #isCooperative: boolean;
   readonly #duty: GroupDuty;
-  #tasks: ReaderTask[] = [];
-  #seenAsks = 0;
   readonly #stopListening: () => void;
   #leaving: Promise<void> | undefined;
-  #lastFailure: Error | undefined;
   /** Those who wait for the end of a rebalance. */
   #settling: Deferred<void> | undefined;
 
@@ -47,8 +42,6 @@ export class GroupMember implements Membership {
     this.#assignors = makeAssignors(options.partitionAssignors);
     const rebalanceProtocol = rebalanceProtocolOf(this.#assignors) ?? 'eager';
     this.#isCooperative = rebalanceProtocol === 'cooperative';
-    this.#link = new CoordinatorLink(cluster, groupId, parts.lane);
-    this.#timer = new MemberTimer(cluster.clock, () => this.#tick());
     this.#duty = new GroupDuty({ cluster, groupId, assignors: this.#assignors, rebalanceProtocol });
     this.#machine = new GroupMachine({
       groupId,
@@ -57,8 +50,13 @@ export class GroupMember implements Membership {
       sessionTimeoutMs: options.sessionTimeoutMs,
       heartbeatIntervalMs: options.heartbeatIntervalMs,
       maxPollIntervalMs: options.maxPollIntervalMs,
-      retryBackoff: { initialMs: cluster.options.retryBackoffMs, maxMs: cluster.options.retryBackoffMaxMs },
+      retryBackoff: retryBackoff(cluster.options),
       random: cluster.random,
+    });
+    this.#member = new ReadingMember<GroupInput, GroupEffect>(parts, this.#machine, {
+      perform: (effect) => this.#perform(effect),
+      onPerformed: () => this.#settle(),
+      refusal: (input) => refusal(input, `Cannot join group ${quote(groupId)}`),
     });
     this.#stopListening = cluster.onMetadata(() => this.#checkTopics());
   }
@@ -68,42 +66,41 @@ export class GroupMember implements Membership {
   }
 
   get lastFailure(): Error | undefined {
-    return this.#lastFailure;
+    return this.#member.lastFailure;
   }
 
   get needsReader(): boolean {
-    return this.#tasks.length > 0 || this.#machine.needsReader;
+    return this.#member.needsReader;
   }
 
   get isSettled(): boolean {
-    return this.#machine.isSettled && this.#tasks.length === 0;
+    return this.#member.isSettled;
   }
 
   subscribed(): void {
-    this.#handle({ kind: 'subscribed', topics: this.#parts.topics().names });
+    this.#member.handle({ kind: 'subscribed', topics: this.#parts.topics().names });
   }
 
   readerCame(): void {
-    this.#handle({ kind: 'readerCame' });
+    this.#member.handle({ kind: 'readerCame' });
   }
 
   readerLeft(): void {
-    this.#handle({ kind: 'readerLeft' });
+    this.#member.handle({ kind: 'readerLeft' });
   }
 
   readerOverdue(): void {
-    const { maxPollIntervalMs } = this.#parts.options;
-    this.#handle({ kind: 'expired', reason: `a handler took longer than maxPollIntervalMs (${maxPollIntervalMs} ms)` });
+    this.#member.readerOverdue();
   }
 
   rejoin(reason: string): void {
-    this.#handle({ kind: 'rejoin', reason });
+    this.#member.handle({ kind: 'rejoin', reason });
   }
 
   async refused(identity: CommitIdentity, errorCode: number): Promise<boolean> {
     const isCurrent = identity.generationId === this.#machine.generationId && !this.#machine.isRebalancing;
     if (isCurrent && isDisowned(errorCode)) {
-      this.#handle({ kind: 'disowned', generationId: identity.generationId, errorCode });
+      this.#member.handle({ kind: 'disowned', generationId: identity.generationId, errorCode });
       return false;
     }
     // A cooperative member goes on committing what it keeps: the next generation takes it.
@@ -114,72 +111,39 @@ export class GroupMember implements Membership {
     return this.#machine.generationId >= 0 && this.#machine.generationId !== identity.generationId;
   }
 
-  async runReaderTasks(): Promise<void> {
-    for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
-      try {
-        await this.#parts.runTask(task);
-      } finally {
-        this.#handle({ kind: 'taskDone' });
-      }
-    }
+  runReaderTasks(): Promise<void> {
+    return this.#member.runReaderTasks();
   }
 
   async leave(reason: string, mode: LeaveMode): Promise<void> {
     this.#stopListening();
-    this.#handle({ kind: 'leave', reason, mode });
-    this.#timer.clear();
+    this.#member.end({ kind: 'leave', reason, mode });
     this.#settling?.resolve();
     await this.#leaving;
   }
 
-  #handle(input: GroupInput): void {
-    this.#machine.handle(input, this.#parts.cluster.clock.nowMs());
-    this.#act();
-  }
-
-  #tick(): void {
-    const asks = this.#parts.askCount();
-    const nowMs = this.#parts.cluster.clock.nowMs();
-    // A reader that is served from what is ready does not tell each time that it came and went.
-    if (asks !== this.#seenAsks && !this.#machine.readerWaits) this.#machine.handle({ kind: 'readerLeft' }, nowMs);
-    this.#seenAsks = asks;
-    this.#machine.tick(nowMs);
-    this.#act();
-  }
-
-  #act(): void {
-    for (const effect of this.#machine.takeEffects()) this.#perform(effect);
-    this.#timer.set(this.#machine.nextDeadlineMs());
-    if (!this.#machine.isRebalancing) {
-      this.#settling?.resolve();
-      this.#settling = undefined;
-    }
-    if (this.needsReader) this.#parts.onReaderNeeded();
+  #settle(): void {
+    if (this.#machine.isRebalancing) return;
+    this.#settling?.resolve();
+    this.#settling = undefined;
   }
 
   #perform(effect: GroupEffect): void {
     const { cluster, groupId, options } = this.#parts;
     const { events } = cluster;
     switch (effect.kind) {
-      case 'forgetCoordinator':
-        return this.#link.forget();
       case 'sendJoin':
         events.publish('group.rebalancing', { groupId, reason: effect.reason });
-        return void this.#request(effect.attempt, () => this.#join(effect));
+        return void this.#member.request(effect.attempt, () => this.#join(effect));
       case 'computeAssignment':
-        return void this.#request(effect.attempt, () => this.#computeAssignment(effect));
+        return void this.#member.request(effect.attempt, () => this.#computeAssignment(effect));
       case 'sendSync':
-        return void this.#request(effect.attempt, () => this.#sync(effect));
+        return void this.#member.request(effect.attempt, () => this.#sync(effect));
       case 'sendHeartbeat':
-        return void this.#request(effect.attempt, () => this.#heartbeat(effect));
+        return void this.#member.request(effect.attempt, () => this.#heartbeat(effect));
       case 'sendLeave':
-        this.#leaving = this.#link.leave(effect.memberId, options.groupInstanceId, effect.reason);
+        this.#leaving = this.#member.link.leave(effect.memberId, options.groupInstanceId, effect.reason);
         return;
-      case 'runTask':
-        this.#tasks.push(effect.task);
-        return;
-      case 'endAssignment':
-        return this.#parts.endAssignment();
       case 'joined':
         events.publish('group.joined', {
           groupId,
@@ -190,40 +154,18 @@ export class GroupMember implements Membership {
         });
         return;
       case 'left':
-        return this.#reportLeft(effect);
-      case 'heartbeatFailed':
-        return events.publish('group.heartbeat.failed', { groupId, error: effect.error });
+        return this.#member.tellLeft(effect.memberId, effect.reason);
       case 'blocked':
-        return events.publish('warning', {
-          message:
-            `The event loop was blocked for about ${Math.round(effect.durationMs)} ms, longer than the session of group ${quote(groupId)} lasts ` +
-            `(${options.sessionTimeoutMs} ms): the partitions may belong to other members by now`,
-        });
+        return this.#member.tellBlocked(effect.durationMs, 'the session');
+      case 'forgetCoordinator':
+      case 'runTask':
+      case 'endAssignment':
+      case 'heartbeatFailed':
       case 'fail':
-        return this.#parts.onFatal(effect.error);
+        return this.#member.perform(effect);
       default:
         effect satisfies never;
     }
-  }
-
-  #reportLeft({ memberId, reason }: Extract<GroupEffect, { kind: 'left' }>): void {
-    const { cluster, groupId } = this.#parts;
-    cluster.events.publish('group.left', { groupId, memberId, reason: `${reason}; in hand: ${this.#parts.inHand()}` });
-  }
-
-  /** Runs a request of an attempt; what goes wrong becomes an input, too. */
-  async #request(attempt: number, run: () => Promise<GroupInput>): Promise<void> {
-    let input: GroupInput;
-    try {
-      input = await run();
-      this.#lastFailure = refusal(input, `Cannot join group ${quote(this.#parts.groupId)}`);
-    } catch (cause) {
-      const error = cause instanceof Error ? cause : new Error(String(cause));
-      this.#lastFailure = error;
-      const fatal = error instanceof UsageError || (error instanceof KafkaError && !isPassingFailure(error));
-      input = { kind: 'requestFailed', attempt, error, fatal };
-    }
-    this.#handle(input);
   }
 
   async #join(effect: Extract<GroupEffect, { kind: 'sendJoin' }>): Promise<GroupInput> {
@@ -239,7 +181,7 @@ export class GroupMember implements Membership {
       protocols: this.#assignors.map((assignor) => this.#protocol(assignor, effect)),
       reason: effect.reason,
     };
-    const answer = await this.#link.send(JoinGroup, message, options.maxPollIntervalMs + JOIN_SLACK_MS);
+    const answer = await this.#member.link.send(JoinGroup, message, options.maxPollIntervalMs + JOIN_SLACK_MS);
     return {
       kind: 'joinAnswered',
       attempt: effect.attempt,
@@ -265,7 +207,7 @@ export class GroupMember implements Membership {
 
   async #sync(effect: Extract<GroupEffect, { kind: 'sendSync' }>): Promise<GroupInput> {
     await this.#duty.watch(effect.watched);
-    const answer = await this.#link.send(
+    const answer = await this.#member.link.send(
       SyncGroup,
       {
         groupId: this.#parts.groupId,
@@ -298,7 +240,7 @@ export class GroupMember implements Membership {
   async #heartbeat(effect: Extract<GroupEffect, { kind: 'sendHeartbeat' }>): Promise<GroupInput> {
     const { groupId, options, cluster } = this.#parts;
     const timeoutMs = Math.min(cluster.options.requestTimeoutMs, options.sessionTimeoutMs);
-    const answer = await this.#link.send(
+    const answer = await this.#member.link.send(
       Heartbeat,
       { groupId, generationId: effect.generationId, memberId: effect.memberId, ...this.#instance() },
       timeoutMs,
@@ -314,7 +256,7 @@ export class GroupMember implements Membership {
 
   #checkTopics(): void {
     const reason = this.#machine.isLeader ? this.#duty.change() : undefined;
-    if (reason !== undefined) this.#handle({ kind: 'rejoin', reason });
+    if (reason !== undefined) this.#member.handle({ kind: 'rejoin', reason });
   }
 
   /** Not sent unless it is set: coordinators before 2.3 do not know the field. */

@@ -1,5 +1,5 @@
 import type { TopicPartition } from '../../model/topic-partition.ts';
-import type { ReaderTask } from './holding.ts';
+import type { ReadingEffect, ReadingInput } from './reading-messages.ts';
 
 /** What the coordinator tells the leader about a member. */
 export interface JoinedMember {
@@ -25,15 +25,11 @@ export interface EncodedAssignment {
   readonly assignment: Buffer;
 }
 
-/** How a member goes: as its kind does, telling the coordinator, or without a word (KIP-1092). */
-export type LeaveMode = 'default' | 'leave' | 'remain';
-
 /** Something that happened. Answers carry the attempt of the request that they answer. */
 export type GroupInput =
+  | ReadingInput
   /** The consumer wants to be a member, or wants other topics than before. */
   | { readonly kind: 'subscribed'; readonly topics: readonly string[] }
-  | { readonly kind: 'readerCame' }
-  | { readonly kind: 'readerLeft' }
   | { readonly kind: 'joinAnswered'; readonly attempt: number; readonly answer: JoinAnswer }
   | {
       readonly kind: 'assignmentComputed';
@@ -47,21 +43,14 @@ export type GroupInput =
       readonly partitions: readonly TopicPartition[];
     }
   | { readonly kind: 'heartbeatAnswered'; readonly attempt: number; readonly errorCode: number }
-  /** A request got no answer, or an assignment could not be computed; `fatal` if trying again is of no use. */
-  | { readonly kind: 'requestFailed'; readonly attempt: number; readonly error: Error; readonly fatal: boolean }
-  /** The task that the reader was given is done: the listener has run. */
-  | { readonly kind: 'taskDone' }
   /** Something asks for a new generation: the leader saw other partitions, the user wants it. */
   | { readonly kind: 'rejoin'; readonly reason: string }
   /** The coordinator refused a commit because it does not know this member, or not in this generation. */
-  | { readonly kind: 'disowned'; readonly generationId: number; readonly errorCode: number }
-  /** A handler of `run` is at work for longer than the poll interval: the member goes, as if no reader had come. */
-  | { readonly kind: 'expired'; readonly reason: string }
-  | { readonly kind: 'leave'; readonly reason: string; readonly mode: LeaveMode };
+  | { readonly kind: 'disowned'; readonly generationId: number; readonly errorCode: number };
 
 /** Something that the driver must do now. */
 export type GroupEffect =
-  | { readonly kind: 'forgetCoordinator' }
+  | ReadingEffect
   | {
       readonly kind: 'sendJoin';
       readonly attempt: number;
@@ -94,10 +83,6 @@ export type GroupEffect =
       readonly generationId: number;
     }
   | { readonly kind: 'sendLeave'; readonly memberId: string; readonly reason: string }
-  /** For the waiting reader; answer with `taskDone`. */
-  | { readonly kind: 'runTask'; readonly task: ReaderTask }
-  /** The partitions are not ours any more: nothing of them may be handed out or committed from now on. */
-  | { readonly kind: 'endAssignment' }
   | {
       readonly kind: 'joined';
       readonly generationId: number;
@@ -106,7 +91,5 @@ export type GroupEffect =
       readonly partitions: readonly TopicPartition[];
     }
   | { readonly kind: 'left'; readonly memberId: string; readonly reason: string }
-  | { readonly kind: 'heartbeatFailed'; readonly error: Error }
   /** The event loop stood still for longer than the session lasts. */
-  | { readonly kind: 'blocked'; readonly durationMs: number }
-  | { readonly kind: 'fail'; readonly error: Error };
+  | { readonly kind: 'blocked'; readonly durationMs: number };

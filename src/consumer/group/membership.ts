@@ -2,7 +2,7 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import type { ReaderTask } from './holding.ts';
 import type { CommitIdentity } from '../offset-client.ts';
 import type { ResolvedConsumerOptions } from '../options.ts';
-import type { LeaveMode } from './group-messages.ts';
+import type { LeaveMode } from './reading-messages.ts';
 
 /** The topics that a member wants. */
 export interface WantedTopics {
