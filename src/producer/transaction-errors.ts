@@ -102,3 +102,16 @@ const ranks: readonly CoordinatorVerdict[] = [
   'abortable',
   'done',
 ];
+
+const outdatedMember: ReadonlySet<number> = new Set([
+  brokerErrorCodes.ILLEGAL_GENERATION,
+  brokerErrorCodes.UNKNOWN_MEMBER_ID,
+  brokerErrorCodes.STALE_MEMBER_EPOCH,
+  brokerErrorCodes.FENCED_MEMBER_EPOCH,
+]);
+
+/** What to do about a refusal, where its name does not tell. Java: the `CommitFailedException` of `sendOffsetsToTransaction`. */
+export function adviceOn(kind: CoordinatorRequestKind, errorCode: number): string | undefined {
+  if (kind !== 'commit-offsets' || !outdatedMember.has(errorCode)) return undefined;
+  return 'the group has given the partitions to another member since groupMetadata() was called; abort, and read on: whoever has them now reads the records again';
+}

@@ -13,7 +13,7 @@ import type {
   TransactionOffset,
   TransactionProtocol,
 } from './transaction-coordination.ts';
-import { isFatalForSends, isRefusal, verdictOf, worstOf, type Refusal } from './transaction-errors.ts';
+import { adviceOn, isFatalForSends, isRefusal, verdictOf, worstOf, type Refusal } from './transaction-errors.ts';
 
 /** Where a {@link TransactionMachine} stands. */
 export type TransactionState =
@@ -333,7 +333,9 @@ export class TransactionMachine {
       case 'fatal': {
         const doing = this.#doing(entry.request);
         if (entry.request.kind === 'add-partitions') this.#handlePartitionsRefused(answer, doing);
-        this.#handleRefusal(entry, verdict === 'fenced' ? fenced(doing) : brokerError(worst, doing), verdict, nowMs);
+        const error =
+          verdict === 'fenced' ? fenced(doing) : brokerError(worst, doing, adviceOn(entry.request.kind, worst));
+        this.#handleRefusal(entry, error, verdict, nowMs);
         return;
       }
       default:

@@ -324,6 +324,7 @@ export function itHandlesTransactions(cluster: () => { readonly bootstrapServers
     );
     assert.ok(isKafkaError(fencedOff), String(fencedOff));
     assert.ok(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION'].includes(fencedOff.code), fencedOff.code);
+    assert.match(fencedOff.message, /given the partitions to another member/);
     // What was read in an assignment that has ended is refused here already, whoever is named as its member.
     const ended = await failure(producer.transaction((tx) => tx.sendOffsets(read, other.groupMetadata())));
     assert.ok(isKafkaError(ended, 'PARTITION_NOT_OWNED'), String(ended));

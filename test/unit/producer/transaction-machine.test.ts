@@ -266,6 +266,8 @@ for (const protocol of [1, 2] as const) {
       ['commit-offsets', 'ILLEGAL_GENERATION'],
       ['commit-offsets', 'UNKNOWN_MEMBER_ID'],
       ['commit-offsets', 'FENCED_INSTANCE_ID'],
+      ['commit-offsets', 'STALE_MEMBER_EPOCH'],
+      ['commit-offsets', 'FENCED_MEMBER_EPOCH'],
       ['commit-offsets', 'GROUP_AUTHORIZATION_FAILED'],
       ['commit-offsets', 'TRANSACTION_ABORTABLE'],
       ['commit-offsets', 'INVALID_PRODUCER_ID_MAPPING'],
