@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { chooseVersion, type Connection } from '../../cluster/connection.ts';
+import { retryBackoff } from '../../cluster/options.ts';
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import { brokerError } from '../../errors/broker-error.ts';
-import { isKafkaError, KafkaError, UsageError } from '../../errors/kafka-error.ts';
+import { ClosedError, isKafkaError, KafkaError } from '../../errors/kafka-error.ts';
 import type { Input } from '../../protocol/api.ts';
 import {
   ShareGroupHeartbeat,
@@ -13,10 +14,9 @@ import { delay } from '../../util/delay.ts';
 import { quote } from '../../util/option-rules.ts';
 import { AssignedTopics } from '../group/assigned-topics.ts';
 import { CoordinatorLink } from '../group/coordinator-link.ts';
-import { MemberTimer } from '../group/member-timer.ts';
-import { isPassingFailure } from '../offset-client.ts';
+import { MemberDriver } from '../group/member-driver.ts';
 import { ShareGroupMachine, shareGroupsAdvice } from './share-group-machine.ts';
-import type { ShareGroupMembership, ShareGroupMembershipParts, SharePartition } from './share-group-membership.ts';
+import type { ShareGroupMembership, ShareGroupMembershipParts } from './share-group-membership.ts';
 import type { ShareGroupEffect, ShareGroupInput } from './share-group-messages.ts';
 
 type SendHeartbeat = Extract<ShareGroupEffect, { kind: 'sendHeartbeat' }>;
@@ -30,13 +30,12 @@ export class ShareGroupMember implements ShareGroupMembership {
   readonly #parts: ShareGroupMembershipParts;
   readonly #machine: ShareGroupMachine;
   readonly #link: CoordinatorLink;
-  readonly #timer: MemberTimer;
+  readonly #driver: MemberDriver<ShareGroupInput, ShareGroupEffect>;
   readonly #assigned: AssignedTopics;
   readonly #stopListening: () => void;
   /** In the form of Kafka's ids, as brokers demand it of members of share groups. */
   readonly memberId: string = newMemberId();
   #leaving: Promise<void> = Promise.resolve();
-  #lastFailure: Error | undefined;
   /** Whether a heartbeat was sent that may have made it a member: else there is nobody to say farewell to. */
   #mayBeKnown = false;
 
@@ -44,18 +43,21 @@ export class ShareGroupMember implements ShareGroupMembership {
     this.#parts = parts;
     const { cluster, groupId } = parts;
     this.#link = new CoordinatorLink(cluster, groupId, parts.lane);
-    this.#timer = new MemberTimer(cluster.clock, () => this.#tick());
     this.#assigned = new AssignedTopics(cluster);
     this.#machine = new ShareGroupMachine({
       groupId,
-      retryBackoff: { initialMs: cluster.options.retryBackoffMs, maxMs: cluster.options.retryBackoffMaxMs },
+      retryBackoff: retryBackoff(cluster.options),
       random: cluster.random,
+    });
+    this.#driver = new MemberDriver<ShareGroupInput, ShareGroupEffect>(cluster.clock, this.#machine, {
+      perform: (effect) => this.#perform(effect),
+      refusal: (input) => refusal(input, `Cannot join share group ${quote(groupId)}`),
     });
     this.#stopListening = cluster.onMetadata(() => this.#resolve());
   }
 
   get lastFailure(): Error | undefined {
-    return this.#lastFailure;
+    return this.#driver.lastFailure;
   }
 
   get isSettled(): boolean {
@@ -66,12 +68,12 @@ export class ShareGroupMember implements ShareGroupMembership {
   }
 
   subscribed(): void {
-    this.#handle({ kind: this.#parts.topics().length === 0 ? 'unsubscribed' : 'subscribed' });
+    this.#driver.handle({ kind: this.#parts.topics().length === 0 ? 'unsubscribed' : 'subscribed' });
   }
 
   async leave(timeoutMs: number = Infinity): Promise<void> {
     this.#stopListening();
-    this.#handle({ kind: 'leave' });
+    this.#driver.end({ kind: 'leave' });
     const over = new AbortController();
     const late = timeoutMs === Infinity ? [] : [delay(this.#parts.cluster.clock, timeoutMs, over.signal, true)];
     await Promise.race([this.#leaving, ...late]);
@@ -81,21 +83,6 @@ export class ShareGroupMember implements ShareGroupMembership {
   get #hasTopics(): boolean {
     const { metadata } = this.#parts.cluster;
     return this.#parts.topics().some((topic) => (metadata.topic(topic)?.partitions.length ?? 0) > 0);
-  }
-
-  #handle(input: ShareGroupInput): void {
-    this.#machine.handle(input, this.#parts.cluster.clock.nowMs());
-    this.#act();
-  }
-
-  #tick(): void {
-    this.#machine.tick(this.#parts.cluster.clock.nowMs());
-    this.#act();
-  }
-
-  #act(): void {
-    for (const effect of this.#machine.takeEffects()) this.#perform(effect);
-    this.#timer.set(this.#machine.nextDeadlineMs());
   }
 
   #perform(effect: ShareGroupEffect): void {
@@ -129,41 +116,31 @@ export class ShareGroupMember implements ShareGroupMembership {
   }
 
   async #heartbeat(effect: SendHeartbeat): Promise<void> {
-    const { attempt } = effect;
-    try {
-      const answer = await this.#send(effect);
-      if (answer === undefined) return;
-      this.#takeAnswer(attempt, answer);
-    } catch (cause) {
-      const error = explained(cause, this.#parts.groupId);
-      this.#lastFailure = error;
-      const fatal = error instanceof UsageError || (error instanceof KafkaError && !isPassingFailure(error));
-      this.#handle({ kind: 'requestFailed', attempt, error, fatal });
-    }
-  }
-
-  #takeAnswer(attempt: number, answer: ShareGroupHeartbeatResponse): void {
-    const isGood = answer.errorCode === brokerErrorCodes.NONE;
-    const doing = `Cannot join share group ${quote(this.#parts.groupId)}`;
-    this.#lastFailure = isGood ? undefined : brokerError(answer.errorCode, doing, answer.errorMessage);
-    let assignment: SharePartition[] | undefined;
-    if (answer.assignment !== null && this.#machine.isUnderWay(attempt)) {
-      this.#assigned.take(answer.assignment.topicPartitions);
-      assignment = this.#assigned.identified();
-    }
-    this.#handle({ kind: 'heartbeatAnswered', attempt, answer: { ...answer, assignment, hasTopics: this.#hasTopics } });
+    await this.#driver.request(effect.attempt, async () => {
+      try {
+        return this.#inputOf(effect.attempt, await this.#send(effect));
+      } catch (error) {
+        throw explained(error, this.#parts.groupId);
+      }
+    });
     // A topic that was created again has another id. Should it fail, the next heartbeat tries again.
     if (!this.#assigned.isComplete) this.#parts.cluster.refresh().catch(() => undefined);
   }
 
-  /** Undefined if the heartbeat was no longer wanted when it could have been sent. */
-  async #send(effect: SendHeartbeat): Promise<ShareGroupHeartbeatResponse | undefined> {
+  #inputOf(attempt: number, answer: ShareGroupHeartbeatResponse): ShareGroupInput {
+    const given = this.#machine.isUnderWay(attempt) ? answer.assignment : null;
+    if (given !== null) this.#assigned.take(given.topicPartitions);
+    const assignment = given === null ? undefined : this.#assigned.identified();
+    return { kind: 'heartbeatAnswered', attempt, answer: { ...answer, assignment, hasTopics: this.#hasTopics } };
+  }
+
+  async #send(effect: SendHeartbeat): Promise<ShareGroupHeartbeatResponse> {
     const { attempt, epoch, isFull, withSubscription } = effect;
     const { cluster, topics } = this.#parts;
     // If the farewell of the membership before came later than this, it would end the new one.
     if (isFull) await this.#leaving;
     const connection = await this.#link.connection();
-    if (!this.#machine.isUnderWay(attempt)) return undefined;
+    if (!this.#machine.isUnderWay(attempt)) throw new ClosedError('the membership');
     this.#mayBeKnown = true;
     const rackId = isFull ? (cluster.options.clientRack ?? null) : null;
     const subscription = withSubscription ? { subscribedTopicNames: [...new Set(topics())] } : {};
@@ -182,24 +159,28 @@ export class ShareGroupMember implements ShareGroupMembership {
     const { cluster, groupId } = this.#parts;
     if (!this.#mayBeKnown) return;
     this.#mayBeKnown = false;
-    try {
-      const connection = await this.#link.connection();
-      const { errorCode } = await this.#request(connection, { memberEpoch: LEAVE_EPOCH }, false);
-      if (errorCode !== brokerErrorCodes.NONE)
-        throw brokerError(errorCode, `Cannot leave share group ${quote(groupId)}`);
-      cluster.events.publish('group.left', { groupId, memberId: this.memberId, reason: 'the consumer left' });
-    } catch (error) {
-      // Where it is no member there is nothing to leave.
-      if (isKafkaError(error, 'UNKNOWN_MEMBER_ID') || isKafkaError(error, 'GROUP_ID_NOT_FOUND')) return;
-      // The session ends by itself, only later.
-      const message = `Could not leave share group ${quote(groupId)}`;
-      cluster.events.publish('warning', { message, ...(error instanceof Error ? { error } : {}) });
-    }
+    await this.#link.quietly(this.#sayFarewell());
+    cluster.events.publish('group.left', { groupId, memberId: this.memberId, reason: 'the consumer left' });
+  }
+
+  async #sayFarewell(): Promise<void> {
+    const connection = await this.#link.connection();
+    const { errorCode } = await this.#request(connection, { memberEpoch: LEAVE_EPOCH }, false);
+    // Where it is no member there is nothing to leave.
+    if (errorCode === brokerErrorCodes.NONE || errorCode === brokerErrorCodes.GROUP_ID_NOT_FOUND) return;
+    throw brokerError(errorCode, `Cannot leave share group ${quote(this.#parts.groupId)}`);
   }
 
   #resolve(): void {
-    if (this.#machine.epoch >= 0) this.#handle({ kind: 'assignmentResolved', partitions: this.#assigned.identified() });
+    if (this.#machine.epoch >= 0)
+      this.#driver.handle({ kind: 'assignmentResolved', partitions: this.#assigned.identified() });
   }
+}
+
+function refusal(input: ShareGroupInput, doing: string): Error | undefined {
+  if (input.kind !== 'heartbeatAnswered') return undefined;
+  const { errorCode, errorMessage } = input.answer;
+  return errorCode === brokerErrorCodes.NONE ? undefined : brokerError(errorCode, doing, errorMessage);
 }
 
 function newMemberId(): string {

@@ -1,3 +1,4 @@
+import type { RequestFailed } from '../group/reading-messages.ts';
 import type { SharePartition } from './share-group-membership.ts';
 
 /** What of an answer to ShareGroupHeartbeat the decisions need. */
@@ -20,8 +21,7 @@ export type ShareGroupInput =
   /** Nothing is wanted any more: the member leaves, until something is subscribed again. */
   | { readonly kind: 'unsubscribed' }
   | { readonly kind: 'heartbeatAnswered'; readonly attempt: number; readonly answer: ShareHeartbeatAnswer }
-  /** A heartbeat got no answer; `fatal` if trying again is of no use. */
-  | { readonly kind: 'requestFailed'; readonly attempt: number; readonly error: Error; readonly fatal: boolean }
+  | RequestFailed
   /** Topics of the assignment have a name by now that they did not have before. */
   | { readonly kind: 'assignmentResolved'; readonly partitions: readonly SharePartition[] }
   | { readonly kind: 'leave' };
