@@ -15,7 +15,15 @@ function clusterFor({ brokers = 1, authorizer = false }: Scenario): Promise<Test
   return TestCluster.start({
     brokers,
     // As the brokers of the tests are set.
-    configs: { 'group.initial.rebalance.delay.ms': '0', 'group.consumer.heartbeat.interval.ms': '300' },
+    configs: {
+      'group.initial.rebalance.delay.ms': '0',
+      'group.consumer.min.heartbeat.interval.ms': '300',
+      'group.consumer.heartbeat.interval.ms': '300',
+      'group.share.min.heartbeat.interval.ms': '300',
+      'group.share.heartbeat.interval.ms': '300',
+      'group.share.min.session.timeout.ms': '1000',
+      'group.share.min.record.lock.duration.ms': '1000',
+    },
     listeners: ['PLAINTEXT', 'SASL_PLAINTEXT'],
     sasl: { users: { [user.username]: user.password } },
     authorizer: authorizer ? { superUsers: ['User:ANONYMOUS'] } : false,

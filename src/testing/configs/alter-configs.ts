@@ -65,7 +65,7 @@ function applyChange(
   if (operation !== 'set' && type !== 'list') return refusal('INVALID_CONFIG', `${name} is not a list`);
   const before = listOf(changed.get(name) ?? defaultValue ?? '');
   const value = combine(operation, before, change.value);
-  const problem = configProblem(row, value);
+  const problem = configProblem(row, value) ?? resource.problem?.(name, value);
   if (problem !== undefined) return refusal('INVALID_CONFIG', problem);
   changed.set(name, value);
   return undefined;

@@ -3,6 +3,7 @@ import { configDefaults } from '../state/config-defaults.ts';
 import type { ConfigRow } from '../state/config-row.ts';
 import { refusal, type Refusal } from '../state/topic-plans.ts';
 import type { ConfigOwner } from './config-entries.ts';
+import { groupLimitProblem } from './group-limits.ts';
 
 /** What has settings, as Kafka numbers it. */
 export const resourceTypes = { topic: 2, broker: 4, brokerLogger: 8, clientMetrics: 16, group: 32 } as const;
@@ -17,6 +18,8 @@ export interface ConfigResource {
   readonly definitions: ReadonlyMap<string, ConfigRow>;
   /** Whether settings that Kafka does not know are kept, too: a plug-in may know them. */
   readonly takesOthers: boolean;
+  /** What is wrong with a value beyond the rules of the setting itself; undefined if nothing. */
+  problem?(name: string, value: string): string | undefined;
   /** Keeps what was changed. */
   save(configs: ReadonlyMap<string, string>): void;
 }
@@ -79,6 +82,7 @@ function groupResource(name: string, { cluster }: RequestContext): ConfigResourc
     configs,
     definitions: configDefaults.group,
     takesOthers: false,
+    problem: (setting, value) => groupLimitProblem(cluster, setting, value),
     save: (changed) => {
       replace(configs, changed);
       if (configs.size === 0) cluster.groupConfigs.delete(name);

@@ -16,6 +16,7 @@ import { DescribeConfigs } from '../../protocol/generated/describe-configs.ts';
 import { DescribeGroups } from '../../protocol/generated/describe-groups.ts';
 import { DescribeLogDirs } from '../../protocol/generated/describe-log-dirs.ts';
 import { DescribeProducers } from '../../protocol/generated/describe-producers.ts';
+import { DescribeShareGroupOffsets } from '../../protocol/generated/describe-share-group-offsets.ts';
 import { DescribeTopicPartitions } from '../../protocol/generated/describe-topic-partitions.ts';
 import { DescribeTransactions } from '../../protocol/generated/describe-transactions.ts';
 import { ElectLeaders } from '../../protocol/generated/elect-leaders.ts';
@@ -29,6 +30,7 @@ import { OffsetCommit } from '../../protocol/generated/offset-commit.ts';
 import { OffsetFetch } from '../../protocol/generated/offset-fetch.ts';
 import { OffsetForLeaderEpoch } from '../../protocol/generated/offset-for-leader-epoch.ts';
 import { Produce } from '../../protocol/generated/produce.ts';
+import { ShareGroupDescribe } from '../../protocol/generated/share-group-describe.ts';
 import { TxnOffsetCommit } from '../../protocol/generated/txn-offset-commit.ts';
 import { WriteTxnMarkers } from '../../protocol/generated/write-txn-markers.ts';
 
@@ -185,6 +187,12 @@ answer(DescribeGroups, ({ request, errorCode }) => ({
 }));
 answer(ConsumerGroupDescribe, ({ request, errorCode }) => ({
   groups: request.groupIds.map((groupId) => ({ groupId, errorCode })),
+}));
+answer(ShareGroupDescribe, ({ request, errorCode }) => ({
+  groups: request.groupIds.map((groupId) => ({ groupId, errorCode })),
+}));
+answer(DescribeShareGroupOffsets, ({ request, errorCode }) => ({
+  groups: request.groups.map(({ groupId }) => ({ groupId, errorCode })),
 }));
 answer(DeleteGroups, ({ request, errorCode }) => ({
   results: request.groupsNames.map((groupId) => ({ groupId, errorCode })),

@@ -15,6 +15,7 @@ import type { ConsumerGroupMachine } from './consumer-group-machine.ts';
 import { heartbeatRefusal, type ConsumerHeartbeat, type ConsumerHeartbeatAnswer } from './consumer-group-messages.ts';
 import { OffsetCoordinator } from './offset-coordinator.ts';
 import type { OffsetRecord } from './committed-offsets.ts';
+import { SharePartitions } from '../share-groups/share-partitions.ts';
 import { GroupRegistry, type GroupEntry, type GroupRecord } from './group-registry.ts';
 
 const errors = brokerErrorCodes;
@@ -64,6 +65,8 @@ export class GroupCoordinator {
     if (join.memberId !== '' && known === undefined)
       return Promise.resolve(joinRefusal(errors.UNKNOWN_MEMBER_ID, join.memberId));
     const consumer = known?.machine;
+    if (consumer?.type === 'share')
+      return Promise.resolve(joinRefusal(errors.INCONSISTENT_GROUP_PROTOCOL, join.memberId));
     if (known !== undefined && consumer?.type === 'consumer' && consumer.state !== 'Empty') {
       const newMemberId = this.#cluster.uuid();
       const decide = (nowMs: number): JoinAnswer => consumer.joinClassic({ ...join, requestId: 0, newMemberId }, nowMs);
@@ -85,6 +88,7 @@ export class GroupCoordinator {
     const entry = this.#registry.find(groupId);
     if (entry === undefined) return Promise.resolve(syncRefusal(errors.UNKNOWN_MEMBER_ID));
     const { machine: group } = entry;
+    if (group.type === 'share') return Promise.resolve(syncRefusal(errors.UNKNOWN_MEMBER_ID));
     if (group.type === 'consumer')
       return Promise.resolve(this.#registry.run(entry, (nowMs) => group.syncClassic({ ...sync, requestId: 0 }, nowMs)));
     return this.#registry.syncs.park((requestId) =>
@@ -99,6 +103,7 @@ export class GroupCoordinator {
     const entry = this.#registry.find(groupId);
     if (entry === undefined) return errors.UNKNOWN_MEMBER_ID;
     const { machine: group } = entry;
+    if (group.type === 'share') return errors.UNKNOWN_MEMBER_ID;
     if (group.type === 'consumer')
       return this.#registry.run(entry, (nowMs) => group.heartbeatClassic(who, generationId, nowMs));
     return this.#decide(entry, (machine, nowMs) => machine.heartbeat(who, generationId, nowMs));
@@ -109,7 +114,7 @@ export class GroupCoordinator {
     const refusal = this.refusal(groupId, broker);
     if (refusal !== undefined) return refusal;
     const entry = this.#registry.find(groupId);
-    if (entry === undefined) return leavers.map(() => errors.UNKNOWN_MEMBER_ID);
+    if (entry === undefined || entry.machine.type === 'share') return leavers.map(() => errors.UNKNOWN_MEMBER_ID);
     const { machine: group } = entry;
     if (group.type === 'consumer') return this.#registry.run(entry, () => group.leaveClassic(leavers));
     return this.#decide(entry, (machine, nowMs) => machine.leave(leavers, nowMs));
@@ -122,7 +127,7 @@ export class GroupCoordinator {
       .filter(({ groupId }) => this.#registry.refusal(groupId, broker) === undefined)
       .map(({ groupId, machine }) => ({
         groupId,
-        protocolType: machine.type === 'consumer' ? 'consumer' : (machine.protocolType ?? ''),
+        protocolType: machine.type === 'classic' ? (machine.protocolType ?? '') : machine.type,
         groupState: machine.state,
         groupType: machine.type,
       }));
@@ -134,6 +139,7 @@ export class GroupCoordinator {
     if (refusal !== undefined) return heartbeatRefusal(refusal);
     const known = this.#registry.find(groupId);
     const former = known?.machine;
+    if (former?.type === 'share') return heartbeatRefusal(errors.GROUP_ID_NOT_FOUND);
     if (former?.type !== 'consumer') {
       if (beat.memberEpoch !== 0) return heartbeatRefusal(errors.GROUP_ID_NOT_FOUND);
       if (known !== undefined && former?.state === 'Empty') this.#registry.remove(groupId);
@@ -169,6 +175,7 @@ export class GroupCoordinator {
     if (entry === undefined) return errors.GROUP_ID_NOT_FOUND;
     if (entry.machine.state !== 'Empty') return errors.NON_EMPTY_GROUP;
     this.#cluster.service(OffsetCoordinator).forget(groupId);
+    this.#cluster.service(SharePartitions).deleteGroup(groupId);
     this.#registry.remove(groupId);
     return 0;
   }

@@ -11,14 +11,19 @@ import { ConsumerGroupMachine } from './consumer-group-machine.ts';
 import { loadConsumerGroup, recordConsumerGroup, type ConsumerGroupRecord } from './consumer-group-record.ts';
 import { downgradeGroup, upgradeGroup } from './group-migration.ts';
 import { ParkedRequests } from './parked-requests.ts';
+import { ShareGroupMachine } from '../share-groups/share-group-machine.ts';
+import { loadShareGroup, recordShareGroup, type ShareGroupRecord } from '../share-groups/share-group-record.ts';
+import { SharePartitions } from '../share-groups/share-partitions.ts';
+import { splitPartitionKey } from './topics-view.ts';
 
-/** A group of either protocol. */
-export type GroupMachine = ClassicGroupMachine | ConsumerGroupMachine;
+/** A group of any protocol. */
+export type GroupMachine = ClassicGroupMachine | ConsumerGroupMachine | ShareGroupMachine;
 
 /** What survives the loss of a coordinator; fit for JSON. */
 export type GroupRecord =
   | { readonly type: 'classic'; readonly group: ClassicGroupRecord }
-  | { readonly type: 'consumer'; readonly group: ConsumerGroupRecord };
+  | { readonly type: 'consumer'; readonly group: ConsumerGroupRecord }
+  | { readonly type: 'share'; readonly group: ShareGroupRecord };
 
 /** A group, as its coordinator keeps it. */
 export interface GroupEntry {
@@ -97,6 +102,24 @@ export class GroupRegistry {
     }));
   }
 
+  newShareGroup(groupId: string): ShareGroupMachine {
+    const numeric = (name: string): number => Number(this.#cluster.groupConfig(groupId, name));
+    const partitions = this.#cluster.service(SharePartitions);
+    const topics = this.#topics;
+    const world = {
+      byName: (name: string) => topics.byName(name),
+      byId: (topicId: string) => topics.byId(topicId),
+      names: () => topics.names(),
+      isInitialized: (key: string) => partitions.find({ groupId, ...splitPartitionKey(key) }) !== undefined,
+    };
+    return new ShareGroupMachine(groupId, world, () => ({
+      heartbeatIntervalMs: numeric('share.heartbeat.interval.ms'),
+      sessionTimeoutMs: numeric('share.session.timeout.ms'),
+      assignmentIntervalMs: numeric('share.assignment.interval.ms'),
+      maxSize: Number(this.#cluster.brokerConfig('group.share.max.size')),
+    }));
+  }
+
   remove(groupId: string): void {
     const entry = this.#entries.get(groupId);
     if (entry?.timer !== undefined) this.#cluster.clock.clearTimer(entry.timer);
@@ -119,9 +142,9 @@ export class GroupRegistry {
     }
     const { machine } = entry;
     if (machine.state !== before) entry.stateSinceMs = this.#cluster.clock.wallMs();
-    // Kafka writes a classic group down when a generation is agreed on, a consumer group at each change.
+    // Kafka writes a classic group down when a generation is agreed on, the others at each change.
     const isAgreed = machine.state === 'Stable' || machine.state === 'Empty';
-    if (machine.type === 'consumer' || isAgreed) entry.record = recordOf(machine);
+    if (machine.type !== 'classic' || isAgreed) entry.record = recordOf(machine);
     if (machine.type === 'classic') this.#act(machine.takeEffects());
     this.#setTimer(entry);
     this.changed.notify();
@@ -197,16 +220,24 @@ export class GroupRegistry {
   #load(entry: GroupEntry): void {
     const { record, groupId } = entry;
     this.run(entry, (nowMs) => {
-      if (record.type === 'classic') {
-        const machine = this.newClassicGroup(groupId);
-        loadClassicGroup(machine, record.group, nowMs);
-        entry.machine = machine;
-      } else {
-        const machine = this.newConsumerGroup(groupId);
-        loadConsumerGroup(machine, record.group, nowMs);
-        entry.machine = machine;
-      }
+      entry.machine = this.#loaded(groupId, record, nowMs);
     });
+  }
+
+  #loaded(groupId: string, record: GroupRecord, nowMs: number): GroupMachine {
+    if (record.type === 'classic') {
+      const machine = this.newClassicGroup(groupId);
+      loadClassicGroup(machine, record.group, nowMs);
+      return machine;
+    }
+    if (record.type === 'consumer') {
+      const machine = this.newConsumerGroup(groupId);
+      loadConsumerGroup(machine, record.group, nowMs);
+      return machine;
+    }
+    const machine = this.newShareGroup(groupId);
+    loadShareGroup(machine, record.group, nowMs);
+    return machine;
   }
 
   #home(groupId: string): string {
@@ -218,7 +249,12 @@ export class GroupRegistry {
 const nowhere = '';
 
 function recordOf(machine: GroupMachine): GroupRecord {
-  return machine.type === 'classic'
-    ? { type: 'classic', group: recordClassicGroup(machine) }
-    : { type: 'consumer', group: recordConsumerGroup(machine) };
+  switch (machine.type) {
+    case 'classic':
+      return { type: 'classic', group: recordClassicGroup(machine) };
+    case 'consumer':
+      return { type: 'consumer', group: recordConsumerGroup(machine) };
+    case 'share':
+      return { type: 'share', group: recordShareGroup(machine) };
+  }
 }

@@ -118,7 +118,7 @@ export class OffsetCoordinator {
   /** OffsetDelete: an error code for all, or undefined and then {@link OffsetCoordinator.deleteOffset} for each. */
   deleteProblem(groupId: string): number | undefined {
     const entry = this.#registry.find(groupId);
-    if (entry === undefined) return errors.GROUP_ID_NOT_FOUND;
+    if (entry === undefined || entry.machine.type === 'share') return errors.GROUP_ID_NOT_FOUND;
     const { machine } = entry;
     const isOther = machine.type === 'classic' && machine.protocolType !== 'consumer';
     return machine.state !== 'Empty' && isOther ? errors.NON_EMPTY_GROUP : undefined;
@@ -179,7 +179,7 @@ export class OffsetCoordinator {
         if (nowMs >= (committed.expireMs ?? sinceMs + retentionMs)) this.#offsets.delete(groupId, topic, partition);
       }
       const isUsed = this.#offsets.of(groupId) !== undefined || this.#offsets.hasPending(groupId);
-      if (machine.state === 'Empty' && !isUsed) this.#registry.remove(groupId);
+      if (machine.type !== 'share' && machine.state === 'Empty' && !isUsed) this.#registry.remove(groupId);
     }
   }
 
@@ -191,6 +191,7 @@ export class OffsetCoordinator {
     const { groupId, memberId, generationId, version } = committer;
     const machine = this.#registry.find(groupId)?.machine;
     if (machine?.type === 'classic') return machine.commitProblem(committer, generationId, isTransactional);
+    if (machine?.type === 'share') return errors.GROUP_ID_NOT_FOUND;
     if (machine !== undefined) {
       const keys = commits.map(({ topicId, partition }) => partitionKey(topicId, partition));
       return machine.commitProblem(memberId, generationId, keys, isTransactional ? Infinity : version);
@@ -223,7 +224,7 @@ export class OffsetCoordinator {
 
 /** From when on an offset grows old; undefined while it does not: members of a classic group may still want it. */
 function ageCountsFrom({ machine, stateSinceMs }: GroupEntry, { commitMs }: CommittedOffset): number | undefined {
-  if (machine.type === 'consumer' || machine.protocolType === undefined) return commitMs;
+  if (machine.type !== 'classic' || machine.protocolType === undefined) return commitMs;
   if (machine.state === 'Empty') return stateSinceMs;
   return machine.state === 'Stable' && subscribedTopics(machine) !== undefined ? commitMs : undefined;
 }

@@ -10,6 +10,7 @@ const versionBytes = 2;
  * cannot read it takes for a subscription.
  */
 export function isSubscribedTo(group: GroupMachine, topic: string): boolean {
+  if (group.type === 'share') return false;
   if (group.type === 'consumer') return group.isSubscribedTo(topic);
   return subscribedTopics(group)?.has(topic) ?? group.protocolType === 'consumer';
 }

@@ -10,7 +10,7 @@ import type { ServedApis } from '../server/served-apis.ts';
  * Does: list the APIs that have a handler, in the versions of the release that the cluster pretends to be; check and remember the
  * client's name (KIP-511); tell the features (KIP-584).
  * Leaves out: KIP-1242's cluster id (v5), which Kafka 4.3 answers with UNSUPPORTED_VERSION too; features of what the cluster does
- * not do (share and streams groups, eligible leader replicas, KRaft's own).
+ * not do (streams groups, eligible leader replicas, KRaft's own).
  * v1 throttle time · v3 client software, features, flexible · v4 features with a lowest level 0 (KIP-1022)
  */
 export function apiVersionsHandler(

@@ -12,7 +12,10 @@ import type { CoordinatorType } from '../state/cluster-state.ts';
  */
 export const findCoordinatorHandler: AnyHandler = defineHandler(FindCoordinator, (request, context) => {
   const type = types[request.keyType];
-  const find = (key: string): Found => (type === undefined ? invalidType : locate(type, key, context));
+  const find = (key: string): Found => {
+    if (type === undefined || (type === 'share' && (context.version < 6 || !isSharePartition(key)))) return invalid;
+    return locate(type, key, context);
+  };
   if (context.version >= 4) {
     return { coordinators: request.coordinatorKeys.map((key) => ({ key, ...find(key) })) };
   }
@@ -21,6 +24,11 @@ export const findCoordinatorHandler: AnyHandler = defineHandler(FindCoordinator,
 });
 
 const types: readonly (CoordinatorType | undefined)[] = ['group', 'transaction', 'share'];
+
+/** Group, topic id and partition, with colons between; the group may have some, too. */
+function isSharePartition(key: string): boolean {
+  return /^.+:[A-Za-z0-9_-]{22}:\d+$/.test(key);
+}
 
 interface Found {
   readonly nodeId: number;
@@ -31,10 +39,10 @@ interface Found {
 }
 
 const nowhere = { nodeId: -1, host: '', port: -1 };
-const invalidType: Found = {
+const invalid: Found = {
   ...nowhere,
   errorCode: brokerErrorCodes.INVALID_REQUEST,
-  errorMessage: 'There is no coordinator of this type',
+  errorMessage: 'There is no coordinator of this type, or for this key',
 };
 
 function locate(type: CoordinatorType, key: string, { cluster, connection, version }: RequestContext): Found {

@@ -4,6 +4,7 @@ import { addPartitionsToTxnHandler } from './add-partitions-to-txn.ts';
 import { alterClientQuotasHandler } from './alter-client-quotas.ts';
 import { alterConfigsHandler } from './alter-configs.ts';
 import { alterPartitionReassignmentsHandler } from './alter-partition-reassignments.ts';
+import { alterShareGroupOffsetsHandler } from './alter-share-group-offsets.ts';
 import { alterUserScramCredentialsHandler } from './alter-user-scram-credentials.ts';
 import { consumerGroupDescribeHandler } from './consumer-group-describe.ts';
 import { consumerGroupHeartbeatHandler } from './consumer-group-heartbeat.ts';
@@ -13,6 +14,7 @@ import { createTopicsHandler } from './create-topics.ts';
 import { deleteAclsHandler } from './delete-acls.ts';
 import { deleteGroupsHandler } from './delete-groups.ts';
 import { deleteRecordsHandler } from './delete-records.ts';
+import { deleteShareGroupOffsetsHandler } from './delete-share-group-offsets.ts';
 import { deleteTopicsHandler } from './delete-topics.ts';
 import { describeAclsHandler } from './describe-acls.ts';
 import { describeClientQuotasHandler } from './describe-client-quotas.ts';
@@ -21,6 +23,7 @@ import { describeConfigsHandler } from './describe-configs.ts';
 import { describeGroupsHandler } from './describe-groups.ts';
 import { describeLogDirsHandler } from './describe-log-dirs.ts';
 import { describeProducersHandler } from './describe-producers.ts';
+import { describeShareGroupOffsetsHandler } from './describe-share-group-offsets.ts';
 import { describeTopicPartitionsHandler } from './describe-topic-partitions.ts';
 import { describeTransactionsHandler } from './describe-transactions.ts';
 import { describeUserScramCredentialsHandler } from './describe-user-scram-credentials.ts';
@@ -48,6 +51,8 @@ import { saslAuthenticateHandler } from './sasl-authenticate.ts';
 import { saslHandshakeHandler } from './sasl-handshake.ts';
 import { shareAcknowledgeHandler } from './share-acknowledge.ts';
 import { shareFetchHandler } from './share-fetch.ts';
+import { shareGroupDescribeHandler } from './share-group-describe.ts';
+import { shareGroupHeartbeatHandler } from './share-group-heartbeat.ts';
 import { syncGroupHandler } from './sync-group.ts';
 import { txnOffsetCommitHandler } from './txn-offset-commit.ts';
 import { writeTxnMarkersHandler } from './write-txn-markers.ts';
@@ -59,6 +64,7 @@ export const handlers: readonly AnyHandler[] = [
   alterClientQuotasHandler,
   alterConfigsHandler,
   alterPartitionReassignmentsHandler,
+  alterShareGroupOffsetsHandler,
   alterUserScramCredentialsHandler,
   consumerGroupDescribeHandler,
   consumerGroupHeartbeatHandler,
@@ -68,6 +74,7 @@ export const handlers: readonly AnyHandler[] = [
   deleteAclsHandler,
   deleteGroupsHandler,
   deleteRecordsHandler,
+  deleteShareGroupOffsetsHandler,
   deleteTopicsHandler,
   describeAclsHandler,
   describeClientQuotasHandler,
@@ -76,6 +83,7 @@ export const handlers: readonly AnyHandler[] = [
   describeGroupsHandler,
   describeLogDirsHandler,
   describeProducersHandler,
+  describeShareGroupOffsetsHandler,
   describeTopicPartitionsHandler,
   describeTransactionsHandler,
   describeUserScramCredentialsHandler,
@@ -103,6 +111,8 @@ export const handlers: readonly AnyHandler[] = [
   saslHandshakeHandler,
   shareAcknowledgeHandler,
   shareFetchHandler,
+  shareGroupDescribeHandler,
+  shareGroupHeartbeatHandler,
   syncGroupHandler,
   txnOffsetCommitHandler,
   writeTxnMarkersHandler,

@@ -6,8 +6,8 @@ import { defineHandler, type AnyHandler } from '../handler.ts';
  * ListGroups, versions 0-5.
  *
  * Does: the groups that this broker coordinates, by state and type, in any spelling of the letters.
- * Leaves out: share and streams groups.
- * v3 flexible · v4 states (KIP-518) · v5 types (KIP-848)
+ * Leaves out: streams groups.
+ * v3 flexible · v4 states (KIP-518) · v5 types (KIP-848), share groups among them (KIP-932)
  */
 export const listGroupsHandler: AnyHandler = defineHandler(ListGroups, (request, { cluster, broker }) => {
   const isWanted = (filter: readonly string[], value: string): boolean =>

@@ -53,7 +53,7 @@ const metadataVersions: Readonly<Partial<Record<KafkaVersion, { readonly min: nu
   '4.3': { min: 7, level: 30 },
 };
 
-/** Those that make a difference to what the cluster does: KIP-848's groups and KIP-890's transactions came with 4.0. */
+/** Those that make a difference to what the cluster does: KIP-848's groups and KIP-890's transactions came with 4.0, share groups with 4.2. */
 function featuresOf(version: KafkaVersion): ReadonlyMap<string, ReleaseFeature> {
   const features = new Map<string, ReleaseFeature>();
   const metadata = metadataVersions[version];
@@ -62,6 +62,7 @@ function featuresOf(version: KafkaVersion): ReadonlyMap<string, ReleaseFeature> 
   if (isBefore(version, '4.0')) return features;
   features.set('group.version', { min: 0, max: 1, level: 1 });
   features.set('transaction.version', { min: 0, max: 2, level: 2 });
+  if (!isBefore(version, '4.2')) features.set('share.version', { min: 0, max: 1, level: 1 });
   return features;
 }
 

@@ -1,5 +1,7 @@
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import { AlterConfigs } from '../../protocol/generated/alter-configs.ts';
+import { AlterShareGroupOffsets } from '../../protocol/generated/alter-share-group-offsets.ts';
+import { DeleteShareGroupOffsets } from '../../protocol/generated/delete-share-group-offsets.ts';
 import { DeleteTopics } from '../../protocol/generated/delete-topics.ts';
 import { DescribeAcls } from '../../protocol/generated/describe-acls.ts';
 import { IncrementalAlterConfigs } from '../../protocol/generated/incremental-alter-configs.ts';
@@ -13,6 +15,7 @@ import type { ArrivedRequest, Reply, RequestGate } from '../server/dispatcher.ts
 import { Asker, authorizationRule, type Access, type Verdict } from './authorization-rules.ts';
 import { Authorizer } from './authorizer.ts';
 import { clusterName, operation, resourceType } from './resources.ts';
+import { allowedShareOffsets, shareOffsetsApis } from './share-offsets-access.ts';
 
 type Next = (replaced?: ArrivedRequest) => Promise<Reply>;
 
@@ -30,7 +33,11 @@ export class AuthorizationGate implements RequestGate {
       case ListGroups.key:
         return listed(asker, await next());
       default:
-        return ruled(request, authorizationRule(request.handler.api.key)?.(request.message as never, asker), next);
+        return ruled(request, authorizationRule(request.handler.api.key)?.(request.message as never, asker), (given) =>
+          shareOffsetsApis.has(request.handler.api.key)
+            ? allowedShareOffsets(given ?? request, asker, next)
+            : next(given),
+        );
     }
   }
 }
@@ -59,6 +66,8 @@ async function ruled(request: ArrivedRequest, verdict: Verdict, next: Next): Pro
 /** The APIs that say in words, too, that something is denied. */
 const toldWhy: ReadonlySet<number> = new Set([
   AlterConfigs.key,
+  AlterShareGroupOffsets.key,
+  DeleteShareGroupOffsets.key,
   DeleteTopics.key,
   DescribeAcls.key,
   IncrementalAlterConfigs.key,
@@ -67,7 +76,7 @@ const toldWhy: ReadonlySet<number> = new Set([
 function withReason(answer: object, version: number): object {
   const errorMessage = 'The rules of access do not allow it';
   const { responses } = answer as { readonly responses?: readonly object[] };
-  if (responses === undefined) return { ...answer, errorMessage };
+  if (responses === undefined || 'errorCode' in answer) return { ...answer, errorMessage };
   // Topics could not be told why they stay before version 5.
   const hasReason = responses.some((each) => 'name' in each) ? version >= 5 : true;
   return hasReason ? { ...answer, responses: responses.map((each) => ({ ...each, errorMessage })) } : answer;

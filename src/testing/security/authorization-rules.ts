@@ -6,6 +6,7 @@ import { AlterClientQuotas } from '../../protocol/generated/alter-client-quotas.
 import { AlterConfigs } from '../../protocol/generated/alter-configs.ts';
 import { AlterPartitionReassignments } from '../../protocol/generated/alter-partition-reassignments.ts';
 import { AlterUserScramCredentials } from '../../protocol/generated/alter-user-scram-credentials.ts';
+import { AlterShareGroupOffsets } from '../../protocol/generated/alter-share-group-offsets.ts';
 import { ConsumerGroupDescribe } from '../../protocol/generated/consumer-group-describe.ts';
 import { ConsumerGroupHeartbeat } from '../../protocol/generated/consumer-group-heartbeat.ts';
 import { CreateAcls } from '../../protocol/generated/create-acls.ts';
@@ -14,6 +15,7 @@ import { CreateTopics } from '../../protocol/generated/create-topics.ts';
 import { DeleteAcls } from '../../protocol/generated/delete-acls.ts';
 import { DeleteGroups } from '../../protocol/generated/delete-groups.ts';
 import { DeleteRecords } from '../../protocol/generated/delete-records.ts';
+import { DeleteShareGroupOffsets } from '../../protocol/generated/delete-share-group-offsets.ts';
 import { DeleteTopics } from '../../protocol/generated/delete-topics.ts';
 import { DescribeAcls } from '../../protocol/generated/describe-acls.ts';
 import { DescribeClientQuotas } from '../../protocol/generated/describe-client-quotas.ts';
@@ -21,6 +23,7 @@ import { DescribeConfigs } from '../../protocol/generated/describe-configs.ts';
 import { DescribeGroups } from '../../protocol/generated/describe-groups.ts';
 import { DescribeLogDirs } from '../../protocol/generated/describe-log-dirs.ts';
 import { DescribeProducers } from '../../protocol/generated/describe-producers.ts';
+import { DescribeShareGroupOffsets } from '../../protocol/generated/describe-share-group-offsets.ts';
 import { DescribeTopicPartitions } from '../../protocol/generated/describe-topic-partitions.ts';
 import { DescribeTransactions } from '../../protocol/generated/describe-transactions.ts';
 import { DescribeUserScramCredentials } from '../../protocol/generated/describe-user-scram-credentials.ts';
@@ -40,6 +43,8 @@ import { OffsetDelete } from '../../protocol/generated/offset-delete.ts';
 import { OffsetFetch } from '../../protocol/generated/offset-fetch.ts';
 import { OffsetForLeaderEpoch } from '../../protocol/generated/offset-for-leader-epoch.ts';
 import { Produce } from '../../protocol/generated/produce.ts';
+import { ShareGroupDescribe } from '../../protocol/generated/share-group-describe.ts';
+import { ShareGroupHeartbeat } from '../../protocol/generated/share-group-heartbeat.ts';
 import { SyncGroup } from '../../protocol/generated/sync-group.ts';
 import { TxnOffsetCommit } from '../../protocol/generated/txn-offset-commit.ts';
 import { WriteTxnMarkers } from '../../protocol/generated/write-txn-markers.ts';
@@ -195,6 +200,17 @@ rule(DescribeGroups, (request, asker) =>
 rule(ConsumerGroupDescribe, (request, asker) =>
   asker.split(request, 'groupIds', 'groups', (groupId) => group(describe, groupId)),
 );
+rule(ShareGroupHeartbeat, ({ groupId, subscribedTopicNames }, asker) =>
+  asker.needs(group(read, groupId), ...(subscribedTopicNames ?? []).map((name) => topic(describe, name))),
+);
+rule(ShareGroupDescribe, (request, asker) =>
+  asker.split(request, 'groupIds', 'groups', (groupId) => group(describe, groupId)),
+);
+rule(DescribeShareGroupOffsets, (request, asker) =>
+  asker.split(request, 'groups', 'groups', ({ groupId }) => group(describe, groupId)),
+);
+rule(AlterShareGroupOffsets, ({ groupId }, asker) => asker.needs(group(read, groupId)));
+rule(DeleteShareGroupOffsets, ({ groupId }, asker) => asker.needs(group(operation.delete, groupId)));
 rule(DeleteGroups, (request, asker) =>
   asker.split(request, 'groupsNames', 'results', (groupId) => group(operation.delete, groupId)),
 );

@@ -35,6 +35,9 @@ const words: Readonly<Record<string, readonly string[]>> = {
   'share.isolation.level': ['read_committed', 'read_uncommitted'],
 };
 
+/** A length of time as ISO 8601 writes it, up to days (KIP-1106). */
+const isDuration = /^by_duration:P(?=\d|T\d)(?:\d+D)?(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?)?$/i;
+
 /** What is wrong with the value of a setting, by Kafka's rules; undefined if nothing. */
 export function configProblem([name, type]: ConfigRow, value: string): string | undefined {
   const allowed = words[name];
@@ -56,7 +59,7 @@ export function listOf(value: string): string[] {
 
 function wordProblem(name: string, given: readonly string[], allowed: readonly string[]): string | undefined {
   const wrong = given.find(
-    (word) => !allowed.includes(word) && !(word.startsWith('by_duration:') && name.startsWith('share.')),
+    (word) => !allowed.includes(word) && !(name === 'share.auto.offset.reset' && isDuration.test(word)),
   );
   return wrong === undefined ? undefined : `"${wrong}" is not a value of ${name}: ${allowed.join(', ')}`;
 }
