@@ -5,6 +5,9 @@ import { installNativeCrc32c } from './compression/index.ts';
 import { Consumer } from './consumer/consumer.ts';
 import type { ConsumerOptions, TypedConsumerOptions } from './consumer/options.ts';
 import type { TopicConsumerBatch, TopicConsumerRecord } from './consumer/typed-records.ts';
+import { ShareConsumer } from './consumer/share/share-consumer.ts';
+import type { ShareConsumerOptions, TypedShareConsumerOptions } from './consumer/share/share-options.ts';
+import type { TopicShareRecord } from './consumer/share/share-typed-records.ts';
 import { ClosedError } from './errors/kafka-error.ts';
 import { EventPublisher } from './instrumentation/event-publisher.ts';
 import type { ClientEventName, ClientEvents } from './instrumentation/events.ts';
@@ -85,6 +88,17 @@ export class Kafka implements AsyncDisposable {
   consumer<K = Buffer | null, V = Buffer | null>(options: ConsumerOptions<K, V> = {}): Consumer<K, V> {
     this.#refuseWhenClosed();
     return this.#remember(this.#consumers, (onClosed) => new Consumer<K, V>(this.#cluster, options, onClosed));
+  }
+
+  /** A share consumer of topics that `defineTopics` has defined: its records are typed by topic, other topics are refused. */
+  shareConsumer<const Topics extends ConsumerTopics>(
+    options: TypedShareConsumerOptions<Topics>,
+  ): ShareConsumer<unknown, unknown, TopicShareRecord<Topics>>;
+  /** A member of a share group, which reads topics as a queue (KIP-932, Kafka 4.2 and later); it has connections of its own. */
+  shareConsumer<K = Buffer | null, V = Buffer | null>(options: ShareConsumerOptions<K, V>): ShareConsumer<K, V>;
+  shareConsumer<K = Buffer | null, V = Buffer | null>(options: ShareConsumerOptions<K, V>): ShareConsumer<K, V> {
+    this.#refuseWhenClosed();
+    return this.#remember(this.#consumers, (onClosed) => new ShareConsumer<K, V>(this.#cluster, options, onClosed));
   }
 
   /** An admin client: topics, configurations, groups, offsets. */
@@ -189,6 +203,24 @@ export type { AutoOffsetReset, OffsetResetByDuration } from './consumer/auto-off
 export type { RecordsOptions } from './consumer/read-loops.ts';
 export type { RecordStream, StreamOptions } from './consumer/record-stream.ts';
 export type { HandlerContext, HandlerErrorDecision, HandlerFailure, RunOptions } from './consumer/run-options.ts';
+export { ShareConsumer, type ShareCloseOptions } from './consumer/share/share-consumer.ts';
+export type {
+  AcknowledgementResult,
+  AcknowledgeType,
+  ShareConsumerOptions,
+  ShareDeserializationDecision,
+  ShareDeserializationErrorPolicy,
+  ShareDeserializationFailure,
+  TypedShareConsumerOptions,
+} from './consumer/share/share-options.ts';
+export type { ShareRecord } from './consumer/share/share-record.ts';
+export type {
+  ShareHandlerContext,
+  ShareHandlerErrorDecision,
+  ShareRunOptions,
+} from './consumer/share/share-run-options.ts';
+export type { TopicShareRecord } from './consumer/share/share-typed-records.ts';
+export { AcknowledgeError, type AcknowledgeOutcome } from './errors/acknowledge-error.ts';
 export { AdminError, type SettledItem } from './errors/admin-error.ts';
 export { BrokerError } from './errors/broker-error.ts';
 export {

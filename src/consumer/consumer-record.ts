@@ -194,7 +194,7 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
       end += part.length;
       return bytes.subarray(end - part.length, end);
     });
-    const copy = new ConsumerRecord<K, V>(
+    const copy = this.withBytes(
       { ...this.#context, bytes },
       {
         offsetDelta: this.#offsetDelta,
@@ -212,6 +212,11 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
     if (!(this.#key instanceof Uint8Array)) copy.#key = this.#key;
     if (!(this.#value instanceof Uint8Array)) copy.#value = this.#value;
     return copy;
+  }
+
+  /** @internal The same record, with what its bytes are now. */
+  protected withBytes(context: BatchContext, place: RecordPlace): ConsumerRecord<K, V> {
+    return new ConsumerRecord<K, V>(context, place);
   }
 
   /** The record as JSON can hold it: the offset as text, bytes as base64. Never throws. */

@@ -283,7 +283,7 @@ const defaults: ResolvedConsumerOptions = {
 };
 
 const INT32_MAX = 0x7fff_ffff;
-const deserializer: OptionRule = {
+export const deserializer: OptionRule = {
   expected: 'an object with a function deserialize',
   accepts: (value) => object.accepts(value) && func.accepts((value as { deserialize?: unknown }).deserialize),
 };
@@ -300,7 +300,7 @@ function isAssignor(given: unknown): boolean {
   return nonEmptyString.accepts(name) && func.accepts(assign);
 }
 
-const definedTopics: OptionRule = {
+export const definedTopics: OptionRule = {
   expected: 'an object of topic names, each with { key, value }, and these with a function deserialize',
   accepts: (topics) =>
     object.accepts(topics) &&

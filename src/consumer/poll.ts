@@ -3,7 +3,7 @@ import type { Clock } from '../util/clock.ts';
 import { ConsumerBatch, pollResult, type PollResult } from './consumer-batch.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
 import type { PartitionState } from './partition-state.ts';
-import type { NoRecords, Reading, TakeOptions } from './reading.ts';
+import type { NoRecords, Reading, ReadState, TakeOptions } from './reading.ts';
 
 /** How {@link Consumer.poll} waits. */
 export interface PollOptions {
@@ -41,7 +41,10 @@ export async function pollRecords<K, V>(
 }
 
 /** What a call that is no loop does when it is stopped: it rejects. */
-export async function takeOrReject(reading: Reading, options: TakeOptions): Promise<PartitionState | NoRecords> {
+export async function takeOrReject<S extends ReadState = PartitionState>(
+  reading: Reading<S>,
+  options: TakeOptions<S>,
+): Promise<S | NoRecords> {
   const taken = await reading.take(options);
   if (taken !== 'stopped') return taken;
   options.signal?.throwIfAborted();
@@ -49,7 +52,10 @@ export async function takeOrReject(reading: Reading, options: TakeOptions): Prom
 }
 
 /** More for a poll that has records already; an error is left for the next poll, so that those are not lost. */
-async function takeMore(reading: Reading, deadlineMs: number): Promise<PartitionState | NoRecords> {
+export async function takeMore<S extends ReadState = PartitionState>(
+  reading: Reading<S>,
+  deadlineMs: number,
+): Promise<S | NoRecords> {
   try {
     return await reading.take({ more: true, deadlineMs });
   } catch {

@@ -2,7 +2,7 @@ import { UsageError } from '../errors/kafka-error.ts';
 import { ConsumerBatch } from './consumer-batch.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
 import type { PartitionState } from './partition-state.ts';
-import type { Reading } from './reading.ts';
+import type { Reading, ReadState } from './reading.ts';
 
 /** How {@link Consumer.records} reads. */
 export interface RecordsOptions {
@@ -15,27 +15,29 @@ export interface RecordsOptions {
 }
 
 /** Says where the reading of each partition ends. */
-export interface EndOffsets {
+export interface EndOffsets<S extends ReadState = PartitionState> {
   /** Whether the partition is to be read on. */
-  wants(state: PartitionState): boolean;
+  wants(state: S): boolean;
   /** Whether `record` lies before the end. */
-  includes(state: PartitionState, record: ConsumerRecord<unknown, unknown>): boolean;
+  includes(state: S, record: ConsumerRecord<unknown, unknown>): boolean;
   /** Whether all partitions are read; asks brokers where they end, if need be. */
   isDone(): Promise<boolean>;
 }
 
 /** A loop over records. */
-export class RecordLoop<K, V> implements AsyncIterableIterator<ConsumerRecord<K, V>> {
-  readonly #reading: Reading;
+export class RecordLoop<K, V, S extends ReadState = PartitionState> implements AsyncIterableIterator<
+  ConsumerRecord<K, V>
+> {
+  readonly #reading: Reading<S>;
   readonly #signal: AbortSignal | undefined;
-  readonly #end: EndOffsets | undefined;
+  readonly #end: EndOffsets<S> | undefined;
   #left: number;
-  #state: PartitionState | undefined;
+  #state: S | undefined;
   #isOpen = false;
   #isDone = false;
   #isWaiting = false;
 
-  constructor(reading: Reading, options: Omit<RecordsOptions, 'until'> = {}, end?: EndOffsets) {
+  constructor(reading: Reading<S>, options: Omit<RecordsOptions, 'until'> = {}, end?: EndOffsets<S>) {
     this.#reading = reading;
     this.#signal = options.signal;
     this.#left = options.limit ?? Infinity;
@@ -82,7 +84,7 @@ export class RecordLoop<K, V> implements AsyncIterableIterator<ConsumerRecord<K,
     try {
       for (;;) {
         const end = this.#end;
-        const options = { signal: this.#signal, wants: (state: PartitionState) => end?.wants(state) ?? true };
+        const options = { signal: this.#signal, wants: (state: S) => end?.wants(state) ?? true };
         const taken =
           this.#left === 0
             ? await this.#stop()
@@ -110,7 +112,7 @@ export class RecordLoop<K, V> implements AsyncIterableIterator<ConsumerRecord<K,
     return 'done';
   }
 
-  #give(state: PartitionState, record: ConsumerRecord<unknown, unknown>): IteratorYieldResult<ConsumerRecord<K, V>> {
+  #give(state: S, record: ConsumerRecord<unknown, unknown>): IteratorYieldResult<ConsumerRecord<K, V>> {
     state.readyIndex++;
     state.handOut(record);
     this.#left--;

@@ -4,17 +4,35 @@ import { deferred } from '../util/deferred.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
 import type { Membership } from './group/membership.ts';
 import type { PartitionState } from './partition-state.ts';
-import type { RecordSource } from './record-source.ts';
 
 // Taken at import, as the clock's timers are: a test's fake timers must not stop a read.
 const { setImmediate } = globalThis;
 
+/** What a reader has in its hands of: a partition of a consumer, or records that a share group has locked for it. */
+export interface ReadState {
+  /** Whether it is not the reader's any more. */
+  readonly dropped: boolean;
+  /** Whether the user has records of it that are not known to be processed. */
+  readonly hasInHand: boolean;
+  /** Records that are next to be handed out, from `readyIndex` on. */
+  ready: ConsumerRecord<unknown, unknown>[];
+  readyIndex: number;
+  /** This record is given to the user now. */
+  handOut(record: ConsumerRecord<unknown, unknown>): void;
+  /** The same for consecutive records. */
+  handOutAll(records: readonly ConsumerRecord<unknown, unknown>[]): void;
+  /** What is in hand is processed. */
+  settle(): void;
+  /** What is in hand was not processed. */
+  rewind(): void;
+}
+
 /** What the reader waits for. */
-export interface TakeOptions {
+export interface TakeOptions<S extends ReadState = PartitionState> {
   readonly signal?: AbortSignal | undefined;
   readonly deadlineMs?: number | undefined;
   /** Which partitions it takes records of. @defaultValue all */
-  readonly wants?: ((state: PartitionState) => boolean) | undefined;
+  readonly wants?: ((state: S) => boolean) | undefined;
   /** Whether it has what it came for without any records; asked before each wait. */
   readonly isDone?: (() => boolean | Promise<boolean>) | undefined;
   /** The reader has records of this same read already: they stay in hand, and nothing may happen to the assignment. */
@@ -24,21 +42,27 @@ export interface TakeOptions {
 /** Why no partition was given: the time was over, the reader should end, or it has what it came for. */
 export type NoRecords = 'timeout' | 'stopped' | 'done';
 
+/** Where a reader's records come from. */
+export interface ReadSource<S extends ReadState = PartitionState> {
+  /** Something with records ready to be handed out; undefined if there is none. */
+  next(wants: (state: S) => boolean, isTaken?: (state: S) => boolean): S | undefined;
+}
+
 /** What a read needs of its consumer. */
-export interface ReadingParts {
+export interface ReadingParts<S extends ReadState = PartitionState> {
   readonly clock: Clock;
-  readonly source: Pick<RecordSource, 'next'>;
+  readonly source: ReadSource<S>;
   readonly member: () => Membership | undefined;
   /** Something to do at the beginning of a read, before anything is handed out: joining, fetching. */
   readonly onRead: () => void;
 }
 
 /** The handlers of a `run`, which work on several partitions at once. */
-export interface Handlers {
+export interface Handlers<S extends ReadState = PartitionState> {
   /** The partitions that they work on. */
-  readonly states: readonly PartitionState[];
+  readonly states: readonly S[];
   /** Tells the handlers of these partitions by their signal that they are not wanted; resolves when none is left. */
-  done(states: readonly PartitionState[]): Promise<void>;
+  done(states: readonly S[]): Promise<void>;
   /** Resolves when no handler is left, save the one that asks. */
   finished(): Promise<void>;
   /** Tells all handlers by their signal that nobody waits for them. */
@@ -56,10 +80,10 @@ const KEEP_ALIVE_MS = 0x7fff_ffff;
  * The one reader of a consumer: who may read, what is in its hands, and the wait for the next records, in which rebalances
  * happen.
  */
-export class Reading {
-  readonly #parts: ReadingParts;
+export class Reading<S extends ReadState = PartitionState> {
+  readonly #parts: ReadingParts<S>;
   /** The partitions of which something may be in hand. */
-  readonly #handed = new Set<PartitionState>();
+  readonly #handed = new Set<S>();
   #isBusy = false;
   /** A loop ended with something in hand: it is neither processed nor not, until somebody says so. */
   #isUndecided = false;
@@ -69,14 +93,14 @@ export class Reading {
   #hasNews = false;
   #lastYieldMs = 0;
   #waiting: Promise<unknown> | undefined;
-  #handlers: Handlers | undefined;
+  #handlers: Handlers<S> | undefined;
 
   /** Whether the reader must not go on with what is ready before it has looked up: set by whatever changes under it. */
   attention = false;
   /** How often the reader has asked for something. */
   asks = 0;
 
-  constructor(parts: ReadingParts) {
+  constructor(parts: ReadingParts<S>) {
     this.#parts = parts;
   }
 
@@ -94,7 +118,7 @@ export class Reading {
   }
 
   /** The partitions of which records are in the user's hands. */
-  get inHand(): PartitionState[] {
+  get inHand(): S[] {
     return [...(this.#handlers?.states ?? this.#handed)].filter((state) => state.hasInHand && !state.dropped);
   }
 
@@ -136,7 +160,7 @@ export class Reading {
   }
 
   /** Resolves when no handler of a `run` works on records of these partitions. */
-  async handlersDone(states: readonly PartitionState[]): Promise<void> {
+  async handlersDone(states: readonly S[]): Promise<void> {
     await this.#handlers?.done(states);
   }
 
@@ -168,7 +192,7 @@ export class Reading {
   // A reader that has several partitions in its hands at once: `run` ---------------------------------------------------
 
   /** @throws UsageError CONSUMER_BUSY, ClosedError */
-  beginRun(handlers: Handlers): void {
+  beginRun(handlers: Handlers<S>): void {
     this.begin();
     this.#handlers = handlers;
     this.#parts.onRead();
@@ -198,7 +222,7 @@ export class Reading {
   }
 
   /** A partition with records ready that is not taken. */
-  nextReady(isTaken: (state: PartitionState) => boolean): PartitionState | undefined {
+  nextReady(isTaken: (state: S) => boolean): S | undefined {
     return this.#parts.source.next(everyPartition, isTaken);
   }
 
@@ -236,7 +260,7 @@ export class Reading {
   }
 
   /** A partition with records ready, whose records the caller hands out now; or why there is none. */
-  async take(options: TakeOptions): Promise<PartitionState | NoRecords> {
+  async take(options: TakeOptions<S>): Promise<S | NoRecords> {
     this.asks++;
     if (options.more !== true) this.#settle();
     const member = this.#parts.member();
@@ -254,13 +278,13 @@ export class Reading {
   }
 
   /** Hands out up to `limit` records that are ready. */
-  handOut(state: PartitionState, limit: number): ConsumerRecord<unknown, unknown>[] {
+  handOut(state: S, limit: number): ConsumerRecord<unknown, unknown>[] {
     this.#handed.add(state);
     return this.giveOut(state, limit);
   }
 
   /** The same for a handler, which says itself when it is done. */
-  giveOut(state: PartitionState, limit: number): ConsumerRecord<unknown, unknown>[] {
+  giveOut(state: S, limit: number): ConsumerRecord<unknown, unknown>[] {
     const { ready, readyIndex } = state;
     const records = readyIndex === 0 && ready.length <= limit ? ready : ready.slice(readyIndex, readyIndex + limit);
     state.readyIndex += records.length;
@@ -268,7 +292,7 @@ export class Reading {
     return records;
   }
 
-  async #take(options: TakeOptions, member: Membership | undefined): Promise<PartitionState | NoRecords> {
+  async #take(options: TakeOptions<S>, member: Membership | undefined): Promise<S | NoRecords> {
     const { source, clock } = this.#parts;
     const { signal, deadlineMs = Infinity, wants = everyPartition } = options;
     if (this.#isDueToYield()) await this.#yield();

@@ -22,15 +22,27 @@ class RecordContext implements SerdeContext {
   }
 }
 
-/** The functions that records of a consumer use to read their keys and values. */
-export function recordDeserializers(options: ResolvedConsumerOptions): RecordDeserializers {
+/** The options of consumers of all kinds that say how records are read. */
+export interface ValueOptions extends Pick<ResolvedConsumerOptions, 'topics' | 'key' | 'value'> {
+  readonly onDeserializationError: unknown;
+}
+
+/**
+ * The functions that records of a consumer use to read their keys and values.
+ *
+ * @param advice what to do about a record that cannot be read, for the message
+ */
+export function recordDeserializers(
+  options: ValueOptions,
+  advice = 'seek past it, or set onDeserializationError',
+): RecordDeserializers {
   const { topics, key, value } = options;
-  if (topics === undefined) return { key: reader(key, 'key'), value: reader(value, 'value') };
-  return { key: topicReader(topics, 'key'), value: topicReader(topics, 'value') };
+  if (topics === undefined) return { key: reader(key, 'key', advice), value: reader(value, 'value', advice) };
+  return { key: topicReader(topics, 'key', advice), value: topicReader(topics, 'value', advice) };
 }
 
 /** Whether records have to be deserialized before they are handed out. */
-export function isEager(options: ResolvedConsumerOptions): boolean {
+export function isEager(options: ValueOptions): boolean {
   const { topics, key, value } = options;
   const used = topics === undefined ? [key, value] : Object.values(topics).flatMap((topic) => [topic.key, topic.value]);
   return options.onDeserializationError !== 'fail' || used.some((each) => each !== undefined && each.lazy !== true);
@@ -39,38 +51,44 @@ export function isEager(options: ResolvedConsumerOptions): boolean {
 type Read = (data: Buffer | null, record: ConsumerRecord<unknown, unknown>) => unknown;
 
 /** Reads as the topic of the record is defined. */
-function topicReader(topics: ConsumerTopics, field: 'key' | 'value'): Read {
+function topicReader(topics: ConsumerTopics, field: 'key' | 'value', advice: string): Read {
   const readers = new Map<string, Read>(
-    Object.entries(topics).map(([topic, serdes]) => [topic, reader(serdes[field] ?? bytes, field)]),
+    Object.entries(topics).map(([topic, serdes]) => [topic, reader(serdes[field] ?? bytes, field, advice)]),
   );
   return (data, record) => {
     const read = readers.get(record.topic);
     if (read !== undefined) return read(data, record);
     // A pattern has matched it: no code is prepared for what it holds.
-    throw deserializationError(record, field, new TypeError('its topic is not among the topics of the consumer'));
+    const cause = new TypeError('its topic is not among the topics of the consumer');
+    throw deserializationError(record, field, cause, advice);
   };
 }
 
-function reader(deserializer: Deserializer<unknown>, field: 'key' | 'value'): Read {
+function reader(deserializer: Deserializer<unknown>, field: 'key' | 'value', advice: string): Read {
   if (deserializer === bytes) return (data) => data;
   return (data, record) => {
     let result: unknown;
     try {
       result = deserializer.deserialize(data, new RecordContext(record, field));
     } catch (cause) {
-      throw deserializationError(record, field, cause);
+      throw deserializationError(record, field, cause, advice);
     }
     if (!isPromiseLike(result)) return result;
     return Promise.resolve(result).catch((cause: unknown) => {
-      throw deserializationError(record, field, cause);
+      throw deserializationError(record, field, cause, advice);
     });
   };
 }
 
-function deserializationError(record: ConsumerRecord<unknown, unknown>, field: string, cause: unknown): KafkaError {
+function deserializationError(
+  record: ConsumerRecord<unknown, unknown>,
+  field: string,
+  cause: unknown,
+  advice: string,
+): KafkaError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new KafkaError(
-    `Cannot deserialize the ${field} of ${record.topic}-${record.partition} at offset ${record.offset}: ${reason}; seek past it, or set onDeserializationError`,
+    `Cannot deserialize the ${field} of ${record.topic}-${record.partition} at offset ${record.offset}: ${reason}; ${advice}`,
     { code: 'DESERIALIZATION_FAILED', cause },
   );
 }

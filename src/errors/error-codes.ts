@@ -36,6 +36,7 @@ export const clientErrorCodes: Readonly<Record<ClientErrorCode, string>> = {
   CORRUPT_BATCH: 'a record batch does not match its checksum or its own header',
   RESPONSE_TOO_LARGE: 'a broker announced an answer above maxResponseBytes',
   SEND_FAILED: 'one or more records of a call were not delivered',
+  ACKNOWLEDGE_FAILED: 'one or more records of a share group were not acknowledged',
   ADMIN_FAILED: 'one or more items of an administrative call failed',
   FENCED: 'another client took over the identity of this one',
   CLOSED: 'the client has been closed',
@@ -73,6 +74,7 @@ export type ClientErrorCode =
   | 'CORRUPT_BATCH'
   | 'RESPONSE_TOO_LARGE'
   | 'SEND_FAILED'
+  | 'ACKNOWLEDGE_FAILED'
   | 'ADMIN_FAILED'
   | 'FENCED'
   | 'CLOSED';

@@ -1,3 +1,4 @@
+export * from './acknowledge-error.ts';
 export * from './admin-error.ts';
 export * from './broker-error.ts';
 export * from './broker-error-codes.ts';

@@ -250,6 +250,60 @@ export interface ClientEvents {
     /** What was answered, or why nothing was. */
     readonly error: Error;
   };
+  /** Acknowledgements of a share group were taken by the broker. */
+  'share.acknowledged': TopicPartition & {
+    /** The group. */
+    readonly groupId: string;
+    /** How many records were acknowledged, in whatever way. */
+    readonly records: number;
+  };
+  /** Acknowledgements of a share group were refused, got no answer, or came too late; the records are delivered again. */
+  'share.acknowledge.failed': TopicPartition & {
+    /** The group. */
+    readonly groupId: string;
+    /** How many records it is about. */
+    readonly records: number;
+    /** Why they were not acknowledged. */
+    readonly error: Error;
+  };
+  /** Records of a share group were in hand when their locks ended: they are delivered again. */
+  'share.locks.lost': TopicPartition & {
+    /** The group. */
+    readonly groupId: string;
+    /** How many records were in hand. */
+    readonly records: number;
+    /** What ended the locks. */
+    readonly reason: string;
+  };
+  /** Records of a share group were fetched and not read in time, so that others get them. */
+  'share.records.returned': TopicPartition & {
+    /** The group. */
+    readonly groupId: string;
+    /** How many offsets, gaps between records included. */
+    readonly records: number;
+  };
+  /** A share session has ended unasked, and with it what was held in it; a new one begins with the next fetch. */
+  'share.session.ended': {
+    /** The group. */
+    readonly groupId: string;
+    /** The broker. */
+    readonly nodeId: number;
+    /** Why it ended. */
+    readonly error: Error;
+  };
+  /** A handler of a share consumer's `run` has failed. */
+  'share.handler.failed': TopicPartition & {
+    /** The group. */
+    readonly groupId: string;
+    /** The record's place in its partition. */
+    readonly offset: bigint;
+    /** How often the record was delivered by now. */
+    readonly deliveryCount: number;
+    /** What becomes of the record. */
+    readonly decision: 'accept' | 'release' | 'reject' | 'stop';
+    /** What the handler threw. */
+    readonly error: unknown;
+  };
   /** Something odd that a user may want to know; the client goes on. */
   warning: {
     /** What is odd, and what it may mean. */

@@ -53,6 +53,27 @@ const lines: { readonly [Name in ClientEventName]?: Line<Name> } = {
   'group.lost': ['warn', (e) => `Group "${e.groupId}": ${e.partitions.length} partitions were lost to other members`],
   'group.left': ['info', (e) => `Group "${e.groupId}" left: ${e.reason}`],
   'group.heartbeat.failed': ['warn', (e) => `Heartbeat for group "${e.groupId}" failed${because(e.error)}`],
+  'share.acknowledge.failed': [
+    'warn',
+    (e) => `Group "${e.groupId}": ${e.records} records of ${partition(e)} were not acknowledged${because(e.error)}`,
+  ],
+  'share.locks.lost': [
+    'warn',
+    (e) => `Group "${e.groupId}": ${e.records} records of ${partition(e)} were in hand when ${e.reason}`,
+  ],
+  'share.records.returned': [
+    'debug',
+    (e) => `Group "${e.groupId}": ${e.records} offsets of ${partition(e)} were returned unread`,
+  ],
+  'share.session.ended': [
+    'warn',
+    (e) => `Group "${e.groupId}": the share session with broker ${e.nodeId} ended${because(e.error)}`,
+  ],
+  'share.handler.failed': [
+    'warn',
+    (e) =>
+      `Group "${e.groupId}": the handler of ${partition(e)} at offset ${e.offset} failed, ${e.decision}${because(e.error)}`,
+  ],
   warning: ['warn', (e) => `${e.message}${because(e.error)}`],
   'listener.failed': ['error', (e) => `A listener of ${e.event} threw${because(e.error)}`],
 };

@@ -34,6 +34,9 @@ describe('public types', () => {
 
   it('of kavka are these and no others', () => {
     assert.deepEqual(typesOf(program, 'src/index.ts'), [
+      'AcknowledgeOutcome',
+      'AcknowledgeType',
+      'AcknowledgementResult',
       'ActiveProducer',
       'AdminOptions',
       'AlterConfigsOptions',
@@ -168,6 +171,15 @@ describe('public types', () => {
       'Serializer',
       'Settled',
       'SettledItem',
+      'ShareCloseOptions',
+      'ShareConsumerOptions',
+      'ShareDeserializationDecision',
+      'ShareDeserializationErrorPolicy',
+      'ShareDeserializationFailure',
+      'ShareHandlerContext',
+      'ShareHandlerErrorDecision',
+      'ShareRecord',
+      'ShareRunOptions',
       'StandardSchema',
       'StreamOptions',
       'TimerHandle',
@@ -182,12 +194,14 @@ describe('public types', () => {
       'TopicPartition',
       'TopicRecord',
       'TopicSelector',
+      'TopicShareRecord',
       'TransactionDescription',
       'TransactionListing',
       'TransactionScope',
       'TransactionWaitOptions',
       'TypedConsumerOptions',
       'TypedProducerOptions',
+      'TypedShareConsumerOptions',
     ]);
   });
 

@@ -14,6 +14,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 describe('kavka', () => {
   it('exports these names and no others', () => {
     assert.deepEqual(Object.keys(front).sort(), [
+      'AcknowledgeError',
       'Admin',
       'AdminError',
       'AuthenticationError',
@@ -31,6 +32,7 @@ describe('kavka', () => {
       'SchemaError',
       'SendError',
       'SendManyError',
+      'ShareConsumer',
       'TimeoutError',
       'Transaction',
       'UsageError',

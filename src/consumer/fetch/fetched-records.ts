@@ -23,7 +23,12 @@ export interface FetchedRecordsOptions {
   readonly checkCrcs: boolean;
   readonly decompress: Decompress;
   readonly deserializers: RecordDeserializers;
+  /** Makes records of another kind, or none where the place is nobody's here. @defaultValue each place is a `ConsumerRecord` */
+  readonly make?: MakeRecord | undefined;
 }
+
+/** Makes the record at the place where the cursor stands. */
+export type MakeRecord = (context: BatchContext, cursor: RecordCursor) => ConsumerRecord<unknown, unknown> | undefined;
 
 /**
  * What one fetch brought for one partition, turned into records as they are asked for.
@@ -75,6 +80,7 @@ export class FetchedRecords {
   }
 
   #read(into: ConsumerRecord<unknown, unknown>[], limit: number): 'more' | 'end' | Promise<void> {
+    const { make } = this.#options;
     for (;;) {
       const cursor = this.#cursor ?? this.#open();
       if (cursor === 'end') return 'end';
@@ -88,7 +94,12 @@ export class FetchedRecords {
           this.#finishBatch();
           break;
         }
-        if (cursor.offsetDelta >= skipBefore) into.push(new ConsumerRecord<unknown, unknown>(context, cursor));
+        if (cursor.offsetDelta < skipBefore) continue;
+        if (make === undefined) into.push(new ConsumerRecord<unknown, unknown>(context, cursor));
+        else {
+          const record = make(context, cursor);
+          if (record !== undefined) into.push(record);
+        }
       }
       if (this.#cursor !== undefined) {
         this.nextOffset = cursor.offset + 1n;
