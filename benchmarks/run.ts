@@ -1,91 +1,113 @@
 /**
- * Measures Kavka, the other Node clients and a bare loop side by side on a real broker.
+ * Measures Kavka, other clients and a bare loop side by side on a real broker.
  *
- *     npm run bench
- *     npm run bench -- --workloads bulk,consume --contenders bare-loop,kavka --rounds 5 --seconds 4
+ *     npm run bench                                            # the figures of README
+ *     npm run bench -- --full                                  # all sizes, codecs, numbers of partitions, TLS, ways to consume
+ *     npm run bench -- --scenarios goals --rounds 5
+ *     npm run bench -- --scenarios bulk@lz4+1KiB --contenders kavka,franz-go
  *
  * Every contender runs in a process of its own, the rounds of all contenders are interleaved, and what a client says that it
- * wrote is compared with the broker's end offsets. Results go to benchmarks/results as JSON and Markdown.
+ * wrote is compared with the broker's end offsets. Results go to benchmarks/results as JSON, Markdown and a chart.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { startKafka } from '../test/support/kafka/start-kafka.ts';
+import type { KafkaDescription } from '../test/support/kafka/options.ts';
 import { BareConnection, createTopic, deleteTopic, endOffsets } from './bare/wire.ts';
-import { installPeers } from './install-peers.ts';
-import { markdown, summarize, type Conditions, type Row } from './report.ts';
-import type { Job, Measurement, Workload } from './workload.ts';
+import { brokerProcesses, processorMicros } from './broker-cpu.ts';
+import { chart } from './chart.ts';
+import { largestRecordBytes, type Contender, type Target } from './contender.ts';
+import { installPeers, peersFolder } from './install-peers.ts';
+import { programs, programWorkloads, type Command } from './programs.ts';
+import { writePool, type PoolFile } from './record-pool.ts';
+import { goals, markdown, summarize, type Conditions, type Round, type Skipped } from './report.ts';
+import { conditionsOf, isConsuming, settings, type Scenario, type Settings } from './scenarios.ts';
+import type { Job, Measurement } from './workload.ts';
+import { panels } from './write-summary.ts';
 
-const allContenders = ['bare-loop', 'kavka', 'platformatic', 'kafka-ts', 'kafkajs'];
-const allWorkloads: readonly Workload[] = ['bulk', 'consume', 'singles', 'awaited'];
+const nodeContenders = ['bare-loop', 'kavka', 'platformatic', 'kafka-ts', 'kafkajs'];
+const allContenders = ['bare-loop', 'kavka', 'franz-go', 'librdkafka', 'java', 'platformatic', 'kafka-ts', 'kafkajs'];
 const displayNames: Readonly<Record<string, string>> = {
   'bare-loop': 'bare loop',
   platformatic: '@platformatic/kafka',
 };
 
-interface Settings {
-  readonly workloads: readonly Workload[];
-  readonly contenders: readonly string[];
-  readonly rounds: number;
-  readonly measureMs: number;
-  readonly warmUpMs: number;
-  readonly records: number;
-  readonly valueBytes: number;
-  readonly partitions: number;
-  readonly output: string;
-  /** Where each round leaves a CPU profile; benchmarks/summarize-profile.ts reads them. */
-  readonly profileFolder: string | undefined;
+/** It has nothing like this story: not worth a line of the report. */
+const noSuchWay = 'it has no such way';
+
+/** One that can be measured here: a module for the workload process, or a program. */
+interface Ready {
+  readonly id: string;
+  readonly name: string;
+  readonly command: Command;
+  refuses(scenario: Scenario, target: Target): string | undefined;
 }
 
-function settings(): Settings {
-  const { values } = parseArgs({
-    options: {
-      workloads: { type: 'string', default: allWorkloads.join(',') },
-      contenders: { type: 'string', default: allContenders.join(',') },
-      rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '4' },
-      'warm-up': { type: 'string', default: '2' },
-      records: { type: 'string', default: '2000000' },
-      'value-bytes': { type: 'string', default: '100' },
-      partitions: { type: 'string', default: '6' },
-      output: { type: 'string', default: 'latest' },
-      'cpu-prof': { type: 'string' },
-    },
-  });
-  const chosen = (text: string, all: readonly string[]): string[] => {
-    const names = text.split(',');
-    const unknown = names.find((name) => !all.includes(name));
-    if (unknown !== undefined) throw new Error(`Cannot measure "${unknown}": choose among ${all.join(', ')}`);
-    return names;
-  };
+/** What all rounds share. */
+interface Bench {
+  readonly wanted: Settings;
+  readonly description: KafkaDescription;
+  readonly broker: BareConnection;
+  readonly brokers: readonly number[];
+  readonly caFile: string;
+  readonly rows: { scenario: string; contender: string; rounds: Round[] }[];
+  readonly skipped: Skipped[];
+}
+
+const runId = `${Date.now().toString(36)}-${process.pid}`;
+
+async function makeReady(wanted: Settings, skipped: Skipped[]): Promise<Ready[]> {
+  const ready: Ready[] = [];
+  for (const id of wanted.contenders) {
+    const name = displayNames[id] ?? id;
+    try {
+      ready.push(nodeContenders.includes(id) ? await nodeContender(id, name, wanted) : await program(id, name));
+    } catch (error) {
+      // Its tool chain may not be there; the others are measured all the same, and the report tells.
+      const why = String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
+      console.error(`bench: ${name} is not measured: ${why}`);
+      skipped.push({ contender: name, why: why.replaceAll(process.cwd(), '.') });
+    }
+  }
+  return ready;
+}
+
+async function nodeContender(id: string, name: string, { profileFolder }: Settings): Promise<Ready> {
+  if (id !== 'bare-loop' && id !== 'kavka') await installPeers();
+  const { contender } = (await import(`./contenders/${id}.ts`)) as { contender: Contender };
+  const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
+  const command: Command = [process.execPath, ...profiling, fileURLToPath(new URL('workload.ts', import.meta.url))];
   return {
-    workloads: chosen(values.workloads, allWorkloads) as Workload[],
-    contenders: chosen(values.contenders, allContenders),
-    rounds: Number(values.rounds),
-    measureMs: Number(values.seconds) * 1000,
-    warmUpMs: Number(values['warm-up']) * 1000,
-    records: Number(values.records),
-    valueBytes: Number(values['value-bytes']),
-    partitions: Number(values.partitions),
-    output: values.output,
-    profileFolder: values['cpu-prof'],
+    id,
+    name,
+    command,
+    refuses: ({ workload }, target) =>
+      contender.options[workload] === undefined ? noSuchWay : contender.refuses?.(workload, target),
   };
 }
 
-const run = `${Date.now().toString(36)}-${process.pid}`;
+async function program(id: string, name: string): Promise<Ready> {
+  const command = await (programs[id] ?? (() => Promise.reject(new Error('there is no such program'))))();
+  return {
+    id,
+    name,
+    command,
+    refuses: ({ workload }) => (programWorkloads.includes(workload) ? undefined : noSuchWay),
+  };
+}
 
-let profileFlags: readonly string[] = [];
-
-function child(job: Job): Promise<Measurement> {
-  const program = fileURLToPath(new URL('workload.ts', import.meta.url));
+function child({ command, name }: Pick<Ready, 'command' | 'name'>, job: Job, env = {}): Promise<Measurement> {
+  const [file, ...args] = command;
   return new Promise((resolve, reject) => {
     // A contender that stands still ends the run; none needs a tenth of this.
-    const options = { timeout: 10 * 60_000, maxBuffer: 64 * 1024 * 1024 };
-    execFile(process.execPath, [...profileFlags, program, JSON.stringify(job)], options, (error, stdout, stderr) => {
+    const options = { timeout: 10 * 60_000, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...env } };
+    execFile(file, [...args, JSON.stringify(job)], options, (error, stdout, stderr) => {
       if (error !== null) {
-        reject(new Error(`${job.contender} failed at ${job.workload}:\n${stderr.slice(0, 4000)}`, { cause: error }));
+        reject(new Error(`${name} failed at ${job.workload}:\n${stderr.slice(0, 4000)}`, { cause: error }));
       } else resolve(JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Measurement);
     });
   });
@@ -96,14 +118,14 @@ function sum(numbers: readonly number[]): number {
 }
 
 /** Runs a producing job on a topic of its own and compares what it counts with what the broker has. */
-async function produceRound(broker: BareConnection, job: Job): Promise<Measurement> {
+async function produceRound({ broker }: Bench, ready: Ready, job: Job): Promise<Measurement> {
   const { topic, partitions } = job.target;
-  await createTopic(broker, topic, partitions);
+  await createTopic(broker, topic, partitions, largestRecordBytes);
   try {
-    const result = await child(job);
+    const result = await child(ready, job);
     const written = sum(await endOffsets(broker, topic, partitions));
     if (written !== result.total) {
-      throw new Error(`${job.contender} says ${result.total} records were acknowledged, the broker has ${written}`);
+      throw new Error(`${ready.name} says ${result.total} records were acknowledged, the broker has ${written}`);
     }
     return result;
   } finally {
@@ -111,87 +133,159 @@ async function produceRound(broker: BareConnection, job: Job): Promise<Measureme
   }
 }
 
-/** Fills a topic by the bare loop, with at least the records wanted, and answers how many there are. */
-async function fillTopic(broker: BareConnection, base: Omit<Job, 'contender' | 'workload'>): Promise<number> {
-  const { topic, partitions } = base.target;
-  await createTopic(broker, topic, partitions);
-  let written = 0;
-  while (written < base.records) {
-    await child({ ...base, contender: 'bare-loop', workload: 'bulk', warmUpMs: 0, measureMs: 100 });
-    written = sum(await endOffsets(broker, topic, partitions));
+/** Fills a topic with at least the records wanted, and answers how many there are. */
+async function fillTopic({ broker, wanted }: Bench, job: Omit<Job, 'contender' | 'workload'>): Promise<number> {
+  const { topic, partitions, compression } = job.target;
+  await createTopic(broker, topic, partitions, largestRecordBytes);
+  // The bare loop knows no codecs; with many partitions its batches must be smaller, or most would get none.
+  const contender = compression === 'none' ? 'bare-loop' : 'kavka';
+  const env = { BARE_BATCH_BYTES: String(Math.min(1_000_000, Math.floor(wanted.topicBytes / partitions / 4))) };
+  const command: Command = [process.execPath, fileURLToPath(new URL('workload.ts', import.meta.url))];
+  const target = { ...job.target, caFile: undefined, bootstrap: job.target.bootstrap };
+  for (;;) {
+    const written = sum(await endOffsets(broker, topic, partitions));
+    if (written >= job.records) return written;
+    const fill: Job = { ...job, target, contender, workload: 'bulk', warmUpMs: 0, measureMs: 100 };
+    await child({ command, name: contender }, fill, env);
   }
-  return written;
 }
 
-async function measureAll(bootstrap: string, wanted: Settings): Promise<Row[]> {
-  const broker = await BareConnection.open(bootstrap);
-  const rows: { workload: Workload; contender: string; rounds: Measurement[] }[] = [];
-  const consumed = `bench-consume-${run}`;
+/** Measures the scenarios that share their conditions: round by round, all of them and all contenders in turn. */
+async function measureGroup(bench: Bench, scenarios: readonly Scenario[], contenders: readonly Ready[]): Promise<void> {
+  const [{ valueBytes, partitions, compression, tls }] = scenarios as [Scenario];
+  const { wanted, description } = bench;
+  const listener = description.listeners[tls ? 'ssl' : 'plaintext'];
+  const plaintext = description.listeners.plaintext?.join(',') ?? '';
+  if (listener === undefined) {
+    for (const { id } of scenarios) bench.skipped.push({ scenario: id, contender: 'all', why: 'no TLS listener' });
+    return;
+  }
+  const pool = poolOf(valueBytes);
+  const base = { pool, warmUpMs: wanted.warmUpMs, measureMs: wanted.measureMs, groupPrefix: '' };
+  const target: Target = {
+    bootstrap: listener.join(','),
+    topic: `bench-read-${runId}-${scenarios[0]?.id.replaceAll(/\W/g, '-') ?? ''}`,
+    partitions,
+    compression,
+    caFile: tls ? bench.caFile : undefined,
+  };
+  const mustRead = scenarios.some(({ workload }) => isConsuming(workload));
+  const enough = Math.min(wanted.maxRecords, Math.ceil(wanted.topicBytes / valueBytes));
   try {
-    for (const workload of wanted.workloads) {
-      const base = {
-        ...wanted,
-        target: { bootstrap, topic: consumed, partitions: wanted.partitions },
-        groupPrefix: '',
-      };
-      const records = workload === 'consume' ? await fillTopic(broker, base) : wanted.records;
-      const contenders = wanted.contenders.filter(
-        (name) => name !== 'bare-loop' || workload === 'bulk' || workload === 'consume',
-      );
-      for (let round = 1; round <= wanted.rounds; round++) {
-        for (const contender of contenders) {
-          const id = `bench-${workload}-${contender}-${round}-${run}`;
-          const target = { ...base.target, topic: workload === 'consume' ? consumed : id };
-          const job: Job = { ...base, contender, workload, records, target, groupPrefix: id };
-          const result = workload === 'consume' ? await child(job) : await produceRound(broker, job);
-          const name = displayNames[contender] ?? contender;
-          let row = rows.find((candidate) => candidate.workload === workload && candidate.contender === name);
-          if (row === undefined) rows.push((row = { workload, contender: name, rounds: [] }));
-          row.rounds.push(result);
-          const rate = Math.round(result.recordsPerSecond).toLocaleString('en-US');
-          const p50 = result.latencyMs === undefined ? '' : `, p50 ${result.latencyMs.p50.toFixed(3)} ms`;
-          console.error(
-            `${workload} round ${round} ${name}: ${rate}/s, ${result.cpuMicrosPerRecord.toFixed(2)} µs CPU, ${result.residentMb.toFixed(0)} MB${p50}`,
-          );
+    const filling = { ...base, records: enough, target: { ...target, bootstrap: plaintext } };
+    const records = mustRead ? await fillTopic(bench, filling) : 0;
+    for (let round = 1; round <= wanted.rounds; round++) {
+      for (const scenario of scenarios) {
+        // Every round begins with another contender: who comes first after something else is not always the same.
+        for (const [turn] of contenders.entries()) {
+          const ready = contenders[(turn + round - 1) % contenders.length];
+          if (ready === undefined) continue;
+          await measureOne(bench, scenario, ready, { ...base, target, records }, round);
         }
       }
     }
   } finally {
-    if (wanted.workloads.includes('consume')) await deleteTopic(broker, consumed).catch(() => undefined);
-    broker.close();
+    if (mustRead) await deleteTopic(bench.broker, target.topic).catch(() => undefined);
   }
-  return rows;
+}
+
+async function measureOne(
+  bench: Bench,
+  scenario: Scenario,
+  ready: Ready,
+  base: Omit<Job, 'contender' | 'workload'>,
+  round: number,
+): Promise<void> {
+  const { id, workload } = scenario;
+  const why = ready.refuses(scenario, base.target);
+  if (why !== undefined) {
+    if (round === 1 && why !== noSuchWay) bench.skipped.push({ scenario: id, contender: ready.name, why });
+    return;
+  }
+  const name = `bench-${id.replaceAll(/\W/g, '-')}-${ready.id}-${round}-${runId}`;
+  const target = isConsuming(workload) ? base.target : { ...base.target, topic: name };
+  const job: Job = { ...base, contender: ready.id, workload, target, groupPrefix: name };
+  const before = processorMicros(bench.brokers);
+  const measured = isConsuming(workload) ? await child(ready, job) : await produceRound(bench, ready, job);
+  const used = processorMicros(bench.brokers) - before;
+  const result: Round =
+    bench.brokers.length === 0 ? measured : { ...measured, brokerMicrosPerRecord: used / measured.total };
+  let row = bench.rows.find((each) => each.scenario === id && each.contender === ready.name);
+  if (row === undefined) bench.rows.push((row = { scenario: id, contender: ready.name, rounds: [] }));
+  row.rounds.push(result);
+  const rate = Math.round(result.recordsPerSecond).toLocaleString('en-US');
+  const p50 = result.latencyMs === undefined ? '' : `, p50 ${result.latencyMs.p50.toFixed(3)} ms`;
+  console.error(
+    `${id} round ${round} ${ready.name}: ${rate}/s, ${result.cpuMicrosPerRecord.toFixed(2)} µs CPU, ${result.residentMb.toFixed(0)} MB${p50}`,
+  );
+}
+
+const cache = fileURLToPath(peersFolder);
+const pools = new Map<number, PoolFile>();
+
+function poolOf(valueBytes: number): PoolFile {
+  let pool = pools.get(valueBytes);
+  if (pool === undefined) pools.set(valueBytes, (pool = writePool(path.join(cache, `pool-${valueBytes}`), valueBytes)));
+  return pool;
+}
+
+async function measureAll(bench: Bench, contenders: readonly Ready[]): Promise<void> {
+  const groups = new Map<string, Scenario[]>();
+  for (const scenario of bench.wanted.scenarios) {
+    const conditions = conditionsOf(scenario);
+    groups.set(conditions, [...(groups.get(conditions) ?? []), scenario]);
+  }
+  for (const scenarios of groups.values()) await measureGroup(bench, scenarios, contenders);
+  const order = (id: string): number => bench.wanted.scenarios.findIndex((scenario) => scenario.id === id);
+  const place = (name: string): number => allContenders.findIndex((id) => (displayNames[id] ?? id) === name);
+  bench.rows.sort((a, b) => order(a.scenario) - order(b.scenario) || place(a.contender) - place(b.contender));
+}
+
+async function writeResults(bench: Bench): Promise<void> {
+  const { wanted, rows, skipped } = bench;
+  const conditions: Conditions = {
+    date: new Date().toISOString().slice(0, 10),
+    node: process.version,
+    kafka: bench.description.version,
+    cpus: `${os.cpus().length} × ${os.cpus()[0]?.model.replaceAll(/\s+/g, ' ') ?? 'unknown'}`,
+    rounds: wanted.rounds,
+    measureMs: wanted.measureMs,
+  };
+  const report = ['# Benchmark results', '', ...goals(rows), markdown(conditions, rows, skipped)].join('\n');
+  const summaries = rows.map((row) => ({ ...row, median: summarize(row) }));
+  const folder = new URL('results/', import.meta.url);
+  await mkdir(folder, { recursive: true });
+  await writeFile(new URL(`${wanted.output}.md`, folder), report);
+  const json = JSON.stringify({ conditions, rows: summaries, skipped }, null, 2);
+  await writeFile(new URL(`${wanted.output}.json`, folder), `${json}\n`);
+  await writeFile(new URL(`${wanted.output}.svg`, folder), chart(panels, rows));
+  console.log(report);
 }
 
 async function main(): Promise<void> {
-  const wanted = settings();
-  if (wanted.profileFolder !== undefined) profileFlags = ['--cpu-prof', `--cpu-prof-dir=${wanted.profileFolder}`];
-  if (wanted.contenders.some((name) => name !== 'bare-loop' && name !== 'kavka')) await installPeers();
-  const kafka = await startKafka({ brokers: 1, listeners: ['plaintext'] });
+  const wanted = settings(allContenders);
+  const entry = new URL('../dist/index.js', import.meta.url);
+  if (wanted.contenders.includes('kavka') && process.env['KAVKA_ENTRY'] === undefined && !existsSync(entry)) {
+    throw new Error('Cannot measure Kavka: it is not built; run "npm run build"');
+  }
+  await mkdir(cache, { recursive: true });
+  const skipped: Skipped[] = [];
+  const contenders = await makeReady(wanted, skipped);
+  const needsTls = wanted.scenarios.some(({ tls }) => tls);
+  const kafka = await startKafka({ brokers: 1, listeners: needsTls ? ['plaintext', 'ssl'] : ['plaintext'] });
+  const { description } = kafka;
+  const servers = description.listeners.plaintext ?? [];
+  const broker = await BareConnection.open(servers.join(','));
+  const caFile = path.join(cache, `ca-${runId}.pem`);
   try {
-    const bootstrap = kafka.description.listeners.plaintext?.join(',') ?? '';
-    const rows = await measureAll(bootstrap, wanted);
-    const conditions: Conditions = {
-      date: new Date().toISOString().slice(0, 10),
-      node: process.version,
-      kafka: kafka.description.version,
-      cpus: `${os.availableParallelism()} × ${os.cpus()[0]?.model.trim() ?? 'unknown CPU'}`,
-      valueBytes: wanted.valueBytes,
-      partitions: wanted.partitions,
-      rounds: wanted.rounds,
-      measureMs: wanted.measureMs,
-    };
-    const report = markdown(conditions, rows);
-    const summaries = rows.map((row) => ({ ...row, median: summarize(row) }));
-    const folder = new URL('results/', import.meta.url);
-    await mkdir(folder, { recursive: true });
-    await writeFile(new URL(`${wanted.output}.md`, folder), `# Benchmark results\n\n${report}`);
-    await writeFile(
-      new URL(`${wanted.output}.json`, folder),
-      `${JSON.stringify({ conditions, rows: summaries }, null, 2)}\n`,
-    );
-    console.log(report);
+    if (description.tls !== undefined) await writeFile(caFile, description.tls.ca);
+    const brokers = brokerProcesses(servers, description.containers);
+    const bench: Bench = { wanted, description, broker, brokers, caFile, rows: [], skipped };
+    await measureAll(bench, contenders);
+    await writeResults(bench);
   } finally {
+    broker.close();
+    await rm(caFile, { force: true });
     await kafka.close();
   }
 }

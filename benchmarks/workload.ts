@@ -1,21 +1,21 @@
 /**
- * One round of one contender, in a process of its own: takes a {@link Job} as its argument, prints a {@link Measurement}.
+ * One round of one client in Node, in a process of its own: takes a {@link Job} as its argument, prints a {@link Measurement}.
+ * Programs in other languages (benchmarks/contenders) take and print the same.
  */
-import { performance } from 'node:perf_hooks';
-import type { Contender, PlainRecord, Target } from './contender.ts';
-
-/** Which of the stories is measured. */
-export type Workload = 'bulk' | 'consume' | 'singles' | 'awaited';
+import { performance, PerformanceObserver } from 'node:perf_hooks';
+import type { Contender, OpenProducer, Target } from './contender.ts';
+import { readPool, type PlainRecord, type PoolFile } from './record-pool.ts';
+import { isConsuming, type Workload } from './scenarios.ts';
 
 /** What a child process is asked to do. */
 export interface Job {
   readonly contender: string;
   readonly workload: Workload;
   readonly target: Target;
-  readonly valueBytes: number;
+  readonly pool: PoolFile;
   readonly warmUpMs: number;
   readonly measureMs: number;
-  /** How many records the topic holds; for `consume`. */
+  /** How many records the topic holds; for stories that read. */
   readonly records: number;
   /** For consumer groups: new in every round. */
   readonly groupPrefix: string;
@@ -27,6 +27,10 @@ export interface Measurement {
   readonly cpuMicrosPerRecord: number;
   /** Resident memory at the end of the measured time, MB. */
   readonly residentMb: number;
+  /** The most that it was since the process began, MB. */
+  readonly peakMb: number;
+  /** How much of the process's CPU time garbage collections took, as far as the language tells. */
+  readonly gcShare?: number;
   /** Everything acknowledged or read since the start, warm-up included: what the harness compares with the broker's count. */
   readonly total: number;
   readonly passes: number;
@@ -34,22 +38,10 @@ export interface Measurement {
   readonly options: string;
 }
 
-const listSize = 1000;
-const lists = 20;
 const singlesInFlight = 10_000;
-
-function makePool(valueBytes: number): PlainRecord[][] {
-  let number = 0;
-  return Array.from({ length: lists }, () =>
-    Array.from({ length: listSize }, () => {
-      number++;
-      const value = Buffer.allocUnsafeSlow(valueBytes);
-      // ASCII that differs from record to record: clients that take strings get the same bytes.
-      for (let index = 0; index < valueBytes; index++) value[index] = 97 + ((number * 31 + index * 7) % 26);
-      return { key: `key-${String((number * 7919) % 100_000).padStart(6, '0')}`, value };
-    }),
-  );
-}
+/** What is outstanding of large lists: enough for every contender to have its requests in flight. */
+const largeListsBytes = 24_000_000;
+const smallListBytes = 400_000;
 
 interface Mark {
   readonly timeMs: number;
@@ -61,14 +53,28 @@ function mark(records: number): Mark {
   return { timeMs: performance.now(), cpu: process.cpuUsage(), records };
 }
 
-function measure(from: Mark, to: Mark): Pick<Measurement, 'recordsPerSecond' | 'cpuMicrosPerRecord' | 'residentMb'> {
-  const records = to.records - from.records;
-  const cpuMicros = to.cpu.user + to.cpu.system - from.cpu.user - from.cpu.system;
-  return {
-    recordsPerSecond: (records / (to.timeMs - from.timeMs)) * 1000,
-    cpuMicrosPerRecord: cpuMicros / records,
-    residentMb: process.memoryUsage.rss() / 1e6,
-  };
+/** When collections ran; the entries come later than they happen. */
+const collections: { readonly startMs: number; readonly durationMs: number }[] = [];
+const observer = new PerformanceObserver((list) => keep(list.getEntries()));
+observer.observe({ entryTypes: ['gc'] });
+
+function keep(entries: readonly { readonly startTime: number; readonly duration: number }[]): void {
+  for (const { startTime, duration } of entries) collections.push({ startMs: startTime, durationMs: duration });
+}
+
+/** How long collections stood in the way of the main thread between two marks. */
+function collectingMs(from: Mark, to: Mark): number {
+  keep(observer.takeRecords());
+  const within = collections.filter(({ startMs }) => startMs >= from.timeMs && startMs < to.timeMs);
+  return within.reduce((sum, { durationMs }) => sum + durationMs, 0);
+}
+
+function cpuMicros(from: Mark, to: Mark): number {
+  return to.cpu.user + to.cpu.system - from.cpu.user - from.cpu.system;
+}
+
+function memory(): Pick<Measurement, 'residentMb' | 'peakMb'> {
+  return { residentMb: process.memoryUsage.rss() / 1e6, peakMb: (process.resourceUsage().maxRSS * 1024) / 1e6 };
 }
 
 function sleep(ms: number): Promise<void> {
@@ -91,27 +97,41 @@ async function measureProducing(
     await sleep(job.warmUpMs);
     const from = mark(total);
     await sleep(job.measureMs);
-    const result = measure(from, mark(total));
+    const to = mark(total);
+    const atEnd = memory();
     over = true;
-    return result;
+    return { from, to, atEnd };
   })();
-  const [result] = await Promise.all([timing, working]);
-  return { ...result, total, passes: 1, options };
+  const [{ from, to, atEnd }] = await Promise.all([timing, working]);
+  const records = to.records - from.records;
+  return {
+    recordsPerSecond: (records / (to.timeMs - from.timeMs)) * 1000,
+    cpuMicrosPerRecord: cpuMicros(from, to) / records,
+    ...atEnd,
+    gcShare: (collectingMs(from, to) * 1000) / cpuMicros(from, to),
+    total,
+    passes: 1,
+    options,
+  };
 }
 
 async function bulk(contender: Contender, job: Job): Promise<Measurement> {
-  const pool = makePool(job.valueBytes);
+  const pool = readPool(job.pool);
+  const options = contender.options.bulk ?? '';
   if (contender.openBareProducer !== undefined) {
     const producer = await contender.openBareProducer(job.target, pool);
-    const result = await measureProducing(job, contender.options.produce, (isOver, acknowledged) =>
-      producer.run(isOver, acknowledged),
-    );
+    const result = await measureProducing(job, options, (isOver, acknowledged) => producer.run(isOver, acknowledged));
     producer.close();
     return result;
   }
   const producer = await openProducer(contender, job, pool);
-  const options = `${contender.options.produce}; ${contender.bulkConcurrency} sends of ${listSize} records outstanding`;
-  const result = await measureProducing(job, options, async (isOver, acknowledged) => {
+  const { lists, listSize, keyBytes, valueBytes } = job.pool;
+  const listBytes = listSize * (keyBytes + valueBytes);
+  const forLarge = Math.max(4, Math.floor(largeListsBytes / listBytes));
+  const concurrency =
+    listBytes <= smallListBytes ? contender.bulkConcurrency : Math.min(forLarge, contender.bulkConcurrency);
+  const told = `${options}; ${concurrency} sends of ${listSize} ${listSize === 1 ? 'record' : 'records'} outstanding`;
+  const result = await measureProducing(job, told, async (isOver, acknowledged) => {
     let turn = 0;
     const worker = async (): Promise<void> => {
       while (!isOver()) {
@@ -119,25 +139,22 @@ async function bulk(contender: Contender, job: Job): Promise<Measurement> {
         acknowledged(listSize);
       }
     };
-    await Promise.all(Array.from({ length: contender.bulkConcurrency }, worker));
+    await Promise.all(Array.from({ length: concurrency }, worker));
   });
   await producer.close();
   return result;
 }
 
-async function openProducer(
-  contender: Contender,
-  job: Job,
-  pool: PlainRecord[][],
-): Promise<Awaited<ReturnType<NonNullable<Contender['openProducer']>>>> {
+async function openProducer(contender: Contender, job: Job, pool: PlainRecord[][]): Promise<OpenProducer> {
   if (contender.openProducer === undefined) throw new Error(`${contender.name} has no producer for ${job.workload}`);
   return contender.openProducer(job.target, pool);
 }
 
 /** Sends one record per call without awaiting it, a promise each, at most 10,000 outstanding. */
 async function singles(contender: Contender, job: Job): Promise<Measurement> {
-  const producer = await openProducer(contender, job, makePool(job.valueBytes));
-  const options = `${contender.options.produce}; ${singlesInFlight} sends of one record outstanding`;
+  const producer = await openProducer(contender, job, readPool(job.pool));
+  const { lists, listSize } = job.pool;
+  const options = `${contender.options.singles ?? ''}; ${singlesInFlight} sends of one record outstanding`;
   const result = await measureProducing(job, options, async (isOver, acknowledged) => {
     let outstanding = 0;
     let turn = 0;
@@ -171,10 +188,11 @@ async function singles(contender: Contender, job: Job): Promise<Measurement> {
 
 /** Sends one record and awaits it, over and over. */
 async function awaited(contender: Contender, job: Job): Promise<Measurement> {
-  const producer = await openProducer(contender, job, makePool(job.valueBytes));
+  const producer = await openProducer(contender, job, readPool(job.pool));
+  const { lists, listSize } = job.pool;
   const times: number[] = [];
   const begin = performance.now();
-  const result = await measureProducing(job, contender.options.produce, async (isOver, acknowledged) => {
+  const result = await measureProducing(job, contender.options.awaited ?? '', async (isOver, acknowledged) => {
     let turn = 0;
     while (!isOver()) {
       const place = turn++ % (lists * listSize);
@@ -194,27 +212,33 @@ async function awaited(contender: Contender, job: Job): Promise<Measurement> {
 /** Reads the whole topic once to warm up, then again, with a new group each time, until the measured time is full. */
 async function consume(contender: Contender, job: Job): Promise<Measurement> {
   await readAll(contender, job, 0);
-  let timeMs = 0;
-  let cpuMicros = 0;
+  const sums = { timeMs: 0, cpu: 0, collecting: 0 };
   let passes = 0;
-  while (timeMs < job.measureMs) {
+  // A client whose groups take long to form must not take for ever.
+  for (const begin = performance.now(); sums.timeMs < job.measureMs && performance.now() - begin < 4 * job.measureMs;) {
     passes++;
     const pass = await readAll(contender, job, passes);
-    timeMs += pass.timeMs;
-    cpuMicros += pass.cpuMicros;
+    sums.timeMs += pass.timeMs;
+    sums.cpu += pass.cpu;
+    sums.collecting += pass.collecting;
   }
   const records = job.records * passes;
   return {
-    recordsPerSecond: (records / timeMs) * 1000,
-    cpuMicrosPerRecord: cpuMicros / records,
-    residentMb: process.memoryUsage.rss() / 1e6,
+    recordsPerSecond: (records / sums.timeMs) * 1000,
+    cpuMicrosPerRecord: sums.cpu / records,
+    ...memory(),
+    gcShare: (sums.collecting * 1000) / sums.cpu,
     total: job.records * (passes + 1),
     passes,
-    options: contender.options.consume,
+    options: contender.options[job.workload] ?? '',
   };
 }
 
-async function readAll(contender: Contender, job: Job, pass: number): Promise<{ timeMs: number; cpuMicros: number }> {
+async function readAll(
+  contender: Contender,
+  job: Job,
+  pass: number,
+): Promise<{ timeMs: number; cpu: number; collecting: number }> {
   let total = 0;
   let bytes = 0;
   let first: Mark | undefined;
@@ -227,22 +251,28 @@ async function readAll(contender: Contender, job: Job, pass: number): Promise<{ 
     bytes += valueBytes;
     if (total >= job.records) ended(mark(total));
   };
-  const consumer = await contender.openConsumer(job.target, `${job.groupPrefix}-${pass}`, onRead);
+  const group = `${job.groupPrefix}-${pass}`;
+  const consumer = await contender.openConsumer(job.target, group, onRead, job.workload);
   const last = await end;
   await consumer.close();
-  if (total !== job.records || bytes !== job.records * job.valueBytes) {
+  const expectedBytes = job.workload === 'lazy' ? 0 : job.records * job.pool.valueBytes;
+  if (total !== job.records || bytes !== expectedBytes) {
     throw new Error(`${contender.name} read ${total} records of ${bytes} bytes instead of ${job.records}`);
   }
   const from = first ?? last;
-  const cpuMicros = last.cpu.user + last.cpu.system - from.cpu.user - from.cpu.system;
   const share = last.records / Math.max(1, last.records - from.records);
-  return { timeMs: (last.timeMs - from.timeMs) * share, cpuMicros: cpuMicros * share };
+  return {
+    timeMs: (last.timeMs - from.timeMs) * share,
+    cpu: cpuMicros(from, last) * share,
+    collecting: collectingMs(from, last) * share,
+  };
 }
 
 async function main(): Promise<void> {
   const job = JSON.parse(process.argv[2] ?? '{}') as Job;
   const { contender } = (await import(`./contenders/${job.contender}.ts`)) as { contender: Contender };
-  const result = await { bulk, consume, singles, awaited }[job.workload](contender, job);
+  const work = isConsuming(job.workload) ? consume : { bulk, singles, awaited }[job.workload as 'bulk'];
+  const result = await work(contender, job);
   console.log(JSON.stringify(result));
   // A contender that leaves something open must not hold the harness up.
   process.exit(0);

@@ -1,32 +1,41 @@
 /**
- * Writes the summary of benchmarks/results/latest.json into README.md, between its two marks.
+ * Writes the summary of benchmarks/results/latest.json into README.md, between its two marks, and draws its chart.
  *
  *     node benchmarks/write-summary.ts
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Conditions, Summary } from './report.ts';
-import type { Workload } from './workload.ts';
+import { chart, type Panel } from './chart.ts';
+import type { Conditions, Row, Summary } from './report.ts';
 
 /** What a run leaves as JSON. */
 export interface Results {
   readonly conditions: Conditions;
-  readonly rows: readonly { readonly workload: Workload; readonly contender: string; readonly median: Summary }[];
+  readonly rows: readonly (Row & { readonly median: Summary })[];
 }
 
 const begin = '<!-- benchmarks:begin -->\n';
 const end = '<!-- benchmarks:end -->';
-const contenders = ['kavka', '@platformatic/kafka', 'kafka-ts', 'kafkajs', 'bare loop'];
+
+/** What the chart shows. */
+export const panels: readonly Panel[] = [
+  { title: 'Bulk produce, 100 B', scenario: 'bulk' },
+  { title: 'Consume in batches, 100 B', scenario: 'consume' },
+  { title: 'Bulk produce, 1 KiB', scenario: 'bulk@1KiB' },
+  { title: 'Consume in batches, 1 KiB', scenario: 'consume@1KiB' },
+  { title: 'Unawaited single sends, 100 B', scenario: 'singles' },
+  { title: 'One awaited send at a time', scenario: 'awaited' },
+];
 
 /** The summary: one line per contender, rates and CPU of each story. */
 export function summaryTable({ conditions, rows }: Results): string {
-  const find = (workload: Workload, contender: string): Summary | undefined =>
-    rows.find((row) => row.workload === workload && row.contender === contender)?.median;
+  const find = (scenario: string, contender: string): Summary | undefined =>
+    rows.find((row) => row.scenario === scenario && row.contender === contender)?.median;
   const rate = (summary: Summary | undefined): string =>
     summary === undefined
       ? ''
       : `${Math.round(summary.recordsPerSecond / 1000).toLocaleString('en-US')} k (${summary.cpuMicrosPerRecord.toFixed(2)})`;
-  const lines = contenders.map((contender) => {
+  const lines = [...new Set(rows.map(({ contender }) => contender))].map((contender) => {
     const awaited = find('awaited', contender)?.latencyMs;
     const latency = awaited === undefined ? '' : `${awaited.p50.toFixed(2)} / ${awaited.p99.toFixed(2)}`;
     const cells = [
@@ -43,7 +52,7 @@ export function summaryTable({ conditions, rows }: Results): string {
     '| --- | ---: | ---: | ---: | ---: |',
     ...lines,
     '',
-    `${conditions.date}: Kafka ${conditions.kafka}, Node ${conditions.node}, ${conditions.cpus}, broker on the same machine; ${conditions.partitions} partitions, acks=all, values of ${conditions.valueBytes} bytes; medians of ${conditions.rounds} rounds.`,
+    `${conditions.date}: Kafka ${conditions.kafka}, Node ${conditions.node}, ${conditions.cpus}, broker on the same machine; 6 partitions, acks=all, values of 100 bytes; medians of ${conditions.rounds} rounds.`,
   ].join('\n');
 }
 
@@ -62,5 +71,7 @@ export function readResults(): Results {
 
 if (import.meta.main) {
   const path = fileURLToPath(new URL('../README.md', import.meta.url));
-  writeFileSync(path, withSummary(readFileSync(path, 'utf8'), summaryTable(readResults())));
+  const results = readResults();
+  writeFileSync(new URL('results/latest.svg', import.meta.url), chart(panels, results.rows));
+  writeFileSync(path, withSummary(readFileSync(path, 'utf8'), summaryTable(results)));
 }

@@ -111,15 +111,22 @@ function refuse(doing: string, errorCode: number): void {
   if (errorCode !== 0) throw new Error(`${doing}: the broker answered error ${errorCode}`);
 }
 
-/** Creates a topic of one replica (CreateTopics v2) and waits until its leaders answer. */
-export async function createTopic(connection: BareConnection, topic: string, partitions: number): Promise<void> {
+/** Creates a topic of one replica (CreateTopics v2) that takes batches of this size, and waits until its leaders answer. */
+export async function createTopic(
+  connection: BareConnection,
+  topic: string,
+  partitions: number,
+  maxBatchBytes: number,
+): Promise<void> {
   const body = [
     int32(1),
     text(topic),
     int32(partitions),
     int16(1),
     int32(0),
-    int32(0),
+    int32(1),
+    text('max.message.bytes'),
+    text(String(maxBatchBytes)),
     int32(30_000),
     Buffer.from([0]),
   ];

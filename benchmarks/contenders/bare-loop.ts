@@ -1,6 +1,7 @@
 import { nextOffsetOf, readBatches, writeBatch, type ReadTotals } from '../bare/batch.ts';
 import { BareConnection, eachFetched, fetchBody, initProducerId, producePieces, producedOffset } from '../bare/wire.ts';
-import type { BareProducer, Contender, OnRead, OpenConsumer, PlainRecord, Target } from '../contender.ts';
+import type { BareProducer, Contender, OnRead, OpenConsumer, Target } from '../contender.ts';
+import type { PlainRecord } from '../record-pool.ts';
 
 const inFlight = 5;
 const batchBytes = Number(process.env['BARE_BATCH_BYTES'] ?? 1_000_000);
@@ -15,9 +16,11 @@ async function openBareProducer(target: Target, pool: readonly (readonly PlainRe
   const sequences = new Array<number>(target.partitions).fill(0);
   let turn = 0;
   let at = 0;
+  const largest = Math.max(...records.map(({ key, value }) => key.length + value.length));
 
   async function worker(isOver: () => boolean, onAcknowledged: (records: number) => void): Promise<void> {
-    const bytes = Buffer.allocUnsafeSlow(batchBytes);
+    // A record larger than a batch goes alone.
+    const bytes = Buffer.allocUnsafeSlow(Math.max(batchBytes, largest + 100));
     while (!isOver()) {
       const partition = turn++ % target.partitions;
       const baseSequence = sequences[partition] ?? 0;
@@ -91,10 +94,12 @@ async function openConsumer(target: Target, _groupId: string, onRead: OnRead): P
 export const contender: Contender = {
   name: 'bare loop',
   options: {
-    produce: `idempotent, acks=all, ${inFlight} requests in flight of one batch of ${batchBytes} bytes; keys are not hashed`,
+    bulk: `idempotent, acks=all, ${inFlight} requests in flight of one batch of ${batchBytes} bytes; keys are not hashed`,
     consume: `one fetch ahead, max ${fetchBytes} bytes, ${partitionBytes} per partition, CRC checked, no group`,
   },
   bulkConcurrency: inFlight,
+  refuses: (_workload, { compression, caFile }) =>
+    compression !== 'none' || caFile !== undefined ? 'it knows neither codecs nor TLS' : undefined,
   openBareProducer,
   openConsumer,
 };

@@ -1,49 +1,137 @@
+import { readFileSync } from 'node:fs';
 import type * as Front from '../../src/index.ts';
-import type { Contender, OnRead, OpenConsumer, OpenProducer, PlainRecord, Target } from '../contender.ts';
+import {
+  largestRecordBytes,
+  type Contender,
+  type OnRead,
+  type OpenConsumer,
+  type OpenProducer,
+  type Target,
+} from '../contender.ts';
+import type { PlainRecord } from '../record-pool.ts';
+import type { Workload } from '../scenarios.ts';
 
 // The built package, as users have it; the path is resolved at run time, so that the harness can be checked without a build.
 const entry = new URL(process.env['KAVKA_ENTRY'] ?? '../../dist/index.js', import.meta.url).href;
+const front = (await import(entry)) as typeof Front;
+
+function open({ bootstrap, caFile }: Target): Front.Kafka {
+  const tls = caFile === undefined ? {} : { tls: { ca: readFileSync(caFile, 'utf8') } };
+  return new front.Kafka({ clientId: 'bench', bootstrapServers: bootstrap.split(','), ...tls });
+}
 
 async function openProducer(target: Target, pool: readonly (readonly PlainRecord[])[]): Promise<OpenProducer> {
-  const { Kafka } = (await import(entry)) as typeof Front;
-  const kafka = new Kafka({ clientId: 'bench', bootstrapServers: target.bootstrap.split(',') });
-  const producer = kafka.producer();
-  const lists = pool.map((list) => list.map(({ key, value }) => ({ topic: target.topic, key, value })));
+  const { topic, compression } = target;
+  const kafka = open(target);
+  const isLarge = (pool[0]?.[0]?.value.length ?? 0) > 1_000_000;
+  const producer = kafka.producer({
+    ...(compression === 'none' ? {} : { compression }),
+    ...(isLarge ? { maxRequestBytes: largestRecordBytes } : {}),
+  });
+  const lists = pool.map((list) => list.map(({ key, value }) => ({ topic, key, value })));
   return {
     sendMany: (list) => producer.send(lists[list] ?? []),
-    sendOne: (list, index) => producer.send(lists[list]?.[index] ?? { topic: target.topic, value: null }),
+    sendOne: (list, index) => producer.send(lists[list]?.[index] ?? { topic, value: null }),
     close: () => kafka.close(),
   };
 }
 
-async function openConsumer(target: Target, groupId: string, onRead: OnRead): Promise<OpenConsumer> {
-  const { Kafka } = (await import(entry)) as typeof Front;
-  const kafka = new Kafka({ clientId: 'bench', bootstrapServers: target.bootstrap.split(',') });
-  const consumer = kafka.consumer({ groupId, autoOffsetReset: 'earliest' });
-  consumer.subscribe([target.topic]);
-  const reading = (async () => {
-    for await (const batch of consumer.batches()) {
-      let records = 0;
-      let bytes = 0;
-      for (const record of batch) {
-        records++;
-        bytes += record.value?.length ?? 0;
+type Reader = (consumer: Front.Consumer, onRead: OnRead) => Promise<void>;
+
+const readers: Readonly<Partial<Record<Workload, Reader>>> = {
+  consume: readBatches,
+  group: readBatches,
+  async lazy(consumer, onRead) {
+    for await (const batch of consumer.batches()) onRead(batch.length, 0);
+  },
+  async each(consumer, onRead) {
+    for await (const record of consumer) onRead(1, record.value?.length ?? 0);
+  },
+  async run(consumer, onRead) {
+    await consumer.run({ eachRecord: (record) => onRead(1, record.value?.length ?? 0) });
+  },
+};
+
+async function readBatches(consumer: Front.Consumer, onRead: OnRead): Promise<void> {
+  for await (const batch of consumer.batches()) {
+    let bytes = 0;
+    for (const record of batch) bytes += record.value?.length ?? 0;
+    onRead(batch.length, bytes);
+  }
+}
+
+async function openConsumer(
+  target: Target,
+  groupId: string,
+  onRead: OnRead,
+  workload: Workload,
+): Promise<OpenConsumer> {
+  const kafka = open(target);
+  const options = { groupId, autoOffsetReset: 'earliest' } as const;
+  const readings: Promise<void>[] = [];
+  if (workload === 'json') {
+    const consumer = kafka.consumer({ ...options, value: front.json<{ id: number }>() });
+    consumer.subscribe([target.topic]);
+    const read = async (): Promise<void> => {
+      for await (const batch of consumer.batches()) {
+        let bytes = 0;
+        for (const record of batch) if (record.value?.id !== 0) bytes += record.serializedValueSize;
+        onRead(batch.length, bytes);
       }
-      onRead(records, bytes);
+    };
+    readings.push(read());
+  } else {
+    const read = readers[workload] ?? readBatches;
+    const members = Array.from({ length: workload === 'group' ? groupMembers : 1 }, () => kafka.consumer(options));
+    let isSettled = members.length === 1;
+    for (const member of members) {
+      // A rebalance amid the reading would have records read twice: nothing is read until the group is settled.
+      const onPartitionsAssigned = (partitions: readonly Front.TopicPartition[]): void => {
+        if (!isSettled) member.pause(partitions);
+      };
+      member.subscribe([target.topic], { onPartitionsAssigned });
+      readings.push(read(member, onRead));
     }
-  })();
+    if (!isSettled) await allHave(members, target.partitions);
+    isSettled = true;
+    if (members.length > 1) for (const member of members) member.resume(member.assignment());
+  }
   return {
     close: async () => {
       await kafka.close();
-      await reading;
+      await Promise.all(readings);
     },
   };
 }
 
+const groupMembers = 3;
+
+/** Resolves when each member has its share. */
+async function allHave(members: readonly Front.Consumer[], partitions: number): Promise<void> {
+  const share = Math.floor(partitions / members.length);
+  for (;;) {
+    const counts = members.map((member) => member.assignment().length);
+    if (counts.every((count) => count >= share) && counts.reduce((a, b) => a + b) === partitions) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const produce = 'defaults (idempotent, acks=all)';
+
 /** This client, with its defaults. */
 export const contender: Contender = {
   name: 'kavka',
-  options: { produce: 'defaults (idempotent, acks=all)', consume: 'defaults, `batches()`' },
+  options: {
+    bulk: produce,
+    singles: produce,
+    awaited: produce,
+    consume: 'defaults, `batches()`',
+    lazy: 'defaults, `batches()`, nothing looked at',
+    each: 'defaults, `for await` over records',
+    run: 'defaults, `run({ eachRecord })`',
+    json: 'defaults, `batches()`, `value: json()`',
+    group: `defaults, \`batches()\`, ${groupMembers} members in one process`,
+  },
   bulkConcurrency: Number(process.env['BULK_CONCURRENCY'] ?? 64),
   openProducer,
   openConsumer,
