@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts';
+import { retryBackoff } from '../cluster/options.ts';
 import { isKafkaError, KafkaError } from '../errors/kafka-error.ts';
 import { backoffMs } from '../util/backoff.ts';
 import { delay } from '../util/delay.ts';
@@ -47,9 +48,8 @@ export class TopicInterest {
 
   async #keepTrying(topics: readonly string[]): Promise<void> {
     const { cluster, signal } = this.#parts;
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = cluster.options;
     for (let failures = 1; topics === this.#topics && !signal.aborted; failures++) {
-      await delay(cluster.clock, backoffMs({ initialMs, maxMs }, failures, cluster.random()), signal);
+      await delay(cluster.clock, backoffMs(retryBackoff(cluster.options), failures, cluster.random()), signal);
       if (signal.aborted || (await this.#try(topics))) return;
     }
   }

@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts';
+import { retryBackoff } from '../cluster/options.ts';
 import { isKafkaError } from '../errors/kafka-error.ts';
 import { backoffMs } from '../util/backoff.ts';
 import { delay } from '../util/delay.ts';
@@ -48,10 +49,11 @@ export class TopicPatterns {
 
   async #keepLooking(wasRead: boolean, signal: AbortSignal): Promise<void> {
     const { cluster } = this.#parts;
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs, metadataMaxAgeMs } = cluster.options;
+    const { metadataMaxAgeMs } = cluster.options;
+    const backoff = retryBackoff(cluster.options);
     let failures = wasRead ? 0 : 1;
     while (!signal.aborted) {
-      const pauseMs = failures === 0 ? metadataMaxAgeMs : backoffMs({ initialMs, maxMs }, failures, cluster.random());
+      const pauseMs = failures === 0 ? metadataMaxAgeMs : backoffMs(backoff, failures, cluster.random());
       await delay(cluster.clock, pauseMs, signal);
       if (signal.aborted) return;
       failures = (await this.#look(signal)) ? 0 : failures + 1;

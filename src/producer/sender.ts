@@ -2,6 +2,7 @@ import type { ProducerCluster } from './producer-cluster.ts';
 import { AuthenticationError, KafkaError, UsageError } from '../errors/kafka-error.ts';
 import type { SendError } from '../errors/send-error.ts';
 import { chooseVersion, type Connection } from '../cluster/connection.ts';
+import { retryBackoff } from '../cluster/options.ts';
 import { Produce, type ProduceResponse } from '../protocol/generated/produce.ts';
 import { ZERO_UUID } from '../protocol/wire/uuid.ts';
 import { backoffMs } from '../util/backoff.ts';
@@ -265,8 +266,7 @@ export class Sender {
 
   #handleUnreachable(lane: Lane, reason: unknown): void {
     const error = toKafkaError(reason, { retriable: true });
-    const { retryBackoffMs, retryBackoffMaxMs } = this.#cluster.options;
-    const policy = { initialMs: retryBackoffMs, maxMs: retryBackoffMaxMs };
+    const policy = retryBackoff(this.#cluster.options);
     lane.lastError = error;
     const nowMs = this.#clock.nowMs();
     lane.retryAtMs = nowMs + backoffMs(policy, ++lane.failures, this.#cluster.random());

@@ -1,4 +1,5 @@
 import type { MetadataSnapshot, TopicMetadata } from '../cluster/metadata-snapshot.ts';
+import { retryBackoff } from '../cluster/options.ts';
 import { KafkaError } from '../errors/kafka-error.ts';
 import type { SendError } from '../errors/send-error.ts';
 import { ZERO_UUID } from '../protocol/wire/uuid.ts';
@@ -239,8 +240,8 @@ export class WrittenTopics {
   }
 
   #newQueue(topic: TopicQueue, partition: number): PartitionQueue {
-    const { retries, retryBackoffMs, retryBackoffMaxMs } = this.#cluster.options;
-    const policy = { initialMs: retryBackoffMs, maxMs: retryBackoffMaxMs };
+    const { retries } = this.#cluster.options;
+    const policy = retryBackoff(this.#cluster.options);
     const machine = new PartitionMachine<ProducerBatch>({
       idempotent: this.#options.idempotence,
       transactional: this.#options.transactionalId !== undefined,
