@@ -32,6 +32,8 @@ interface Wanted extends SharedTopicPartition {
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
+const BATCH_OPTIMIZED = 0;
+const RECORD_LIMIT = 1;
 
 /**
  * ShareFetch, versions 1-2.
@@ -72,19 +74,27 @@ export const shareFetchHandler: AnyHandler = defineHandler(ShareFetch, async (re
     acknowledged.set(`${topicId}/${partition}`, answer);
   }
   const fetches = plan.kind !== 'ended' && !request.isRenewAck;
+  if (fetches && !isAcquireMode(request.shareAcquireMode)) return { errorCode: brokerErrorCodes.UNKNOWN_SERVER_ERROR };
   const fetched = fetches ? await fetch(owner, [...plan.session.partitions.values()], request, context) : [];
   if (plan.kind === 'ended') endSession(plan.session, context);
+  // Kafka 4.3 fails altogether where the session names a topic that it does not know, with what was acquired beside it.
+  if (fetches && fetched.some(({ answer }) => answer.errorCode === brokerErrorCodes.UNKNOWN_TOPIC_ID))
+    return { errorCode: brokerErrorCodes.UNKNOWN_SERVER_ERROR };
   const answers = fetched.flatMap(({ topicId, partition, answer }): TopicAnswer[] => {
     const key = `${topicId}/${partition}`;
     const own = acknowledged.get(key);
     acknowledged.delete(key);
-    const isTold = answer.errorCode !== 0 || (answer.acquiredRecords?.length ?? 0) > 0;
+    const isTold = (answer.errorCode ?? 0) !== 0 || (answer.acquiredRecords?.length ?? 0) > 0;
     if (own === undefined && plan.kind === 'continued' && !isTold) return [];
     return [{ topicId, answer: { ...answer, acknowledgeErrorCode: own?.acknowledgeErrorCode ?? 0 } }];
   });
   for (const { topicId, partition: _, ...answer } of acknowledged.values()) answers.push({ topicId, answer });
   return respond(owner, answers, context);
 });
+
+function isAcquireMode(mode: number): boolean {
+  return mode === BATCH_OPTIMIZED || mode === RECORD_LIMIT;
+}
 
 function asksForRecords({ maxBytes, minBytes, maxRecords, maxWaitMs }: ShareFetchRequest): boolean {
   return maxBytes !== 0 || minBytes !== 0 || maxRecords !== 0 || maxWaitMs !== 0;
@@ -117,7 +127,7 @@ async function fetch(
   const acquire = (): boolean => {
     if (!hasEnough(led, request, groupId, context)) return false;
     acquireAll(led, acquired, memberId, request, groupId, context);
-    return [...acquired.values()].some(({ acquired: ranges }) => ranges.length > 0);
+    return [...acquired.values()].some(({ acquired: ranges, hasMoved }) => ranges.length > 0 || hasMoved);
   };
   await waitUntil({
     clock: cluster.clock,
@@ -164,7 +174,7 @@ function acquireAll(
   for (const leader of current) {
     const records = acquireRecords(leader, {
       memberId,
-      mode: request.shareAcquireMode === 1 ? 'record-limit' : 'batch-optimized',
+      mode: request.shareAcquireMode === RECORD_LIMIT ? 'record-limit' : 'batch-optimized',
       maxRecords: left,
       batchSize: request.batchSize,
       maxBytes,
@@ -188,8 +198,8 @@ function answerOf(
     if (errorCode !== brokerErrorCodes.NOT_LEADER_OR_FOLLOWER || partition === undefined) return answer;
     return { ...answer, currentLeader: { leaderId: partition.leaderId, leaderEpoch: partition.leaderEpoch } };
   }
-  const { records, acquired: ranges } = acquired.get(led.leader) ?? { records: NOTHING, acquired: [] };
-  return { partitionIndex, errorCode: 0, records, acquiredRecords: [...ranges] };
+  const given = acquired.get(led.leader);
+  return { partitionIndex, records: given?.records ?? NOTHING, acquiredRecords: [...(given?.acquired ?? [])] };
 }
 
 function respond(

@@ -44,11 +44,13 @@ export class SharePartitionLeader {
 
   /** What the settings of the group say now. */
   get limits(): ShareLimits {
-    const number = (name: string): number => Number(this.#cluster.groupConfig(this.key.groupId, name));
+    const text = (name: string): string => this.#cluster.groupConfig(this.key.groupId, name);
+    const number = (name: string): number => Number(text(name));
     return {
       deliveryCountLimit: number('share.delivery.count.limit'),
       maxRecordLocks: number('share.partition.max.record.locks'),
       lockDurationMs: number('share.record.lock.duration.ms'),
+      mayRenew: text('share.renew.acknowledge.enable') === 'true',
     };
   }
 
@@ -70,7 +72,7 @@ export class SharePartitionLeader {
 
   /** Gives back what a member holds that is gone. */
   release(memberId: string): void {
-    this.machine.release(memberId);
+    this.machine.release(memberId, this.limits);
     this.settle();
   }
 

@@ -62,12 +62,14 @@ export class SharePartitionLeaders {
   }
 
   #lookUp(broker: BrokerState, { topicId, partition }: SharePartitionKey): ReturnType<typeof findPartition> {
+    if (!this.#cluster.topicsById.has(topicId)) return { errorCode: brokerErrorCodes.UNKNOWN_TOPIC_ID };
     return findPartition(this.#cluster, broker, { name: '', topicId }, partition);
   }
 
   async #make(key: SharePartitionKey, partition: PartitionState): Promise<LedSharePartition> {
     const state = this.#saved.find(key);
-    if (state === undefined) return { errorCode: brokerErrorCodes.UNKNOWN_TOPIC_OR_PARTITION };
+    // Nobody has given the partition to the group yet: Kafka has no error of its own for that.
+    if (state === undefined) return { errorCode: brokerErrorCodes.UNKNOWN_SERVER_ERROR };
     const startOffset = state.startOffset === -1n ? await this.#reset(key.groupId, partition.log) : state.startOffset;
     const machine = new SharePartitionMachine(startOffset, state.batches);
     const { stateEpoch } = state;

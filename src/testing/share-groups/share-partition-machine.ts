@@ -8,6 +8,8 @@ export interface ShareLimits {
   /** How many records may lie between the start and the end of what was delivered. */
   readonly maxRecordLocks: number;
   readonly lockDurationMs: number;
+  /** Whether locks may be renewed (KIP-1222). */
+  readonly mayRenew: boolean;
 }
 
 /** A batch that was read from the log, or what of it lies behind the start. */
@@ -141,12 +143,10 @@ export class SharePartitionMachine {
     return undefined;
   }
 
-  /** A member is gone: what it holds was never handled, so that the delivery does not count. */
-  release(memberId: string): void {
-    for (const { delivery, lastOffset } of this.#heldParts((each) => each.memberId === memberId)) {
-      delivery.count--;
-      this.#free(delivery, lastOffset < this.#startOffset ? 'archived' : 'available');
-    }
+  /** A member is gone: gives back what it holds, of which the delivery counts. */
+  release(memberId: string, limits: ShareLimits): void {
+    for (const { delivery, lastOffset } of this.#heldParts((each) => each.memberId === memberId))
+      this.#free(delivery, lastOffset < this.#startOffset ? 'archived' : afterRelease(delivery, limits));
   }
 
   /** Ends the locks whose time is over. Early or twice is harmless. */
@@ -261,6 +261,7 @@ export class SharePartitionMachine {
         if (delivery.state !== 'acquired' || delivery.memberId !== memberId) return 'INVALID_RECORD_STATE';
         const type = types.length === 1 ? types[0] : types[Number(part.firstOffset - firstOffset)];
         if (type === acknowledgeTypes.renew) {
+          if (!limits.mayRenew) return 'INVALID_RECORD_STATE';
           delivery.lockedUntilMs = nowMs + limits.lockDurationMs;
           continue;
         }
@@ -389,6 +390,7 @@ class Acquiring {
     batch.split();
     const before = this.acquired.length;
     this.#takeSingly(batch);
+    this.#join(before);
     return !isSuspicious || this.acquired.length === before;
   }
 
@@ -446,6 +448,17 @@ class Acquiring {
     acquire(delivery, this.#asked.memberId, this.#lockedUntilMs);
     this.acquired.push({ firstOffset, lastOffset, deliveryCount: delivery.count });
     this.left -= Number(lastOffset - firstOffset) + 1;
+  }
+
+  /** Neighbours of one batch that were delivered equally often are one range of the answer. */
+  #join(from: number): void {
+    const ranges = this.acquired.splice(from);
+    for (const range of ranges) {
+      const last = this.acquired.length > from ? this.acquired.at(-1) : undefined;
+      const isNext = last?.deliveryCount === range.deliveryCount && last.lastOffset + 1n === range.firstOffset;
+      if (isNext) this.acquired[this.acquired.length - 1] = { ...last, lastOffset: range.lastOffset };
+      else this.acquired.push(range);
+    }
   }
 
   /** Whole batches of the log are taken, even if that is more than was asked for. */

@@ -19,6 +19,8 @@ export interface SharedRead extends Pick<Acquisition, 'memberId' | 'mode' | 'max
 export interface SharedRecords {
   readonly records: Buffer;
   readonly acquired: readonly AcquiredRange[];
+  /** Whether what was to be read is deleted: told with an empty answer at once, as Kafka does. */
+  readonly hasMoved: boolean;
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -26,6 +28,7 @@ const NOTHING: Buffer = Buffer.alloc(0);
 /** How many bytes the log has from where a share group would read on. */
 export function bytesToShare({ machine, partition, limits }: SharePartitionLeader, until: Visibility): number {
   if (!machine.hasRoom(limits)) return 0;
+  if (machine.fetchOffset < partition.log.startOffset) return Infinity;
   return partition.log.availableBytes(machine.fetchOffset, until, Number.MAX_SAFE_INTEGER);
 }
 
@@ -33,8 +36,10 @@ export function bytesToShare({ machine, partition, limits }: SharePartitionLeade
 export function acquireRecords(leader: SharePartitionLeader, read: SharedRead): SharedRecords {
   const { machine, partition, limits } = leader;
   const { log } = partition;
+  const hasMoved = machine.fetchOffset < log.startOffset;
   machine.moveLogStart(log.startOffset);
-  const none = { records: NOTHING, acquired: [] };
+  const none = { records: NOTHING, acquired: [], hasMoved };
+  if (hasMoved) return none;
   if (read.maxRecords <= 0 || !machine.hasRoom(limits)) return none;
   const { fetchOffset } = machine;
   const until = read.isCommittedOnly ? 'lastStableOffset' : 'highWatermark';
@@ -44,7 +49,8 @@ export function acquireRecords(leader: SharePartitionLeader, read: SharedRead): 
   const batches = withAborted(headers, aborted);
   const acquired = machine.acquire({ ...read, fetchOffset, batches }, limits, read.nowMs);
   leader.settle();
-  return { records: acquired.length === 0 ? NOTHING : slice(records, headers, acquired), acquired };
+  if (acquired.length === 0) return none;
+  return { records: slice(records, headers, acquired), acquired, hasMoved };
 }
 
 function* headersIn(records: Buffer): Generator<BatchHeader> {

@@ -1,10 +1,8 @@
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import type { ShareFetchRequestAcknowledgementBatch } from '../../protocol/generated/share-fetch.ts';
 import type { RequestContext } from '../handler.ts';
-import { findTopic } from '../state/partition-lookup.ts';
 import { acknowledgeTypes } from './share-partition-machine.ts';
 import { SharePartitionLeaders } from './share-partition-leaders.ts';
-import { SharePartitions } from './share-partitions.ts';
 import {
   ShareSessions,
   type SharedTopicPartition,
@@ -47,7 +45,7 @@ export function acknowledge(
   isRenewAck: boolean,
   { cluster, broker, version }: RequestContext,
 ): number {
-  if (typeof findTopic(cluster, { name: '', topicId }) === 'number') return errors.UNKNOWN_TOPIC_ID;
+  if (!cluster.topicsById.has(topicId)) return errors.UNKNOWN_TOPIC_ID;
   const mayRenew = version >= 2 && isRenewAck;
   if (!areWellFormed(batches, mayRenew)) return errors.INVALID_REQUEST;
   const { groupId, memberId } = owner;
@@ -101,20 +99,12 @@ export function groupByTopic<A>(
   return topics;
 }
 
-/** Whether the group is initialised in this partition: what its coordinator does for each that it gives to a member. */
-export function isInitialized(
-  key: SharedTopicPartition & { readonly groupId: string },
-  context: RequestContext,
-): boolean {
-  return context.cluster.service(SharePartitions).find(key) !== undefined;
-}
-
-/** In order, without overlap, and with one type for all records or one for each. */
+/** In order, and with one type for all records or one for each. */
 function areWellFormed(batches: readonly ShareFetchRequestAcknowledgementBatch[], mayRenew: boolean): boolean {
   const highest = mayRenew ? acknowledgeTypes.renew : acknowledgeTypes.reject;
   let end = -1n;
   return batches.every(({ firstOffset, lastOffset, acknowledgeTypes: types }) => {
-    if (firstOffset > lastOffset || firstOffset <= end) return false;
+    if (firstOffset > lastOffset || firstOffset < end) return false;
     end = lastOffset;
     if (types.some((type) => type < acknowledgeTypes.gap || type > highest)) return false;
     return types.length === 1 || BigInt(types.length) === lastOffset - firstOffset + 1n;
