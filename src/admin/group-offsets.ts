@@ -3,7 +3,7 @@ import type { SettledItem } from '../errors/admin-error.ts';
 import { brokerError } from '../errors/broker-error.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
 import { UsageError } from '../errors/kafka-error.ts';
-import type { TopicPartition } from '../model/topic-partition.ts';
+import { byTopic, type TopicPartition } from '../model/topic-partition.ts';
 import { OffsetCommit } from '../protocol/generated/offset-commit.ts';
 import { OffsetDelete } from '../protocol/generated/offset-delete.ts';
 import { OffsetFetch, type OffsetFetchResponse } from '../protocol/generated/offset-fetch.ts';
@@ -48,8 +48,9 @@ export async function listGroupOffsets(
 ): Promise<GroupOffset[]> {
   const doing = `Cannot list the offsets of group ${quote(groupId)}`;
   const requireStable = options.requireStable === true;
-  const topics = options.partitions === undefined ? null : byTopic(options.partitions, ({ partition }) => partition);
-  const wanted = topics?.map(({ name, partitions }) => ({ name, partitionIndexes: partitions })) ?? null;
+  const topics = options.partitions === undefined ? undefined : byTopic(options.partitions);
+  const wanted =
+    topics?.map(([name, items]) => ({ name, partitionIndexes: items.map(({ partition }) => partition) })) ?? null;
   const response = await call.request({
     api: OffsetFetch,
     to: { kind: 'coordinator', type: 'group', key: groupId },
@@ -109,11 +110,14 @@ export function alterGroupOffsets(
         // A commit from outside of the group: the broker accepts it only while the group has no members.
         generationIdOrMemberEpoch: -1,
         memberId: '',
-        topics: byTopic(left, ({ partition, offset, leaderEpoch, metadata }) => ({
-          partitionIndex: partition,
-          committedOffset: offset,
-          committedLeaderEpoch: leaderEpoch ?? -1,
-          committedMetadata: metadata ?? '',
+        topics: byTopic(left).map(([name, items]) => ({
+          name,
+          partitions: items.map(({ partition, offset, leaderEpoch, metadata }) => ({
+            partitionIndex: partition,
+            committedOffset: offset,
+            committedLeaderEpoch: leaderEpoch ?? -1,
+            committedMetadata: metadata ?? '',
+          })),
         })),
       },
       errorCode: (answer) => coordinatorCode(answer.topics.flatMap(({ partitions }) => partitions)),
@@ -133,7 +137,13 @@ export function deleteGroupOffsets(
       api: OffsetDelete,
       to: { kind: 'coordinator', type: 'group', key: groupId },
       doing: `Cannot delete offsets of group ${quote(groupId)}`,
-      message: { groupId, topics: byTopic(left, ({ partition }) => ({ partitionIndex: partition })) },
+      message: {
+        groupId,
+        topics: byTopic(left).map(([name, items]) => ({
+          name,
+          partitions: items.map(({ partition }) => ({ partitionIndex: partition })),
+        })),
+      },
       errorCode: (answer) => answer.errorCode,
     });
     return topics;
@@ -190,15 +200,6 @@ const groupCodes: ReadonlySet<number> = new Set([
   brokerErrorCodes.COORDINATOR_NOT_AVAILABLE,
   brokerErrorCodes.COORDINATOR_LOAD_IN_PROGRESS,
 ]);
-
-function byTopic<Item extends TopicPartition, Part>(
-  items: readonly Item[],
-  part: (item: Item) => Part,
-): { name: string; partitions: Part[] }[] {
-  const topics = new Map<string, Part[]>();
-  for (const item of items) topics.set(item.topic, [...(topics.get(item.topic) ?? []), part(item)]);
-  return [...topics].map(([name, partitions]) => ({ name, partitions }));
-}
 
 function offsetOf({ topic, partition, offset }: NewGroupOffset): bigint {
   const parsed = parseInt64(offset);

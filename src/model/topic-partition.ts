@@ -10,3 +10,16 @@ export interface TopicPartition {
 export function topicPartitionKey(topic: string, partition: number): string {
   return `${topic}:${partition}`;
 }
+
+/** Items of one topic together; topics and items stay in the order in which they come. */
+export function byTopic<Item extends { readonly topic: string }>(
+  items: readonly Item[],
+): [topic: string, items: Item[]][] {
+  const topics = new Map<string, Item[]>();
+  for (const item of items) {
+    const same = topics.get(item.topic);
+    if (same === undefined) topics.set(item.topic, [item]);
+    else same.push(item);
+  }
+  return [...topics];
+}

@@ -5,7 +5,7 @@ import { AddPartitionsToTxn } from '../protocol/generated/add-partitions-to-txn.
 import { EndTxn } from '../protocol/generated/end-txn.ts';
 import { InitProducerId } from '../protocol/generated/init-producer-id.ts';
 import { TxnOffsetCommit } from '../protocol/generated/txn-offset-commit.ts';
-import type { TopicPartition } from '../model/topic-partition.ts';
+import { byTopic } from '../model/topic-partition.ts';
 import type { CoordinatorAnswer, CoordinatorRequest } from './transaction-coordination.ts';
 
 /** One request as it goes over the wire, and what its answer says. */
@@ -52,7 +52,10 @@ async function send(
         v3AndBelowTransactionalId: transactionalId,
         v3AndBelowProducerId: producerId,
         v3AndBelowProducerEpoch: producerEpoch,
-        v3AndBelowTopics: byTopic(request.partitions, ({ partition }) => partition),
+        v3AndBelowTopics: byTopic(request.partitions).map(([name, items]) => ({
+          name,
+          partitions: items.map(({ partition }) => partition),
+        })),
       };
       const { errorCode, resultsByTopicV3AndBelow } = await exchange(AddPartitionsToTxn, {}, () => message);
       const partitions = resultsByTopicV3AndBelow.flatMap(({ name, resultsByPartition }) =>
@@ -86,11 +89,14 @@ async function commitOffsets(
   exchange: Exchange,
 ): Promise<CoordinatorAnswer> {
   const { groupId, generationId, memberId, groupInstanceId } = group;
-  const topics = byTopic(offsets, ({ partition, offset, leaderEpoch, metadata }) => ({
-    partitionIndex: partition,
-    committedOffset: offset,
-    committedLeaderEpoch: leaderEpoch,
-    committedMetadata: metadata,
+  const topics = byTopic(offsets).map(([name, items]) => ({
+    name,
+    partitions: items.map(({ partition, offset, leaderEpoch, metadata }) => ({
+      partitionIndex: partition,
+      committedOffset: offset,
+      committedLeaderEpoch: leaderEpoch,
+      committedMetadata: metadata,
+    })),
   }));
   const isMember = generationId >= 0;
   // Older brokers cannot tell a member that has left from one that has not (KIP-447): better no transaction than one of a zombie.
@@ -126,17 +132,4 @@ function withIdentity(answer: {
 }): CoordinatorAnswer {
   const { errorCode, producerId, producerEpoch } = answer;
   return { errorCode, identity: producerId < 0n ? undefined : { producerId, producerEpoch } };
-}
-
-function byTopic<Item extends TopicPartition, Part>(
-  items: readonly Item[],
-  part: (item: Item) => Part,
-): { name: string; partitions: Part[] }[] {
-  const topics = new Map<string, Part[]>();
-  for (const item of items) {
-    const parts = topics.get(item.topic);
-    if (parts === undefined) topics.set(item.topic, [part(item)]);
-    else parts.push(part(item));
-  }
-  return [...topics].map(([name, partitions]) => ({ name, partitions }));
 }

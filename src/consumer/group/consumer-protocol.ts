@@ -1,5 +1,5 @@
 import { ProtocolError } from '../../errors/kafka-error.ts';
-import type { TopicPartition } from '../../model/topic-partition.ts';
+import { byTopic, type TopicPartition } from '../../model/topic-partition.ts';
 import type { DataSchema } from '../../protocol/api.ts';
 import { ConsumerProtocolAssignment } from '../../protocol/generated/consumer-protocol-assignment.ts';
 import { ConsumerProtocolSubscription } from '../../protocol/generated/consumer-protocol-subscription.ts';
@@ -18,7 +18,7 @@ export function encodeSubscription(subscription: Subscription): Buffer {
   return withVersion(ConsumerProtocolSubscription, {
     topics: [...topics].sort(),
     userData,
-    ownedPartitions: byTopic(ownedPartitions),
+    ownedPartitions: numbersByTopic(ownedPartitions),
     generationId,
     rackId,
   });
@@ -40,7 +40,7 @@ export function decodeSubscription(bytes: Buffer): Subscription {
 /** What the leader gives a member. Java: `ConsumerProtocol.serializeAssignment`. */
 export function encodeAssignment(partitions: readonly TopicPartition[], userData: Uint8Array | null = null): Buffer {
   const bytes = userData === null ? null : Buffer.from(userData.buffer, userData.byteOffset, userData.byteLength);
-  return withVersion(ConsumerProtocolAssignment, { assignedPartitions: byTopic(partitions), userData: bytes });
+  return withVersion(ConsumerProtocolAssignment, { assignedPartitions: numbersByTopic(partitions), userData: bytes });
 }
 
 /** What a member got. */
@@ -60,14 +60,8 @@ export function decodeAssignment(bytes: Buffer): DecodedAssignment {
   return { partitions: flat(assignedPartitions), userData };
 }
 
-function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
-  const numbersOf = new Map<string, number[]>();
-  for (const { topic, partition } of partitions) {
-    const numbers = numbersOf.get(topic);
-    if (numbers === undefined) numbersOf.set(topic, [partition]);
-    else numbers.push(partition);
-  }
-  return [...numbersOf].map(([topic, numbers]) => ({ topic, partitions: numbers }));
+function numbersByTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
+  return byTopic(partitions).map(([topic, items]) => ({ topic, partitions: items.map(({ partition }) => partition) }));
 }
 
 function flat(topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[]): TopicPartition[] {

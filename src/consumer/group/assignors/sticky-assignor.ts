@@ -1,5 +1,4 @@
-import type { TopicPartition } from '../../../model/topic-partition.ts';
-import { topicPartitionKey } from '../../../model/topic-partition.ts';
+import { byTopic, topicPartitionKey, type TopicPartition } from '../../../model/topic-partition.ts';
 import { Reader } from '../../../protocol/wire/reader.ts';
 import { Writer } from '../../../protocol/wire/writer.ts';
 import type {
@@ -113,18 +112,13 @@ function previousByOwned({ generationId, ownedPartitions, userData }: MemberSubs
 
 /** Topics with their partitions, and behind them the generation. */
 function encodePrevious({ partitions, generationId = -1 }: PreviousAssignment): Buffer {
-  const byTopic = new Map<string, number[]>();
-  for (const { topic, partition } of partitions) {
-    const same = byTopic.get(topic) ?? [];
-    byTopic.set(topic, same);
-    same.push(partition);
-  }
+  const topics = byTopic(partitions);
   const writer = new Writer();
-  writer.int32(byTopic.size, 'topics');
-  for (const [topic, numbers] of byTopic) {
+  writer.int32(topics.length, 'topics');
+  for (const [topic, items] of topics) {
     writer.string(topic, false, 'topic');
-    writer.int32(numbers.length, 'partitions');
-    for (const number of numbers) writer.int32(number, 'partition');
+    writer.int32(items.length, 'partitions');
+    for (const { partition } of items) writer.int32(partition, 'partition');
   }
   writer.int32(generationId, 'generation');
   return writer.toBuffer();
