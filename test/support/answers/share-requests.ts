@@ -1,5 +1,6 @@
 import { apis, BatchBuilder, readBatches, RecordCursor } from '../../../src/protocol/index.ts';
 import type { ShareFetchRequest, ShareFetchResponse } from '../../../src/protocol/generated/share-fetch.ts';
+import type { ShareAcknowledgeRequest } from '../../../src/protocol/generated/share-acknowledge.ts';
 import type { Input } from '../../../src/protocol/api.ts';
 import { eventually } from '../eventually.ts';
 import { RawGroup } from './group-requests.ts';
@@ -9,6 +10,14 @@ import { errorName } from './scenario.ts';
 const GROUP_RESOURCE = 32;
 /** The acknowledgements of a partition as a scenario writes them: first offset, last offset, types. */
 export type Acks = readonly (readonly [first: number, last: number, ...types: number[]])[];
+
+/** What a desk is to begin with. */
+export interface ShareDeskOptions {
+  readonly partitions?: number;
+  readonly topicConfigs?: Readonly<Record<string, string>>;
+  /** Whether a member joins, so that the coordinator gives the partitions to the group. @defaultValue true */
+  readonly joins?: boolean;
+}
 
 /** A share group that reads one topic; what is asked and answered is written line by line. */
 export class ShareDesk {
@@ -29,12 +38,12 @@ export class ShareDesk {
   static async open(
     kafka: RawKafka,
     configs: Readonly<Record<string, string>> = {},
-    { partitions = 1, topicConfigs = {}, joins = true } = {},
+    { partitions = 1, topicConfigs = {}, joins = true }: ShareDeskOptions = {},
   ): Promise<ShareDesk> {
     const topic = await kafka.topic(partitions, topicConfigs);
     const group = await RawGroup.create(kafka, kafka.name('share'));
     const desk = new ShareDesk(kafka, group.groupId, topic, await group.connect());
-    await desk.configure({ 'share.auto.offset.reset': 'earliest', ...configs });
+    await desk.configure({ 'share.auto.offset.reset': 'earliest', 'share.assignment.interval.ms': '0', ...configs });
     if (joins) await desk.join();
     return desk;
   }
@@ -84,6 +93,29 @@ export class ShareDesk {
 
   member(memberId: string, connection: RawConnection = this.connection): ShareReader {
     return new ShareReader(this, memberId, connection);
+  }
+
+  /**
+   * Where the group stands in partition 0, as its coordinator tells it: what was written down.
+   *
+   * @param lag is waited for, where the writing follows the answer of what caused it
+   */
+  async offsets(lag?: bigint): Promise<void> {
+    const { groupId, topic } = this;
+    const groups = [{ groupId, topics: [{ topicName: topic.name, partitions: [0] }] }];
+    const partition = await eventually(async () => {
+      const answer = await this.connection.send(apis.DescribeShareGroupOffsets, 1, { groups });
+      const told = answer.groups[0]?.topics[0]?.partitions[0];
+      return (lag === undefined || told?.lag === lag) && told;
+    });
+    this.note(`written: start ${partition.startOffset}, lag ${partition.lag}`);
+  }
+
+  /** Moves the start of partition 0's log. */
+  async deleteBefore(offset: number): Promise<void> {
+    const topics = [{ name: this.topic.name, partitions: [{ partitionIndex: 0, offset: BigInt(offset) }] }];
+    const answer = await this.connection.send(apis.DeleteRecords, 2, { topics, timeoutMs: 10_000 });
+    this.note(`deleted: ${errorName(answer.topics[0]?.partitions[0]?.errorCode ?? -1)}`);
   }
 
   note(line: string): void {
@@ -143,11 +175,7 @@ export class ShareReader {
   }
 
   /** Acknowledges records of partition 0 without a fetch. */
-  async acknowledge(
-    acks: Acks,
-    fields: { isRenewAck?: boolean; shareSessionEpoch?: number } = {},
-    version = 2,
-  ): Promise<void> {
+  async acknowledge(acks: Acks, fields: Partial<Input<ShareAcknowledgeRequest>> = {}, version = 2): Promise<void> {
     const { topic, groupId } = this.desk;
     const partitions = [{ partitionIndex: 0, acknowledgementBatches: batchesOf(acks) }];
     const answer = await this.connection.send(apis.ShareAcknowledge, version, {
@@ -180,16 +208,17 @@ function acksIn(acks: Acks): string {
 
 /** What a fetch gave: the ranges that were acquired with their delivery counts, and the records that came. */
 export function fetched(answer: ShareFetchResponse): string {
-  const partitions = answer.responses.flatMap(({ partitions: each }) =>
-    each.map(({ partitionIndex, errorCode, acknowledgeErrorCode, acquiredRecords, records }) => {
-      const ranges = acquiredRecords.map(
-        ({ firstOffset, lastOffset, deliveryCount }) => `${firstOffset}-${lastOffset}x${deliveryCount}`,
-      );
-      const error = errorCode === 0 ? '' : ` ${errorName(errorCode)}`;
-      const ack = acknowledgeErrorCode === 0 ? '' : ` acknowledging ${errorName(acknowledgeErrorCode)}`;
-      return `${partitionIndex}${error}${ack} {${ranges.join(' ')}}${offsetsIn(records)}`;
-    }),
+  const inOrder = answer.responses.flatMap(({ partitions: each }) =>
+    each.toSorted((a, b) => a.partitionIndex - b.partitionIndex),
   );
+  const partitions = inOrder.map(({ partitionIndex, errorCode, acknowledgeErrorCode, acquiredRecords, records }) => {
+    const ranges = acquiredRecords.map(
+      ({ firstOffset, lastOffset, deliveryCount }) => `${firstOffset}-${lastOffset}x${deliveryCount}`,
+    );
+    const error = errorCode === 0 ? '' : ` ${errorName(errorCode)}`;
+    const ack = acknowledgeErrorCode === 0 ? '' : ` acknowledging ${errorName(acknowledgeErrorCode)}`;
+    return `${partitionIndex}${error}${ack} {${ranges.join(' ')}}${offsetsIn(records)}`;
+  });
   const lock = answer.errorCode === 0 ? `, locks ${answer.acquisitionLockTimeoutMs} ms` : '';
   return `${errorName(answer.errorCode)} [${partitions.join('; ')}]${lock}`;
 }
