@@ -118,6 +118,7 @@ export class Consumer<
       offsets: this.#offsets,
       options: resolved,
       partitions,
+      member: () => this.#group?.offsetReader,
       onFound: () => {
         this.#fetcher.pump();
         this.#reading.notify();
@@ -567,12 +568,13 @@ export class Consumer<
     try {
       this.#fetcher.close();
       this.#starts.close();
+      const sessionsEnded = this.#fetcher.endSessions();
       const farewell = this.#farewell(giveUp.signal).catch((error: unknown) => {
         failure = { error };
       });
       await Promise.race([farewell, aborted(giveUp.signal)]);
       const leaving = this.#group?.member?.leave('the consumer is being closed', groupMembership);
-      await Promise.race([leaving, aborted(giveUp.signal)]);
+      await Promise.race([Promise.all([leaving, sessionsEnded]), aborted(giveUp.signal)]);
     } finally {
       clock.clearTimer(timer);
       this.#closing.abort();

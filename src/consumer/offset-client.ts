@@ -1,5 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { CallOptions } from '../cluster/request.ts';
+import { retryBackoff } from '../cluster/options.ts';
 import { brokerErrorByNumber, brokerErrorCodes } from '../errors/broker-error-codes.ts';
 import { brokerError } from '../errors/broker-error.ts';
 import { KafkaError, TimeoutError, UsageError } from '../errors/kafka-error.ts';
@@ -50,6 +51,9 @@ export interface ListedOffset extends TopicPartition {
   readonly timestamp: number;
 }
 
+/** OffsetFetch from this version on says who asks (KIP-848). */
+const MEMBER_EPOCHS_SINCE = 9;
+
 export const BEGINNING: bigint = -2n;
 export const END: bigint = -1n;
 
@@ -89,10 +93,15 @@ export class OffsetClient {
     return positions.map(({ topic, partition, offset, metadata }) => ({ topic, partition, offset, metadata }));
   }
 
-  /** The same with leader epochs, to go on from there. */
+  /**
+   * The same with leader epochs, to go on from there.
+   *
+   * @param member who asks, in the new protocol: the coordinator refuses one whose epoch is over, and whose partitions may be others'
+   */
   async committedPositions(
     partitions: readonly TopicPartition[],
     options: CallOptions = {},
+    member?: CommitIdentity,
   ): Promise<CommittedPosition[]> {
     const groupId = this.#group('read committed offsets');
     if (partitions.length === 0) return [];
@@ -109,7 +118,7 @@ export class OffsetClient {
         lane: this.#lane,
         doing,
         message: (version) => ({
-          ...(version >= 8 ? { groups: [{ groupId, topics }] } : { groupId, topics }),
+          ...(version >= 8 ? { groups: [{ groupId, topics, ...asMember(version, member) }] } : { groupId, topics }),
           ...(version >= 7 ? { requireStable } : {}),
         }),
         errorCode: (answer) => worstCode(offsetFetchCodes(answer)),
@@ -193,7 +202,6 @@ export class OffsetClient {
    */
   async list(queries: readonly OffsetQuery[], options: CallOptions = {}): Promise<ListedOffset[]> {
     const { clock, random } = this.#cluster;
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#cluster.options;
     const timeoutMs = options.timeoutMs ?? 60_000;
     const deadlineMs = clock.nowMs() + timeoutMs;
     const found = new Map<string, ListedOffset>();
@@ -205,7 +213,7 @@ export class OffsetClient {
       const final = round.failed.find((failure) => !failure.passing);
       if (final !== undefined) throw final.error;
       if (round.failed.length === 0) break;
-      const pauseMs = backoffMs({ initialMs, maxMs }, failures, random());
+      const pauseMs = backoffMs(retryBackoff(this.#cluster.options), failures, random());
       if (clock.nowMs() + pauseMs >= deadlineMs) {
         const cause = round.failed[0]?.error;
         throw new TimeoutError(
@@ -324,6 +332,20 @@ export function isPassingFailure(error: unknown): boolean {
     'BOOTSTRAP_FAILED',
     'OPERATION_TIMEOUT',
   ].includes(error.code);
+}
+
+function asMember(
+  version: number,
+  member: CommitIdentity | undefined,
+): { readonly memberId?: string; readonly memberEpoch?: number } {
+  if (version < MEMBER_EPOCHS_SINCE || member === undefined || member.generationId < 0) return {};
+  return { memberId: member.memberId, memberEpoch: member.generationId };
+}
+
+/** Whether a member asked under an epoch that is over: it will have another one, or nothing any more. */
+export function isOutdatedMember(error: unknown): boolean {
+  const codes: readonly string[] = ['STALE_MEMBER_EPOCH', 'UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH'];
+  return error instanceof KafkaError && codes.includes(error.code);
 }
 
 /** A member that the coordinator does not know in this generation: its partitions are somebody else's now. */

@@ -86,7 +86,8 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   /**
    * How a classic group assigns its partitions: Kafka's assignors by name, or one of one's own; the coordinator takes one that all
    * members have. With `cooperative-sticky` alone only what moves is given up in a rebalance (KIP-429); beside an eager one it is eager
-   * too, which is the step in between for a group that changes over. Java: `partition.assignment.strategy`.
+   * too, which is the step in between for a group that changes over. Refused with `groupProtocol: 'consumer'`. Java:
+   * `partition.assignment.strategy`.
    *
    * @defaultValue ['range', 'cooperative-sticky']
    */
@@ -114,15 +115,15 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
    */
   readonly autoCommitIntervalMs?: number | undefined;
   /**
-   * How long the coordinator waits for a heartbeat before it gives the partitions to others, in milliseconds.
-   * Java: `session.timeout.ms`.
+   * How long the coordinator waits for a heartbeat before it gives the partitions to others, in milliseconds. Refused with
+   * `groupProtocol: 'consumer'`, where the group's config has it. Java: `session.timeout.ms`.
    *
    * @defaultValue 45000
    */
   readonly sessionTimeoutMs?: number | undefined;
   /**
-   * How often to send heartbeats, in milliseconds; at most a third of the session timeout is wise.
-   * Java: `heartbeat.interval.ms`.
+   * How often to send heartbeats, in milliseconds; at most a third of the session timeout is wise. Refused with
+   * `groupProtocol: 'consumer'`, where the group's config has it. Java: `heartbeat.interval.ms`.
    *
    * @defaultValue 3000
    */
@@ -409,8 +410,29 @@ export function resolveConsumerOptions<K, V>(given: GivenConsumerOptions<K, V> =
     );
   }
   refuseContradictions(resolved);
+  refuseWhatBrokersDecide(defined, resolved);
   const autoOffsetReset = parseOffsetReset(resolved.autoOffsetReset) ?? defaults.autoOffsetReset;
   return Object.freeze({ ...resolved, autoOffsetReset });
+}
+
+/** In the new protocol the brokers have these settings for the group. With `auto` they count where the group is a classic one. */
+const brokersDecide: Readonly<Record<string, string>> = {
+  sessionTimeoutMs: "set the group's config consumer.session.timeout.ms",
+  heartbeatIntervalMs: "set the group's config consumer.heartbeat.interval.ms",
+  partitionAssignors: 'use groupRemoteAssignor',
+};
+
+function refuseWhatBrokersDecide(
+  given: Readonly<Record<string, unknown>>,
+  { groupProtocol }: ResolvedConsumerOptions,
+): void {
+  if (groupProtocol !== 'consumer') return;
+  for (const [name, advice] of Object.entries(brokersDecide)) {
+    if (!(name in given)) continue;
+    throw new UsageError(`Cannot use ${name} with groupProtocol 'consumer': there the brokers decide it; ${advice}`, {
+      code: 'INVALID_OPTION',
+    });
+  }
 }
 
 function refuseContradictions(options: ResolvedConsumerOptions): void {

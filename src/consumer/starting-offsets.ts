@@ -1,11 +1,19 @@
 import type { Cluster } from '../cluster/cluster.ts';
+import { retryBackoff } from '../cluster/options.ts';
 import { KafkaError } from '../errors/kafka-error.ts';
 import { topicPartitionKey } from '../model/topic-partition.ts';
 import { backoffMs } from '../util/backoff.ts';
 import { delay } from '../util/delay.ts';
 import { quote } from '../util/option-rules.ts';
 import type { Divergence } from './fetch/epoch-validation.ts';
-import { BEGINNING, END, isPassingFailure, type OffsetClient } from './offset-client.ts';
+import {
+  BEGINNING,
+  END,
+  isOutdatedMember,
+  isPassingFailure,
+  type CommitIdentity,
+  type OffsetClient,
+} from './offset-client.ts';
 import type { ResolvedConsumerOptions } from './options.ts';
 import type { PartitionState, StartingPoint } from './partition-state.ts';
 
@@ -15,6 +23,8 @@ export interface StartingOffsetsParts {
   readonly offsets: OffsetClient;
   readonly options: ResolvedConsumerOptions;
   readonly partitions: () => readonly PartitionState[];
+  /** The member of the new protocol that reads offsets, if it is one. */
+  readonly member: () => CommitIdentity | undefined;
   /** Some partition can be fetched now, or has something to say. */
   readonly onFound: () => void;
   readonly onFatal: (error: Error) => void;
@@ -96,7 +106,7 @@ export class StartingOffsets {
 
   async #run(): Promise<void> {
     const { cluster, onFound, onFatal } = this.#parts;
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = cluster.options;
+    const backoff = retryBackoff(cluster.options);
     this.#isRunning = true;
     for (let failures = 0; ;) {
       const open = this.#open();
@@ -107,7 +117,7 @@ export class StartingOffsets {
         failed = !(await this.#listTimestamps(open));
       } catch (error) {
         if (this.#closing.signal.aborted) break;
-        if (!isPassingFailure(error)) {
+        if (!isPassingFailure(error) && !isOutdatedMember(error)) {
           onFatal(error instanceof Error ? error : new Error(String(error)));
           break;
         }
@@ -115,8 +125,7 @@ export class StartingOffsets {
       }
       onFound();
       if (!failed) failures = 0;
-      else
-        await delay(cluster.clock, backoffMs({ initialMs, maxMs }, ++failures, cluster.random()), this.#closing.signal);
+      else await delay(cluster.clock, backoffMs(backoff, ++failures, cluster.random()), this.#closing.signal);
     }
     this.#isRunning = false;
   }
@@ -127,6 +136,7 @@ export class StartingOffsets {
     const answers = await this.#parts.offsets.committedPositions(
       asked.map(({ state }) => state),
       { signal: this.#closing.signal },
+      this.#parts.member(),
     );
     for (const [index, { state, start }] of asked.entries()) {
       // The user may have sought, or the group taken the partition away, while the coordinator answered.

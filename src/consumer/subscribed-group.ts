@@ -5,8 +5,9 @@ import { quote } from '../util/option-rules.ts';
 import type { Assignment } from './assignment.ts';
 import type { LeaveMode } from './group/reading-messages.ts';
 import type { ReaderTask } from './group/holding.ts';
-import { makeMembership } from './group/make-membership.ts';
+import { makeMembership, memberOfNewProtocol } from './group/make-membership.ts';
 import type { Membership } from './group/membership.ts';
+import type { CommitIdentity } from './offset-client.ts';
 import type { ResolvedConsumerOptions } from './options.ts';
 import type { Reading } from './reading.ts';
 import { Rebalances, type RebalanceListener, type RebalancesParts } from './rebalance-listener.ts';
@@ -63,6 +64,11 @@ export class SubscribedGroup {
   /** Undefined until something is subscribed. */
   get member(): Membership | undefined {
     return this.#member;
+  }
+
+  /** Who reads the group's offsets, where the coordinator wants to know (KIP-848). */
+  get offsetReader(): CommitIdentity | undefined {
+    return memberOfNewProtocol(this.#member);
   }
 
   get #names(): readonly string[] {

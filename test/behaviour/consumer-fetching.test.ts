@@ -262,6 +262,29 @@ describe('Consumer behind an unclean election (KIP-320)', () => {
   });
 });
 
+describe('Consumer at its end (KIP-227)', () => {
+  it('has each broker forget its session, whatever long poll is under way, and waits for none that does not hear', async () => {
+    const topics = { t: { partitions: 2, replicationFactor: 2 } };
+    await withConsumer({ brokers: 2, topics }, { fetchMaxWaitMs: 600_000 }, async ({ cluster, consumer }) => {
+      cluster.moveLeader('t', 0, 1);
+      cluster.moveLeader('t', 1, 2);
+      await append(cluster, 0, 'a');
+      await append(cluster, 1, 'b');
+      assert.deepEqual((await read(consumer, 2)).sort(), ['a', 'b']);
+      const isLast = (message: { readonly sessionEpoch: number }): boolean => message.sessionEpoch === -1;
+      using deaf = cluster.intercept(
+        { api: 'Fetch', broker: 2, when: ({ message }) => isLast(message) },
+        { delayMs: 600_000 },
+      );
+      await consumer.close();
+      const [ended] = cluster.requests({ api: 'Fetch', broker: 1 }).filter(({ message }) => isLast(message));
+      assert.ok((ended?.message.sessionId ?? 0) > 0);
+      assert.deepEqual(ended?.message.topics, []);
+      assert.equal(deaf.requests.length, 1);
+    });
+  });
+});
+
 describe('Consumer under random faults', () => {
   const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31));
 

@@ -97,7 +97,8 @@ describe('Consumer groups', { skip: broker.skip }, () => {
   }
 
   function member(groupId: string, options: Partial<ConsumerOptions>): Consumer {
-    return kafka.consumer({ groupId, autoOffsetReset: 'earliest', heartbeatIntervalMs: 200, ...options });
+    const classic = options.groupProtocol === 'consumer' ? {} : { heartbeatIntervalMs: 200 };
+    return kafka.consumer({ groupId, autoOffsetReset: 'earliest', ...classic, ...options });
   }
 
   const all = (...readers: readonly Reader[]): string[] => readers.flatMap(({ seen }) => seen).sort();

@@ -102,7 +102,7 @@ describe(
           const consumer: Consumer = kafka.consumer({
             groupId,
             autoOffsetReset: 'earliest',
-            heartbeatIntervalMs: 200,
+            ...(options.groupProtocol === 'consumer' ? {} : { heartbeatIntervalMs: 200 }),
             ...options,
           });
           consumer.subscribe([both, left]);

@@ -19,8 +19,7 @@ async function withMember(options: Partial<ConsumerOptions>, act: (scene: Scene)
   const consumer = kafka.consumer({
     groupId: 'g',
     autoOffsetReset: 'earliest',
-    heartbeatIntervalMs: 100,
-    sessionTimeoutMs: 6000,
+    ...(options.groupProtocol === 'consumer' ? {} : { heartbeatIntervalMs: 100, sessionTimeoutMs: 6000 }),
     ...options,
   });
   const happened: string[] = [];
@@ -81,6 +80,46 @@ describe('Members of a group whose coordinator refuses them', () => {
     consumer.subscribe('t');
     await consumer.waitForAssignment();
     assert.equal(refusal.requests.length, 2);
+  });
+
+  it('read the offsets of the group as the members that they are, and again under the next epoch', async () => {
+    await using cluster = await TestCluster.start({ topics: { t: 2 } });
+    await using kafka = new Kafka({ bootstrapServers: cluster.bootstrapServers });
+    await cluster.append(
+      't',
+      ['a', 'b', 'c'].map((value) => ({ value, partition: 0 })),
+    );
+    const before = kafka.consumer({ groupId: 'g', autoOffsetReset: 'earliest' });
+    before.assign([{ topic: 't', partition: 0 }]);
+    await before.commit([{ topic: 't', partition: 0, offset: 2n }]);
+    await before.close();
+    for (const name of ['STALE_MEMBER_EPOCH', 'UNKNOWN_MEMBER_ID'] as const) {
+      using refusal = cluster.intercept({ api: 'OffsetFetch', times: 1 }, { fail: name });
+      const consumer = kafka.consumer({ groupId: 'g', groupProtocol: 'consumer', autoOffsetReset: 'earliest' });
+      consumer.subscribe('t');
+      const [record] = await consumer.poll({ timeoutMs: 30_000 });
+      assert.equal(record?.value?.toString(), 'c');
+      assert.equal(refusal.requests.length, 1);
+      const { memberId, generationId } = consumer.groupMetadata();
+      const asked = cluster
+        .requests({ api: 'OffsetFetch' })
+        .slice(-2)
+        .flatMap(({ message }) => message.groups);
+      assert.deepEqual(
+        asked.map((group) => [group.memberId, group.memberEpoch]),
+        [
+          [memberId, generationId],
+          [memberId, generationId],
+        ],
+      );
+      consumer.rewind();
+      await consumer.close();
+    }
+    const classic = kafka.consumer({ groupId: 'classic', autoOffsetReset: 'earliest' });
+    classic.subscribe('t');
+    assert.equal((await classic.poll({ timeoutMs: 30_000, minRecords: 3 })).length, 3);
+    const [group] = cluster.requests({ api: 'OffsetFetch' }).at(-1)?.message.groups ?? [];
+    assert.deepEqual([group?.groupId, group?.memberId, group?.memberEpoch], ['classic', null, -1]);
   });
 
   it('commit again under the new epoch after STALE_MEMBER_EPOCH', async () => {

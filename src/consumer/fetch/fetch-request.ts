@@ -18,16 +18,19 @@ export const FETCH_BY_TOPIC_ID = 13;
 const SESSIONS_SINCE = 7;
 /** Racks came with this version. */
 const RACKS_SINCE = 11;
+/** From this version on the leader compares the epoch of what was fetched last with its log (KIP-595). */
+const LAST_EPOCHS_SINCE = 12;
 
 /** The body of a fetch. */
 export function fetchRequest(session: SessionRequest, settings: FetchSettings, version: number): Input<FetchRequest> {
   const byId = version >= FETCH_BY_TOPIC_ID;
   const topics = byTopic(session.partitions).map(([name, items]) => ({
     ...(byId ? { topicId: name } : { topic: name }),
-    partitions: items.map(({ partition, currentLeaderEpoch, fetchOffset, partitionMaxBytes }) => ({
+    partitions: items.map(({ partition, currentLeaderEpoch, fetchOffset, lastFetchedEpoch, partitionMaxBytes }) => ({
       partition,
       currentLeaderEpoch,
       fetchOffset,
+      ...(version >= LAST_EPOCHS_SINCE ? { lastFetchedEpoch } : {}),
       partitionMaxBytes,
     })),
   }));

@@ -7,13 +7,15 @@ export interface SessionPartition {
   readonly partition: number;
   readonly fetchOffset: bigint;
   readonly currentLeaderEpoch: number;
+  /** Of the record before the offset; -1 where it is not known, or the broker must not compare it. */
+  readonly lastFetchedEpoch: number;
   readonly partitionMaxBytes: number;
 }
 
 /** What to write into the next fetch. */
 export interface SessionRequest {
   readonly sessionId: number;
-  /** 0 asks for a new session, and ends the one of this id; everything above goes on with it. */
+  /** 0 asks for a new session, and ends the one of this id; -1 only ends it; everything above goes on with it. */
   readonly sessionEpoch: number;
   /** All of them with epoch 0, those that are new or have changed otherwise. */
   readonly partitions: readonly SessionPartition[];
@@ -21,6 +23,7 @@ export interface SessionRequest {
 }
 
 const INT32_MAX = 0x7fff_ffff;
+const FINAL_EPOCH = -1;
 
 /**
  * The fetch session with one broker (KIP-227): after a first fetch that names all partitions, the next ones name only what has
@@ -54,6 +57,14 @@ export class FetchSessionMachine {
     const forgotten: SessionPartition[] = [];
     for (const [key, partition] of before) if (!wanted.has(key)) forgotten.push(partition);
     return { sessionId: this.#id, sessionEpoch: this.#epoch, partitions, forgotten };
+  }
+
+  /** The request that ends the session, where there is one that is known to be good. */
+  takeFinal(): SessionRequest | undefined {
+    if (this.#id === 0 || this.isFull) return undefined;
+    const sessionId = this.#id;
+    this.#reset(0);
+    return { sessionId, sessionEpoch: FINAL_EPOCH, partitions: [], forgotten: [] };
   }
 
   /** The fetch was answered without an error that concerns all of it. */
@@ -96,6 +107,7 @@ function isSame(before: SessionPartition | undefined, now: SessionPartition): bo
     before !== undefined &&
     before.fetchOffset === now.fetchOffset &&
     before.currentLeaderEpoch === now.currentLeaderEpoch &&
+    before.lastFetchedEpoch === now.lastFetchedEpoch &&
     before.partitionMaxBytes === now.partitionMaxBytes
   );
 }

@@ -58,8 +58,13 @@ const staleMetadata: ReadonlySet<number> = new Set([
   brokerErrorCodes.KAFKA_STORAGE_ERROR,
 ]);
 
+/** So long a broker has to hear that its session is over. */
+const END_SESSIONS_WITHIN_MS = 1000;
+
 /** A decompressed batch may take this much, whatever the options say: Kafka's own limits allow batches of many MiB. */
 const MIN_DECOMPRESSED_LIMIT = 64 * 1024 * 1024;
+
+const NO_LEADER = { leaderId: -1, leaderEpoch: -1 };
 
 /** Sends the fetches that {@link FetchMachine} plans, and hands what comes back to the partitions. */
 export class Fetcher {
@@ -123,6 +128,32 @@ export class Fetcher {
   close(): void {
     this.#isClosed = true;
     if (this.#timer !== undefined) this.#parts.cluster.clock.clearTimer(this.#timer);
+  }
+
+  /**
+   * Has the brokers forget its sessions, of which they keep a limited number. A courtesy: a broker that does not hear at once is not
+   * waited for.
+   */
+  async endSessions(): Promise<void> {
+    await Promise.allSettled([...this.#sessions].map(([nodeId, session]) => this.#endSession(nodeId, session)));
+  }
+
+  async #endSession(nodeId: number, session: FetchSessionMachine): Promise<void> {
+    const final = session.takeFinal();
+    if (final === undefined) return;
+    const settings = { maxWaitMs: 0, minBytes: 0, maxBytes: 0, isReadCommitted: false, rack: undefined };
+    // Not on the lane of the fetches: there the answer to a long poll comes first.
+    await this.#parts.cluster.request(
+      {
+        api: Fetch,
+        to: { kind: 'broker', nodeId },
+        doing: `Cannot end the fetch session with broker ${nodeId}`,
+        retry: 'never',
+        versions: { topicIdsKnown: true },
+        message: (version) => fetchRequest(final, settings, version),
+      },
+      { timeoutMs: END_SESSIONS_WITHIN_MS },
+    );
   }
 
   /** The broker to fetch a partition from; undefined while there is none. */
@@ -196,11 +227,14 @@ export class Fetcher {
     for (const state of plan.partitions) {
       const { partition, fetchOffset } = state;
       const topic = version >= FETCH_BY_TOPIC_ID ? (this.#topicId(state.topic) ?? UNKNOWN_TOPIC_ID) : state.topic;
-      const currentLeaderEpoch = cluster.metadata.partition(state.topic, partition)?.leaderEpoch ?? -1;
+      const { leaderId, leaderEpoch: currentLeaderEpoch } =
+        cluster.metadata.partition(state.topic, partition) ?? NO_LEADER;
+      // A follower that is behind would say that the log was cut off where its own ends.
+      const lastFetchedEpoch = plan.nodeId === leaderId ? state.fetchEpoch : -1;
       const key = topicPartitionKey(topic, partition);
       asked.set(key, { state, offset: fetchOffset, round: state.fetchRound });
       const partitionMaxBytes = options.maxPartitionFetchBytes;
-      wanted.set(key, { topic, partition, fetchOffset, currentLeaderEpoch, partitionMaxBytes });
+      wanted.set(key, { topic, partition, fetchOffset, currentLeaderEpoch, lastFetchedEpoch, partitionMaxBytes });
     }
     return wanted;
   }
@@ -274,6 +308,11 @@ export class Fetcher {
       return 0;
     }
     if (data.divergingEpoch.endOffset >= 0n) {
+      // Of the log's history a follower knows less than the leader.
+      if (state.nearReplica?.nodeId === nodeId) {
+        state.nearReplica = undefined;
+        return 0;
+      }
       const { endOffset, epoch } = data.divergingEpoch;
       this.#parts.onTruncated(state, { offset: endOffset, epoch });
       return 0;

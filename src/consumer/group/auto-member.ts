@@ -1,4 +1,5 @@
 import { chooseVersion } from '../../cluster/connection.ts';
+import { retryBackoff } from '../../cluster/options.ts';
 import { KafkaError } from '../../errors/kafka-error.ts';
 import { ConsumerGroupHeartbeat } from '../../protocol/generated/consumer-group-heartbeat.ts';
 import { backoffMs } from '../../util/backoff.ts';
@@ -26,6 +27,11 @@ export class AutoMember implements Membership {
 
   constructor(parts: MembershipParts) {
     this.#parts = parts;
+  }
+
+  /** The member that it has become; undefined before. */
+  get chosen(): Membership | undefined {
+    return this.#member;
   }
 
   get identity(): CommitIdentity {
@@ -83,7 +89,6 @@ export class AutoMember implements Membership {
 
   async #decide(): Promise<void> {
     const { cluster, groupId, lane } = this.#parts;
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = cluster.options;
     const link = new CoordinatorLink(cluster, groupId, lane);
     for (let failures = 1; !this.#closing.signal.aborted; failures++) {
       try {
@@ -95,7 +100,11 @@ export class AutoMember implements Membership {
         this.#failure = error;
         if (!isPassingFailure(error)) return this.#parts.onFatal(error);
         link.forget();
-        await delay(cluster.clock, backoffMs({ initialMs, maxMs }, failures, cluster.random()), this.#closing.signal);
+        await delay(
+          cluster.clock,
+          backoffMs(retryBackoff(cluster.options), failures, cluster.random()),
+          this.#closing.signal,
+        );
       }
     }
   }

@@ -38,7 +38,7 @@ class Group {
       const consumer = kafka.consumer({
         groupId: this.groupId,
         autoOffsetReset: 'earliest',
-        heartbeatIntervalMs: 500,
+        ...(options.groupProtocol === 'consumer' ? {} : { heartbeatIntervalMs: 500 }),
         ...options,
         ...(options.groupInstanceId === undefined ? {} : { groupInstanceId: `member-${number}` }),
       });

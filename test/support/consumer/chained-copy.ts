@@ -87,7 +87,7 @@ class Worker {
       groupId: stage.groupId,
       autoCommit: false,
       autoOffsetReset: 'earliest',
-      heartbeatIntervalMs: 200,
+      ...(plan.options.groupProtocol === 'consumer' ? {} : { heartbeatIntervalMs: 200 }),
       maxPollRecords: 100,
       ...(plan.isTransactional ? { isolationLevel: 'read_committed' as const } : {}),
       ...(plan.isStatic ? { groupInstanceId: `slot-${slot}` } : {}),

@@ -78,6 +78,20 @@ describe('resolveConsumerOptions', () => {
     );
   });
 
+  it('refuses what the brokers decide in the new protocol, and only there', () => {
+    const decided = [
+      [{ sessionTimeoutMs: 45_000 }, /consumer\.session\.timeout\.ms/],
+      [{ heartbeatIntervalMs: 3000 }, /consumer\.heartbeat\.interval\.ms/],
+      [{ partitionAssignors: ['range' as const] }, /use groupRemoteAssignor/],
+    ] as const;
+    for (const [option, advice] of decided) {
+      refused({ groupProtocol: 'consumer', ...option }, 'INVALID_OPTION', advice);
+      resolveConsumerOptions({ groupProtocol: 'auto', ...option });
+      resolveConsumerOptions({ groupProtocol: 'classic', ...option });
+    }
+    resolveConsumerOptions({ groupProtocol: 'consumer', sessionTimeoutMs: undefined });
+  });
+
   it('takes topics in place of key and value, never both', () => {
     const topics = { orders: { key: string, value: json() }, plain: {} };
     assert.equal(resolveConsumerOptions({ topics }).topics, topics);

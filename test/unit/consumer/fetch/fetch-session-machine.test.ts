@@ -9,6 +9,7 @@ const partition = (number: number, fetchOffset = 0n, topic = 't'): SessionPartit
   partition: number,
   fetchOffset,
   currentLeaderEpoch: 0,
+  lastFetchedEpoch: -1,
   partitionMaxBytes: 1000,
 });
 const keyed = (...partitions: SessionPartition[]): Map<string, SessionPartition> =>
@@ -30,15 +31,20 @@ describe('FetchSessionMachine', () => {
     assert.deepEqual([third.sessionEpoch, third.partitions, third.forgotten], [2, [], []]);
   });
 
-  it('names a partition again whose leader epoch or limit has changed', () => {
+  it('names a partition again whose leader epoch, last epoch or limit has changed', () => {
     const machine = new FetchSessionMachine();
-    machine.take(keyed(partition(0), partition(1)), true);
+    machine.take(keyed(partition(0), partition(1), partition(2), partition(3)), true);
     machine.handleAnswer(1);
     const next = machine.take(
-      keyed({ ...partition(0), currentLeaderEpoch: 3 }, { ...partition(1), partitionMaxBytes: 9 }),
+      keyed(
+        { ...partition(0), currentLeaderEpoch: 3 },
+        { ...partition(1), partitionMaxBytes: 9 },
+        { ...partition(2), lastFetchedEpoch: 4 },
+        partition(3),
+      ),
       true,
     );
-    assert.deepEqual(numbers(next.partitions), [0, 1]);
+    assert.deepEqual(numbers(next.partitions), [0, 1, 2]);
   });
 
   it('names all each time where the broker makes no session', () => {
@@ -82,6 +88,19 @@ describe('FetchSessionMachine', () => {
     machine.handleFailure();
     const next = machine.take(keyed(partition(0, 4n)), true);
     assert.deepEqual([next.sessionId, next.sessionEpoch, numbers(next.partitions)], [77, 0, [0]]);
+  });
+
+  it('ends a session that is known to be good with the last epoch, once', () => {
+    const machine = new FetchSessionMachine();
+    assert.equal(machine.takeFinal(), undefined, 'there is none yet');
+    machine.take(keyed(partition(0)), true);
+    machine.handleAnswer(77);
+    assert.deepEqual(machine.takeFinal(), { sessionId: 77, sessionEpoch: -1, partitions: [], forgotten: [] });
+    assert.equal(machine.takeFinal(), undefined, 'it has ended');
+    machine.take(keyed(partition(0)), true);
+    machine.handleAnswer(78);
+    machine.handleFailure();
+    assert.equal(machine.takeFinal(), undefined, 'the broker may be gone');
   });
 
   it('begins again when topics are named otherwise than before', () => {
