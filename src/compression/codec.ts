@@ -1,4 +1,5 @@
 import { ProtocolError } from '../errors/kafka-error.ts';
+import { reasonOf } from '../errors/thrown.ts';
 import type { CompressionName } from '../protocol/records/compression-type.ts';
 
 /**
@@ -42,7 +43,7 @@ export function decompressing<T>(name: CompressionName, step: () => T): T {
 /** The records could not be compressed. */
 export function compressionFailed(name: CompressionName, cause: unknown): ProtocolError {
   if (cause instanceof ProtocolError) return cause;
-  return new ProtocolError(`Cannot compress records with ${name}: ${reason(cause)}`, {
+  return new ProtocolError(`Cannot compress records with ${name}: ${reasonOf(cause)}`, {
     code: 'COMPRESSION_FAILED',
     cause,
   });
@@ -51,7 +52,7 @@ export function compressionFailed(name: CompressionName, cause: unknown): Protoc
 /** The bytes are not what the codec allows. */
 export function decompressionFailed(name: CompressionName, cause: unknown): ProtocolError {
   if (cause instanceof ProtocolError) return cause;
-  return new ProtocolError(`Cannot decompress records with ${name}: ${reason(cause)}`, {
+  return new ProtocolError(`Cannot decompress records with ${name}: ${reasonOf(cause)}`, {
     code: 'CORRUPT_BATCH',
     cause,
   });
@@ -61,8 +62,4 @@ export function decompressionFailed(name: CompressionName, cause: unknown): Prot
 export function tooLarge(name: CompressionName, maxBytes: number, cause?: unknown): ProtocolError {
   const message = `Cannot decompress records with ${name}: they have more than the ${maxBytes} bytes that are allowed`;
   return new ProtocolError(message, { code: 'COMPRESSION_FAILED', cause });
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,3 +1,4 @@
+import { asError } from '../errors/thrown.ts';
 import type { ConsumerRecord, RecordDeserializers } from './consumer-record.ts';
 import type { ResolvedConsumerOptions } from './options.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -149,7 +150,7 @@ export class RecordSource {
     };
     work.then(
       (prepared) => finish(() => prepared === undefined || takePrepared(state, prepared)),
-      (error: unknown) => finish(() => (state.failure = error instanceof Error ? error : new Error(String(error)))),
+      (error: unknown) => finish(() => (state.failure = asError(error))),
     );
   }
 

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { asError } from '../errors/thrown.ts';
 import { stateOf } from './consumer-batch.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -54,7 +55,7 @@ export class RecordStream<R extends ConsumerRecord<unknown, unknown>> extends Re
       }
       this.#isAsking = false;
     } catch (error) {
-      this.destroy(error instanceof Error ? error : new Error(String(error)));
+      this.destroy(asError(error));
     }
   }
 

@@ -1,5 +1,6 @@
 import { KafkaError } from '../errors/kafka-error.ts';
-import { bytes, type Deserializer, type SerdeContext } from '../model/serdes.ts';
+import { asError, reasonOf } from '../errors/thrown.ts';
+import { bytes, isPromiseLike, type Deserializer, type SerdeContext } from '../model/serdes.ts';
 import type { RecordHeaders } from '../model/record-headers.ts';
 import type { ConsumerTopics } from '../model/topics.ts';
 import { deserializeNow, replaceValue, type ConsumerRecord, type RecordDeserializers } from './consumer-record.ts';
@@ -86,7 +87,7 @@ function deserializationError(
   cause: unknown,
   advice: string,
 ): KafkaError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   return new KafkaError(
     `Cannot deserialize the ${field} of ${record.topic}-${record.partition} at offset ${record.offset}: ${reason}; ${advice}`,
     { code: 'DESERIALIZATION_FAILED', cause },
@@ -113,8 +114,8 @@ export function prepareRecords(
       prepared.push(record);
     } catch (error) {
       if (policy === 'skip') continue;
-      if (policy === 'fail') return { records: prepared, failure: toError(error) };
-      return prepareLater(records, index, prepared, policy, Promise.reject(toError(error)));
+      if (policy === 'fail') return { records: prepared, failure: asError(error) };
+      return prepareLater(records, index, prepared, policy, Promise.reject(asError(error)));
     }
   }
   return { records: prepared, failure: undefined };
@@ -140,7 +141,7 @@ async function prepareLater(
         break;
       } catch (error) {
         const decision = await decide(policy, record, error);
-        if (decision === 'fail') return { records: prepared, failure: toError(error) };
+        if (decision === 'fail') return { records: prepared, failure: asError(error) };
         if (decision === 'skip') break;
         if (decision !== 'retry') {
           replaceValue(record, decision.value);
@@ -164,12 +165,4 @@ async function decide(
   error: unknown,
 ): Promise<DeserializationDecision<unknown>> {
   return typeof policy === 'function' ? policy({ error, record }) : policy;
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }

@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { retryBackoff } from '../cluster/options.ts';
 import { isKafkaError, KafkaError } from '../errors/kafka-error.ts';
+import { asError } from '../errors/thrown.ts';
 import { backoffMs } from '../util/backoff.ts';
 import { delay } from '../util/delay.ts';
 import { isPassingFailure } from './offset-client.ts';
@@ -62,7 +63,7 @@ export class TopicInterest {
     } catch (error) {
       if (signal.aborted) return true;
       if (!isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION') && !isPassingFailure(error)) {
-        onFatal(error instanceof Error ? error : new Error(String(error)));
+        onFatal(asError(error));
         return true;
       }
       if (error instanceof KafkaError) cluster.events.publish('warning', { message: 'A topic is waited for', error });

@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { retryBackoff } from '../cluster/options.ts';
 import { isKafkaError } from '../errors/kafka-error.ts';
+import { asError } from '../errors/thrown.ts';
 import { backoffMs } from '../util/backoff.ts';
 import { delay } from '../util/delay.ts';
 import { isPassingFailure } from './offset-client.ts';
@@ -77,7 +78,7 @@ export class TopicPatterns {
     } catch (error) {
       if (signal.aborted || isKafkaError(error, 'CLOSED')) return true;
       if (isPassingFailure(error)) return false;
-      onFatal(error instanceof Error ? error : new Error(String(error)));
+      onFatal(asError(error));
       return true;
     }
   }

@@ -1,5 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { asError } from '../errors/thrown.ts';
 import type { TlsSettings } from '../security/tls-options.ts';
 import { FrameReader } from './frame-reader.ts';
 import { PeerClosedError } from './peer-closed-error.ts';
@@ -134,7 +135,7 @@ export class Transport {
     try {
       this.#reader.advance(count);
     } catch (error) {
-      this.close(error instanceof Error ? error : new Error(String(error)));
+      this.close(asError(error));
     }
     return !this.#closing;
   }

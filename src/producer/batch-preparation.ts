@@ -1,5 +1,6 @@
 import { codecFor, type Codec } from '../compression/index.ts';
 import { KafkaError } from '../errors/kafka-error.ts';
+import { asError, reasonOf } from '../errors/thrown.ts';
 import { restamp, type CompressionName } from '../protocol/records/index.ts';
 import type { BufferMemory } from './buffer-memory.ts';
 import type { PartitionQueue } from './partition-queue.ts';
@@ -83,7 +84,7 @@ export class BatchPreparation {
     try {
       return this.#run(codec, batch);
     } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+      return Promise.reject(asError(error));
     }
   }
 
@@ -104,7 +105,7 @@ export class BatchPreparation {
       },
       (error: unknown) => {
         batch.isCompressing = false;
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = reasonOf(error);
         const failure =
           error instanceof KafkaError ? error : new KafkaError(reason, { code: 'COMPRESSION_FAILED', cause: error });
         this.#hooks.handleFailure(queue, batch, failure);

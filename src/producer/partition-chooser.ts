@@ -1,3 +1,4 @@
+import { reasonOf } from '../errors/thrown.ts';
 import type { ProducerRecord } from '../model/producer-record.ts';
 import type { Serialized } from '../model/serdes.ts';
 import { quote } from '../util/option-rules.ts';
@@ -75,7 +76,7 @@ function ask(
       isAvailable: topic.isAvailable,
     });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw notSent(topic.name, 'INVALID_ARGUMENT', `the partitioner threw: ${reason}`, error);
   }
 }

@@ -1,5 +1,6 @@
 import type { ProducerCluster } from './producer-cluster.ts';
 import { KafkaError } from '../errors/kafka-error.ts';
+import { reasonOf } from '../errors/thrown.ts';
 import { InitProducerId } from '../protocol/generated/init-producer-id.ts';
 import type { ProducerIdentity } from './partition-machine.ts';
 
@@ -76,6 +77,6 @@ function isTimeout(error: unknown): boolean {
 }
 
 function unexpected(error: unknown): KafkaError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return new KafkaError(`Cannot get a producer id: ${reason}`, { code: 'SEND_FAILED', cause: error });
 }

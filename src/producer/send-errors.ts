@@ -1,6 +1,7 @@
 import { KafkaError } from '../errors/kafka-error.ts';
 import { SendError, type SendOutcome } from '../errors/send-error.ts';
 import type { ErrorCode } from '../errors/error-codes.ts';
+import { reasonOf } from '../errors/thrown.ts';
 import { quote } from '../util/option-rules.ts';
 import type { SequencedBatch } from './partition-machine.ts';
 
@@ -18,14 +19,14 @@ export function notSent(topic: string, code: ErrorCode, why: string, cause?: unk
 /** The same for an error of something that the send needed. */
 export function notSentBecause(topic: string, cause: unknown): SendError {
   const code = cause instanceof KafkaError ? cause.code : 'SEND_FAILED';
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = reasonOf(cause);
   return notSent(topic, code, why, cause, cause instanceof KafkaError && cause.retriable);
 }
 
 /** An error of ours stays as it is; `retriable` says what any other one is taken for. */
 export function toKafkaError(reason: unknown, { retriable }: { readonly retriable: boolean }): KafkaError {
   if (reason instanceof KafkaError) return reason;
-  const message = reason instanceof Error ? reason.message : String(reason);
+  const message = reasonOf(reason);
   return new KafkaError(message, { code: 'SEND_FAILED', cause: reason, retriable });
 }
 
@@ -78,7 +79,7 @@ export function batchExpired(
 /** The topic cannot be used any more. */
 export function topicGone(topic: string, partition: number, outcome: SendOutcome, cause: unknown): SendError {
   const known = cause instanceof KafkaError ? cause : undefined;
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = reasonOf(cause);
   const message = `${doingSend(topic, partition)}: ${why}`;
   return new SendError(message, { code: known?.code ?? 'SEND_FAILED', outcome, topic, partition, cause });
 }

@@ -1,5 +1,6 @@
 import { KafkaError } from '../errors/kafka-error.ts';
 import type { SendError } from '../errors/send-error.ts';
+import { reasonOf } from '../errors/thrown.ts';
 import { isPromiseLike, type Serialized, type SerdeContext, type Serializer } from '../model/serdes.ts';
 import { quote } from '../util/option-rules.ts';
 import { notSent } from './send-errors.ts';
@@ -36,7 +37,7 @@ export function checkSerialized(serialized: unknown, topic: string, field: strin
 
 /** The error of a record whose key or value could not be serialized. */
 export function serializationFailed(topic: string, field: string, error: unknown): SendError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return notSent(topic, 'SERIALIZATION_FAILED', `its ${field} could not be serialized: ${reason}`, error);
 }
 
@@ -47,7 +48,7 @@ export function refusal(record: unknown, error: unknown): SendError {
   if (typeof record !== 'object' || record === null) {
     return notSent(topic, 'INVALID_ARGUMENT', `${quote(record)} given, where a record was expected`, error);
   }
-  const why = error instanceof Error ? error.message : String(error);
+  const why = reasonOf(error);
   return notSent(topic, 'INVALID_ARGUMENT', why, error);
 }
 

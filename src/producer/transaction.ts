@@ -1,4 +1,5 @@
 import { FencedError, KafkaError, UsageError } from '../errors/kafka-error.ts';
+import { reasonOf } from '../errors/thrown.ts';
 import type { ConsumerGroupMetadata } from '../model/consumer-group-metadata.ts';
 import type { ProducerRecord } from '../model/producer-record.ts';
 import { untilAborted } from '../cluster/call-guard.ts';
@@ -176,7 +177,7 @@ export class Transaction<R = ProducerRecord<string | Uint8Array | null, string |
 
 function asKafkaError(error: unknown, transactionalId: string): KafkaError {
   if (error instanceof KafkaError) return error;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = reasonOf(error);
   const message = `Cannot take offsets into the transaction of ${quote(transactionalId)}: ${why}`;
   return new KafkaError(message, { code: 'SEND_FAILED', cause: error });
 }

@@ -1,5 +1,6 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import { isKafkaError, KafkaError, UsageError } from '../../errors/kafka-error.ts';
+import { asError } from '../../errors/thrown.ts';
 import { topicPartitionKey, type TopicPartition } from '../../model/topic-partition.ts';
 import { quote } from '../../util/option-rules.ts';
 import type {
@@ -103,7 +104,7 @@ export class GroupDuty {
     try {
       return { memberId, groupInstanceId, ...decodeSubscription(metadata) };
     } catch (cause) {
-      const error = cause instanceof Error ? cause : new Error(String(cause));
+      const error = asError(cause);
       this.#parts.cluster.events.publish('warning', {
         message: `Member ${quote(memberId)} of group ${quote(this.#parts.groupId)} gets no partitions: its subscription cannot be read`,
         error,

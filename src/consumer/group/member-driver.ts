@@ -1,4 +1,5 @@
 import { KafkaError, UsageError } from '../../errors/kafka-error.ts';
+import { asError } from '../../errors/thrown.ts';
 import type { Clock } from '../../util/clock.ts';
 import { isPassingFailure } from '../offset-client.ts';
 import { MemberTimer } from './member-timer.ts';
@@ -55,7 +56,7 @@ export class MemberDriver<Input, Effect> {
       input = await run();
       this.#lastFailure = this.#hooks.refusal(input);
     } catch (cause) {
-      const error = cause instanceof Error ? cause : new Error(String(cause));
+      const error = asError(cause);
       this.#lastFailure = error;
       const fatal = error instanceof UsageError || (error instanceof KafkaError && !isPassingFailure(error));
       input = { kind: 'requestFailed', attempt, error, fatal };
