@@ -5,6 +5,7 @@ import {
   type ShareAcknowledgeResponsePartitionData,
 } from '../../protocol/generated/share-acknowledge.ts';
 import { defineHandler, type AnyHandler } from '../handler.ts';
+import { hasShareGroups } from '../share-groups/share-feature.ts';
 import {
   acknowledge,
   endSession,
@@ -25,6 +26,7 @@ import { nodeEndpoints } from '../state/partition-lookup.ts';
  */
 export const shareAcknowledgeHandler: AnyHandler = defineHandler(ShareAcknowledge, (request, context) => {
   const { cluster, broker, version, connection } = context;
+  if (!hasShareGroups(cluster)) return { errorCode: brokerErrorCodes.UNSUPPORTED_VERSION };
   const owner = ownerOf(request);
   if (typeof owner === 'number') return { errorCode: owner };
   const plan = cluster.service(ShareSessions).acknowledge(broker, owner, request.shareSessionEpoch);

@@ -8,6 +8,7 @@ import {
 } from '../../protocol/generated/share-fetch.ts';
 import { delay } from '../../util/delay.ts';
 import { defineHandler, type AnyHandler, type RequestContext } from '../handler.ts';
+import { hasShareGroups } from '../share-groups/share-feature.ts';
 import { SharePartitionLeaders, type LedSharePartition } from '../share-groups/share-partition-leaders.ts';
 import { acquireRecords, bytesToShare, type SharedRecords } from '../share-groups/share-partition-reader.ts';
 import type { SharePartitionLeader } from '../share-groups/share-partition-leader.ts';
@@ -46,6 +47,7 @@ const RECORD_LIMIT = 1;
  */
 export const shareFetchHandler: AnyHandler = defineHandler(ShareFetch, async (request, context) => {
   const { cluster, broker, connection } = context;
+  if (!hasShareGroups(cluster)) return { errorCode: brokerErrorCodes.UNSUPPORTED_VERSION };
   const owner = ownerOf(request);
   if (typeof owner === 'number') return { errorCode: owner };
   if (request.isRenewAck && asksForRecords(request)) return { errorCode: brokerErrorCodes.INVALID_REQUEST };
