@@ -63,7 +63,9 @@ export class ShareBrokerMachine {
 
   /** What is due now; it counts as sent. */
   take(view: ShareBrokerView, nowMs: number): ShareStep | undefined {
-    const step = this.#isBusy || nowMs < this.#retryAtMs ? undefined : this.#next(view, nowMs);
+    // Who is closed does not come back: there is nothing to wait for.
+    const isPaused = nowMs < this.#retryAtMs && !view.isClosing;
+    const step = this.#isBusy || isPaused ? undefined : this.#next(view, nowMs);
     if (step === undefined) return undefined;
     this.#isBusy = true;
     if (step === 'acknowledge' || (step === 'fetch' && this.session.isOpen)) {

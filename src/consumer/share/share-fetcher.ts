@@ -190,7 +190,7 @@ export class ShareFetcher {
       if (step !== undefined) void this.#do(broker, step, partitions);
       else this.#forgetIfGone(broker);
       // What was waited for may have come to its end without a request, by the end of its locks.
-      if (!broker.machine.isBusy && !hasQueued(broker)) this.#release(broker, Infinity);
+      if (!broker.machine.isBusy && !hasQueued(broker) && !hasRenewals(broker)) this.#release(broker, Infinity);
     }
     this.#arm(nowMs, wanted);
     this.#pumping = false;
@@ -201,7 +201,8 @@ export class ShareFetcher {
   async settled(): Promise<void> {
     const waits = [...this.#brokers.values()].flatMap((broker) => {
       const isQueued = hasQueued(broker);
-      const requests = broker.sent + (isQueued ? 1 : 0);
+      // A renewal travels in a request of its own.
+      const requests = broker.sent + (isQueued ? 1 : 0) + (hasRenewals(broker) ? 1 : 0);
       if (requests <= broker.answered) return [];
       if (isQueued) broker.machine.flush();
       return [new Promise<void>((resolve) => broker.waiting.push({ requests, resolve }))];
@@ -216,7 +217,9 @@ export class ShareFetcher {
     for (const acquired of this.#allAcquired()) acquired.releaseAll();
     this.pump();
     const isOver = (): boolean =>
-      [...this.#brokers.values()].every(({ machine }) => !machine.isBusy && !machine.session.isOpen);
+      [...this.#brokers.values()].every(
+        ({ machine: { isBusy, session } }) => !isBusy && !session.isOpen && !session.mayLinger,
+      );
     while (!this.#isClosed && !isOver()) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
   #onIdle: (() => void)[] = [];
@@ -400,7 +403,7 @@ export class ShareFetcher {
     const { cluster, lane } = this.#parts;
     const carries = step === 'acknowledge' || (step !== 'renew' && broker.machine.session.isOpen);
     const sent = step === 'renew' ? takeRenewals(broker) : carries ? takeQueued(broker, cluster.clock.nowMs()) : [];
-    if (carries) broker.sent++;
+    if (carries || step === 'renew') broker.sent++;
     const requests = broker.sent;
     if (step === 'fetch') this.#lastAsked = broker.nodeId;
     try {
@@ -801,6 +804,10 @@ export class ShareFetcher {
 
 function keyOf({ topicId, partition }: SessionPartition): string {
   return topicPartitionKey(topicId, partition);
+}
+
+function hasRenewals({ acquired }: Broker): boolean {
+  return [...acquired].some(({ machine }) => machine.hasRenewals);
 }
 
 function hasQueued({ acquired }: Broker): boolean {
