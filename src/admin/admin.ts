@@ -44,6 +44,15 @@ import {
 } from './partitions.ts';
 import { abortTransactions, describeProducers, type HangingTransaction, type PartitionProducers } from './producers.ts';
 import {
+  alterShareGroupOffsets,
+  deleteShareGroupOffsets,
+  listShareGroupOffsets,
+  type ListShareGroupOffsetsOptions,
+  type NewShareGroupOffset,
+  type ShareGroupOffset,
+} from './share-group-offsets.ts';
+import { describeShareGroups, type ShareGroupDescription } from './share-groups.ts';
+import {
   describeTransactions,
   fenceProducers,
   listTransactions,
@@ -260,13 +269,14 @@ export class Admin implements AsyncDisposable {
     );
   }
 
-  /** The groups of all brokers, by id. */
+  /** The groups of all brokers, by id: `{ types: ['share'] }` for share groups. Java: `listGroups`, `listShareGroups`. */
   async listGroups(options: ListGroupsOptions = {}): Promise<GroupListing[]> {
     return listGroups(this.#begin('Cannot list groups', options), options);
   }
 
   /**
-   * Describes groups of consumers, of the classic and the new protocol, with their members and assignments.
+   * Describes groups of consumers, of the classic and the new protocol, with their members and assignments. Share groups are described
+   * by {@link Admin.describeShareGroups}.
    *
    * @throws {@link BrokerError} `GROUP_ID_NOT_FOUND`
    */
@@ -282,7 +292,7 @@ export class Admin implements AsyncDisposable {
   }
 
   /**
-   * Deletes groups and their offsets.
+   * Deletes groups of any type and their offsets. Java: `deleteConsumerGroups`, `deleteShareGroups`.
    *
    * @throws {@link BrokerError} `NON_EMPTY_GROUP` the group has members, `GROUP_ID_NOT_FOUND`
    */
@@ -346,6 +356,87 @@ export class Admin implements AsyncDisposable {
   ): Promise<ItemsAnswer<void>> {
     return this.#items(given, options, `Cannot delete offsets of group "${groupId}"`, (call, items) =>
       deleteGroupOffsets(call, groupId, items),
+    );
+  }
+
+  /**
+   * Describes share groups: their state, members, and what each of these reads (KIP-932, brokers from 4.1). Java: `describeShareGroups`.
+   *
+   * @throws {@link BrokerError} `GROUP_ID_NOT_FOUND` there is no share group of this name, `UNSUPPORTED_VERSION` the cluster has none
+   */
+  describeShareGroups(groupIds: readonly string[], options: Settled): Promise<SettledItem<ShareGroupDescription>[]>;
+  describeShareGroups(groupIds: readonly string[], options?: AdminOptions): Promise<ShareGroupDescription[]>;
+  describeShareGroups(groupId: string, options: Settled): Promise<SettledItem<ShareGroupDescription>>;
+  describeShareGroups(groupId: string, options?: AdminOptions): Promise<ShareGroupDescription>;
+  describeShareGroups(
+    given: string | readonly string[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<ShareGroupDescription>> {
+    return this.#items(given, options, 'Cannot describe share groups', (call, items) =>
+      describeShareGroups(call, items),
+    );
+  }
+
+  /**
+   * Where a share group stands: per partition the first offset that it is not done with, and its lag, which leaves out what is done
+   * behind that offset (KIP-1226). Java: `listShareGroupOffsets`.
+   *
+   * A group that does not exist has begun nowhere, and so has one that has not yet read.
+   */
+  async listShareGroupOffsets(
+    groupId: string,
+    options: ListShareGroupOffsetsOptions = {},
+  ): Promise<ShareGroupOffset[]> {
+    return listShareGroupOffsets(this.#begin('Cannot list the offsets of a share group', options), groupId, options);
+  }
+
+  /**
+   * Sets from where a share group goes on, and forgets what became of the records from there. Its consumers must be stopped; a group that does not
+   * exist is made. An offset before the first record or behind the last is taken as it is. Java: `alterShareGroupOffsets`.
+   *
+   * @throws {@link BrokerError} `NON_EMPTY_GROUP` the group has members, `UNKNOWN_TOPIC_OR_PARTITION`, `GROUP_ID_NOT_FOUND` the group is of another
+   * type
+   */
+  alterShareGroupOffsets(
+    groupId: string,
+    offsets: readonly NewShareGroupOffset[],
+    options: Settled,
+  ): Promise<SettledItem<void>[]>;
+  alterShareGroupOffsets(
+    groupId: string,
+    offsets: readonly NewShareGroupOffset[],
+    options?: AdminOptions,
+  ): Promise<void[]>;
+  alterShareGroupOffsets(groupId: string, offset: NewShareGroupOffset, options: Settled): Promise<SettledItem<void>>;
+  alterShareGroupOffsets(groupId: string, offset: NewShareGroupOffset, options?: AdminOptions): Promise<void>;
+  alterShareGroupOffsets(
+    groupId: string,
+    given: NewShareGroupOffset | readonly NewShareGroupOffset[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, `Cannot set offsets of share group "${groupId}"`, (call, items) =>
+      alterShareGroupOffsets(call, groupId, items),
+    );
+  }
+
+  /**
+   * Lets a share group forget where it stands in topics: it begins there anew, by its `share.auto.offset.reset`. Its consumers must be
+   * stopped. Java: `deleteShareGroupOffsets`.
+   *
+   * @throws {@link BrokerError} `NON_EMPTY_GROUP` the group has members, `GROUP_ID_NOT_FOUND`, `UNKNOWN_TOPIC_OR_PARTITION` the group has no
+   * offsets of the topic
+   */
+  deleteShareGroupOffsets(groupId: string, topics: readonly string[], options: Settled): Promise<SettledItem<void>[]>;
+  deleteShareGroupOffsets(groupId: string, topics: readonly string[], options?: AdminOptions): Promise<void[]>;
+  deleteShareGroupOffsets(groupId: string, topic: string, options: Settled): Promise<SettledItem<void>>;
+  deleteShareGroupOffsets(groupId: string, topic: string, options?: AdminOptions): Promise<void>;
+  deleteShareGroupOffsets(
+    groupId: string,
+    given: string | readonly string[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, `Cannot delete offsets of share group "${groupId}"`, (call, items) =>
+      deleteShareGroupOffsets(call, groupId, items),
     );
   }
 

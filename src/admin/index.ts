@@ -23,6 +23,8 @@ export type {
   RecordsToDelete,
 } from './partitions.ts';
 export type { ActiveProducer, HangingTransaction, PartitionProducers } from './producers.ts';
+export type { ListShareGroupOffsetsOptions, NewShareGroupOffset, ShareGroupOffset } from './share-group-offsets.ts';
+export type { ShareGroupDescription, ShareGroupMember } from './share-groups.ts';
 export type {
   FencedProducer,
   ListTransactionsOptions,
