@@ -165,7 +165,7 @@ export class MetadataSnapshot {
 }
 
 /** Whether both are at the same address. */
-export function isSameEndpoint(a: Broker | undefined, b: Broker | undefined): boolean {
+function isSameEndpoint(a: Broker | undefined, b: Broker | undefined): boolean {
   return a?.host === b?.host && a?.port === b?.port;
 }
 

@@ -15,21 +15,6 @@ export function parseInt64(value: unknown): bigint | undefined {
   return parsed !== undefined && BigInt.asIntN(64, parsed) === parsed ? parsed : undefined;
 }
 
-/**
- * The int64 that was given.
- *
- * @param what names the value in the error: `offset of "orders" 0`
- * @throws RangeError if it is not an int64
- */
-export function toBigInt(value: Int64Input, what: string): bigint {
-  const parsed = parseInt64(value);
-  if (parsed !== undefined) return parsed;
-  const shown = typeof value === 'object' ? 'what was given' : `${typeof value} ${String(value)}`;
-  throw new RangeError(
-    `Cannot use ${what}: ${shown} is not an int64; give a bigint, a safe integer, its text or a Long`,
-  );
-}
-
 function toInteger(value: unknown): bigint | undefined {
   if (typeof value === 'bigint') return value;
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : undefined;

@@ -2,7 +2,7 @@ import { apiByKey } from '../../src/protocol/api-by-key.ts';
 import type { FakePeer, FakeRequest, FakeScript } from './fake-server.ts';
 
 /** The topic `t` with one partition, as the fake broker of {@link brokerScript} has it. */
-export const fakeTopic: { readonly name: string; readonly topicId: string } = {
+const fakeTopic: { readonly name: string; readonly topicId: string } = {
   name: 't',
   topicId: 'dG9waWMtaWQtMDAwMDAwMQ',
 };

@@ -68,7 +68,7 @@ function printField(field: FieldDefinition): string {
   return words.join(' ');
 }
 
-export function printType(type: FieldType): string {
+function printType(type: FieldType): string {
   return (type.array ? '[]' : '') + type.element;
 }
 

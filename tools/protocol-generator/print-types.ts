@@ -20,7 +20,7 @@ const typeScript = {
 } as const;
 
 /** The type of an array's elements, or of the field itself. */
-export function elementType(field: Field): string {
+function elementType(field: Field): string {
   return typeof field.element === 'string' ? typeScript[field.element] : field.element.name;
 }
 

@@ -134,7 +134,7 @@ function checkCrc32c(covered: Buffer, expected: number, baseOffset: bigint): voi
 }
 
 /** The codec in a batch's attributes. */
-export function compressionOf(attributes: number, baseOffset: bigint): CompressionName {
+function compressionOf(attributes: number, baseOffset: bigint): CompressionName {
   const compression = compressionNames[attributes & codecMask];
   if (compression === undefined) throw corruptBatch(baseOffset, `its codec ${attributes & codecMask} is not known`);
   return compression;

@@ -4,7 +4,7 @@ import { isRefusal, refusal, type Refusal } from '../state/topic-plans.ts';
 import { findConfigResource, type ConfigResource } from './config-resource.ts';
 
 /** What is to be done with one setting; numbered as Kafka does: 0 to 3. */
-export const configOperations = ['set', 'delete', 'append', 'subtract'] as const;
+const configOperations = ['set', 'delete', 'append', 'subtract'] as const;
 
 /** One change of a setting. */
 export interface ConfigChange {

@@ -20,7 +20,7 @@ export interface CommittedOffset {
 type Partitions = Map<number, CommittedOffset>;
 
 /** Offsets of one group, by topic and partition. */
-export class GroupOffsets {
+class GroupOffsets {
   readonly #topics = new Map<string, Partitions>();
 
   get(topic: string, partition: number): CommittedOffset | undefined {

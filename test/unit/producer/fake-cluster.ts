@@ -33,9 +33,6 @@ export type PartitionAction =
       }[];
     };
 
-/** What becomes of a request. `cut`: the connection ends; the first `arrived` partitions have been written. */
-export type RequestAction = { readonly kind: 'handle' } | { readonly kind: 'cut'; readonly arrived: number };
-
 /** A request that a broker has and has not answered. */
 export interface PendingProduce {
   readonly nodeId: number;

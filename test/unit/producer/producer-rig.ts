@@ -1,6 +1,4 @@
-import assert from 'node:assert/strict';
 import type { ClientOptions } from '../../../src/cluster/options.ts';
-import { SendError } from '../../../src/errors/send-error.ts';
 import type { ProducerOptions } from '../../../src/producer/options.ts';
 import { Producer } from '../../../src/producer/producer.ts';
 import { FakeCluster } from './fake-cluster.ts';
@@ -20,15 +18,6 @@ export function setUp(
 export function answerAll(cluster: FakeCluster): void {
   cluster.onRequest = (pending) => cluster.clock.setTimer(() => pending.answer(), 5);
   for (const pending of [...cluster.pending]) pending.answer();
-}
-
-export async function failure(promise: Promise<unknown>): Promise<SendError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof SendError, `expected a SendError, got ${String(error)}`);
-  return error;
 }
 
 /** How a promise stands. */

@@ -12,7 +12,7 @@ interface Written {
 }
 
 /** A coordinator, and the partitions that its transactions are written to, as far as they keep what belongs together. */
-export class SimulatedBrokers {
+class SimulatedBrokers {
   level = 1;
   epoch = -1;
   lastEpoch = -1;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import Long from 'long';
-import { parseInt64, toBigInt } from '../../../src/util/int64.ts';
+import { parseInt64 } from '../../../src/util/int64.ts';
 
 describe('parseInt64', () => {
   it('takes bigints, safe integers, texts and Longs', () => {
@@ -33,15 +33,5 @@ describe('parseInt64', () => {
       true,
     ];
     for (const other of others) assert.equal(parseInt64(other), undefined, typeof other);
-  });
-});
-
-describe('toBigInt', () => {
-  it('names what it was given for', () => {
-    assert.equal(toBigInt(7, 'offset'), 7n);
-    assert.throws(
-      () => toBigInt(1.5, 'offset of "orders" 0'),
-      /^RangeError: Cannot use offset of "orders" 0: number 1\.5 is not an int64; /,
-    );
   });
 });

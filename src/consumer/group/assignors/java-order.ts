@@ -10,7 +10,7 @@ const FIRST_TABLE_SIZE = 16;
 const LOAD_FACTOR = 0.75;
 
 /** `hashCode` of Kafka's `TopicPartition`. */
-export function hashOfPartition({ topic, partition }: TopicPartition): number {
+function hashOfPartition({ topic, partition }: TopicPartition): number {
   return (Math.imul(31, 31 + partition) + javaHash(topic)) | 0;
 }
 

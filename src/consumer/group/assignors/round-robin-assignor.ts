@@ -3,7 +3,7 @@ import type { AssignablePartition, MemberSubscription, PartitionAssignor } from 
 import { compareMembers, compareText, distinctMembers } from './ordering.ts';
 
 /** Deals the partitions of all topics out to the members in turn, past those who do not want the topic. Java: `RoundRobinAssignor`. */
-export function assignRoundRobin(
+function assignRoundRobin(
   topics: ReadonlyMap<string, readonly AssignablePartition[]>,
   given: readonly MemberSubscription[],
 ): Map<string, TopicPartition[]> {

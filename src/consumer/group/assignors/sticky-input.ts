@@ -112,7 +112,7 @@ export function removeFrom<T>(list: T[] | undefined, item: T): void {
 }
 
 /** Who is near to what (KIP-881). */
-export class RackInfo {
+class RackInfo {
   /** Whether racks count at all. */
   readonly isUsed: boolean;
   readonly #memberRacks = new Map<string, string>();
