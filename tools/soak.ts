@@ -91,6 +91,18 @@ const scenarios: readonly Scenario[] = [
     args: ['tools/test.ts', 'three-brokers', '--only', 'consumer-group-bounce'],
     env: { OUTAGE_MS: '120000' },
   },
+  {
+    name: 'share-group',
+    what: 'random schedules of members of share groups and their coordinator',
+    args: ['--test', 'test/unit/consumer/share/share-group-schedules.test.ts'],
+    env: { RUNS: '5000' },
+  },
+  {
+    name: 'share-jobs',
+    what: '50,000 jobs by 12 members of a share group, two of them Java’s, while six processes are killed and six brokers bounced',
+    args: ['tools/test.ts', 'three-brokers', '--only', 'share-jobs'],
+    env: { SHARE_JOBS: '50000', SHARE_ROUNDS: '3' },
+  },
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
