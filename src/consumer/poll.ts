@@ -52,10 +52,7 @@ export async function takeOrReject<S extends ReadState = PartitionState>(
 }
 
 /** More for a poll that has records already; an error is left for the next poll, so that those are not lost. */
-export async function takeMore<S extends ReadState = PartitionState>(
-  reading: Reading<S>,
-  deadlineMs: number,
-): Promise<S | NoRecords> {
+async function takeMore(reading: Reading, deadlineMs: number): Promise<PartitionState | NoRecords> {
   try {
     return await reading.take({ more: true, deadlineMs });
   } catch {

@@ -6,8 +6,9 @@ import type { TopicPartition } from '../../model/topic-partition.ts';
 import type { Clock } from '../../util/clock.ts';
 import { deferred } from '../../util/deferred.ts';
 import { quote } from '../../util/option-rules.ts';
-import { takeMore, takeOrReject, type PollOptions } from '../poll.ts';
+import { takeOrReject, type PollOptions } from '../poll.ts';
 import { RecordLoop, type RecordsOptions } from '../read-loops.ts';
+import type { NoRecords } from '../reading.ts';
 import { isEager, recordDeserializers } from '../record-values.ts';
 import { TopicInterest } from '../topic-interest.ts';
 import { acknowledgeTypes } from './acquired-records-machine.ts';
@@ -253,10 +254,11 @@ export class ShareConsumer<
       const deadlineMs = this.#cluster.clock.nowMs() + timeoutMs;
       while (records.length < maxRecords) {
         this.#mayWait = records.length < minRecords;
+        this.#source.mayThrow = records.length === 0;
         const untilMs = records.length >= minRecords ? -Infinity : deadlineMs;
         const taken = await (records.length === 0
           ? takeOrReject(this.#reading, { signal, deadlineMs: untilMs })
-          : takeMore(this.#reading, untilMs));
+          : this.#takeMore(untilMs));
         if (typeof taken === 'string') break;
         for (const record of this.#reading.handOut(taken, maxRecords - records.length)) records.push(record);
       }
@@ -394,8 +396,18 @@ export class ShareConsumer<
 
   #endRead(): void {
     this.#mayWait = true;
+    this.#source.mayThrow = true;
     this.#reading.end(false);
     this.#fetcher.want(false);
+  }
+
+  /** More for a poll that has records already; an error is left for the next one, so that those are not lost. */
+  async #takeMore(deadlineMs: number): Promise<AcquiredRecords | NoRecords> {
+    try {
+      return await this.#reading.take({ more: true, deadlineMs, isDone: () => this.#source.hasFailure });
+    } catch {
+      return 'stopped';
+    }
   }
 
   #assign(partitions: readonly SharePartition[]): void {

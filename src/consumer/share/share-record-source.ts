@@ -38,6 +38,8 @@ export class ShareRecordSource implements ReadSource<AcquiredRecords> {
   readonly #parts: ShareRecordSourceParts;
   readonly #policy: DeserializationErrorPolicy<unknown>;
   #queue: AcquiredRecords[] = [];
+  /** Whether the reader takes an error now; else it is kept for the next read. */
+  mayThrow = true;
   #isSlow = false;
   #preparing = 0;
   #paceMs: number | undefined;
@@ -54,6 +56,11 @@ export class ShareRecordSource implements ReadSource<AcquiredRecords> {
   /** How long a record takes the reader, in milliseconds; undefined while that is not known. */
   get paceMs(): number | undefined {
     return this.#paceMs;
+  }
+
+  /** Whether the next read ends with an error. */
+  get hasFailure(): boolean {
+    return this.#queue.some(({ failure, hasReady }) => failure !== undefined && !hasReady);
   }
 
   add(acquired: AcquiredRecords): void {
@@ -103,7 +110,7 @@ export class ShareRecordSource implements ReadSource<AcquiredRecords> {
 
   #makeReady(acquired: AcquiredRecords): boolean {
     if (acquired.hasReady) return true;
-    if (acquired.isPreparing) return false;
+    if (acquired.isPreparing || (acquired.failure !== undefined && !this.mayThrow)) return false;
     this.#throwFailure(acquired);
     while (acquired.fetched !== undefined && !acquired.isPreparing) {
       const { fetched } = acquired;
