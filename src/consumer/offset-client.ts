@@ -4,7 +4,8 @@ import { retryBackoff } from '../cluster/options.ts';
 import { brokerErrorByNumber, brokerErrorCodes } from '../errors/broker-error-codes.ts';
 import { brokerError } from '../errors/broker-error.ts';
 import { KafkaError, TimeoutError, UsageError } from '../errors/kafka-error.ts';
-import { topicPartitionKey, type TopicPartition } from '../model/topic-partition.ts';
+import { asError } from '../errors/thrown.ts';
+import { byTopic, topicPartitionKey, type TopicPartition } from '../model/topic-partition.ts';
 import { ListOffsets } from '../protocol/generated/list-offsets.ts';
 import { OffsetCommit, type OffsetCommitResponse } from '../protocol/generated/offset-commit.ts';
 import { OffsetFetch, type OffsetFetchResponse } from '../protocol/generated/offset-fetch.ts';
@@ -305,7 +306,7 @@ export class OffsetClient {
         });
       }
     } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error));
+      const failure = asError(error);
       for (const query of open.values())
         round.failed.push({ query, error: failure, passing: isPassingFailure(failure) });
     }
@@ -387,14 +388,4 @@ function retriableCode(codes: readonly number[]): number {
   const code = worstCode(codes);
   if (code === brokerErrorCodes.REBALANCE_IN_PROGRESS) return brokerErrorCodes.NONE;
   return brokerErrorByNumber(code)?.retriable === true ? code : brokerErrorCodes.NONE;
-}
-
-function byTopic<P extends TopicPartition>(partitions: readonly P[]): [string, P[]][] {
-  const topics = new Map<string, P[]>();
-  for (const item of partitions) {
-    const same = topics.get(item.topic);
-    if (same === undefined) topics.set(item.topic, [item]);
-    else same.push(item);
-  }
-  return [...topics];
 }

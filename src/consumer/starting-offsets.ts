@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { retryBackoff } from '../cluster/options.ts';
 import { KafkaError } from '../errors/kafka-error.ts';
+import { asError } from '../errors/thrown.ts';
 import { topicPartitionKey } from '../model/topic-partition.ts';
 import { backoffMs } from '../util/backoff.ts';
 import { delay } from '../util/delay.ts';
@@ -118,7 +119,7 @@ export class StartingOffsets {
       } catch (error) {
         if (this.#closing.signal.aborted) break;
         if (!isPassingFailure(error) && !isOutdatedMember(error)) {
-          onFatal(error instanceof Error ? error : new Error(String(error)));
+          onFatal(asError(error));
           break;
         }
         failed = true;

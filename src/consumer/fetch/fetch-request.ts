@@ -1,6 +1,7 @@
+import { byTopic } from '../../model/topic-partition.ts';
 import type { Input } from '../../protocol/api.ts';
 import type { FetchRequest } from '../../protocol/generated/fetch.ts';
-import type { SessionPartition, SessionRequest } from './fetch-session-machine.ts';
+import type { SessionRequest } from './fetch-session-machine.ts';
 
 /** What a fetch says beside its partitions. */
 export interface FetchSettings {
@@ -52,14 +53,4 @@ export function fetchRequest(session: SessionRequest, settings: FetchSettings, v
     ...(version >= SESSIONS_SINCE ? sessionFields : {}),
     ...(version >= RACKS_SINCE && settings.rack !== undefined ? { rackId: settings.rack } : {}),
   };
-}
-
-function byTopic<P extends Pick<SessionPartition, 'topic'>>(partitions: readonly P[]): [string, P[]][] {
-  const topics = new Map<string, P[]>();
-  for (const item of partitions) {
-    const same = topics.get(item.topic);
-    if (same === undefined) topics.set(item.topic, [item]);
-    else same.push(item);
-  }
-  return [...topics];
 }

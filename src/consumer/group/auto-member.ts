@@ -1,6 +1,7 @@
 import { chooseVersion } from '../../cluster/connection.ts';
 import { retryBackoff } from '../../cluster/options.ts';
 import { KafkaError } from '../../errors/kafka-error.ts';
+import { asError } from '../../errors/thrown.ts';
 import { ConsumerGroupHeartbeat } from '../../protocol/generated/consumer-group-heartbeat.ts';
 import { backoffMs } from '../../util/backoff.ts';
 import { delay } from '../../util/delay.ts';
@@ -96,7 +97,7 @@ export class AutoMember implements Membership {
         if (this.#closing.signal.aborted) return;
         return this.#become((versions.finalizedFeature(GROUP_FEATURE) ?? 0) >= 1 && speaks(versions));
       } catch (cause) {
-        const error = cause instanceof Error ? cause : new Error(String(cause));
+        const error = asError(cause);
         this.#failure = error;
         if (!isPassingFailure(error)) return this.#parts.onFatal(error);
         link.forget();
