@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { brokerErrorByNumber } from '../../../../src/errors/broker-error-codes.ts';
 import { ClassicGroupMachine } from '../../../../src/testing/groups/classic-group-machine.ts';
 import type { ClassicEffect, ClassicJoin } from '../../../../src/testing/groups/classic-group-messages.ts';
-import { seededRandom } from '../../../support/seeded-random.ts';
+import { seededRuns } from '../../../support/seeded-runs.ts';
 
 const settings = { initialRebalanceDelayMs: 3000, maxSize: 3 };
 const nameOf = (code: number): string => brokerErrorByNumber(code)?.name ?? String(code);
@@ -196,14 +196,7 @@ describe('ClassicGroupMachine', () => {
   });
 
   it('ClassicGroupMachine answers every request once and gives no partition to two members, whatever happens in which order', () => {
-    const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 32));
-    for (let run = 0; run < 150; run++) {
-      try {
-        randomRun(seededRandom((seed + run) >>> 0));
-      } catch (error) {
-        throw new Error(`SEED=${(seed + run) >>> 0}`, { cause: error });
-      }
-    }
+    seededRuns(150, randomRun);
   });
 });
 

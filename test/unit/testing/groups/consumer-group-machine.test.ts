@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { brokerErrorByNumber } from '../../../../src/errors/broker-error-codes.ts';
 import { ConsumerGroupMachine } from '../../../../src/testing/groups/consumer-group-machine.ts';
 import type { ConsumerHeartbeat } from '../../../../src/testing/groups/consumer-group-messages.ts';
-import { seededRandom } from '../../../support/seeded-random.ts';
+import { seededRuns } from '../../../support/seeded-runs.ts';
 
 const nameOf = (code: number): string => brokerErrorByNumber(code)?.name ?? String(code);
 
@@ -142,14 +142,7 @@ describe('ConsumerGroupMachine', () => {
   });
 
   it('ConsumerGroupMachine gives no partition to two members, whatever happens in which order, and all in the end', () => {
-    const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 32));
-    for (let run = 0; run < 150; run++) {
-      try {
-        randomRun(seededRandom((seed + run) >>> 0));
-      } catch (error) {
-        throw new Error(`SEED=${(seed + run) >>> 0}`, { cause: error });
-      }
-    }
+    seededRuns(150, randomRun);
   });
 });
 
