@@ -1,9 +1,5 @@
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
-import type { Input } from '../../protocol/api.ts';
-import {
-  ShareAcknowledge,
-  type ShareAcknowledgeResponsePartitionData,
-} from '../../protocol/generated/share-acknowledge.ts';
+import { ShareAcknowledge } from '../../protocol/generated/share-acknowledge.ts';
 import { defineHandler, type AnyHandler } from '../handler.ts';
 import { hasShareGroups } from '../share-groups/share-feature.ts';
 import {
@@ -15,17 +11,17 @@ import {
   ownerOf,
 } from '../share-groups/share-requests.ts';
 import { ShareSessions } from '../share-groups/share-sessions.ts';
-import { nodeEndpoints } from '../state/partition-lookup.ts';
 
 /**
  * ShareAcknowledge, versions 1-2.
  *
  * Does: the epochs of the share session, which it goes on with or ends; accept, release, reject and gaps, for a range at once
- * or record by record, all of a partition or nothing; renewing (KIP-1222); who leads now (KIP-951).
+ * or record by record, all of a partition or nothing; renewing (KIP-1222).
+ * Leaves out: hints of who leads now, as it is told that a partition is not known here.
  * v2 renewing, for how long records are locked
  */
 export const shareAcknowledgeHandler: AnyHandler = defineHandler(ShareAcknowledge, (request, context) => {
-  const { cluster, broker, version, connection } = context;
+  const { cluster, broker, version } = context;
   if (!hasShareGroups(cluster)) return { errorCode: brokerErrorCodes.UNSUPPORTED_VERSION };
   const owner = ownerOf(request);
   if (typeof owner === 'number') return { errorCode: owner };
@@ -33,16 +29,11 @@ export const shareAcknowledgeHandler: AnyHandler = defineHandler(ShareAcknowledg
   if (plan.kind === 'refused') return { errorCode: plan.errorCode };
   const answers = flatten(request.topics).map(({ topicId, partition, acknowledgementBatches: batches }) => {
     const errorCode = acknowledge(owner, { topicId, partition, batches }, request.isRenewAck, context);
-    const answer: Input<ShareAcknowledgeResponsePartitionData> = { partitionIndex: partition, errorCode };
-    const led = cluster.topicsById.get(topicId)?.partitions[partition];
-    if (errorCode !== brokerErrorCodes.NOT_LEADER_OR_FOLLOWER || led === undefined) return { topicId, answer };
-    return { topicId, answer: { ...answer, currentLeader: { leaderId: led.leaderId, leaderEpoch: led.leaderEpoch } } };
+    return { topicId, answer: { partitionIndex: partition, errorCode } };
   });
   if (plan.kind === 'ended') endSession(plan.session, context);
-  const leaders = answers.flatMap(({ answer }) => answer.currentLeader?.leaderId ?? []);
   return {
     responses: groupByTopic(answers),
-    nodeEndpoints: nodeEndpoints(cluster, connection.listener.name, leaders),
     ...(version >= 2 ? { acquisitionLockTimeoutMs: lockDurationMs(owner.groupId, context) } : {}),
   };
 });

@@ -29,13 +29,10 @@ export class SharePartitionLeaders {
     this.#saved.changed.watch(forget);
   }
 
-  /** Whoever leads a partition now, if a member has asked it already. */
-  find(broker: BrokerState, key: SharePartitionKey): LedSharePartition {
-    const found = this.#lookUp(broker, key);
-    if (!('topic' in found)) return found;
+  /** A partition that this broker leads and has been asked for. */
+  find(broker: BrokerState, key: SharePartitionKey): SharePartitionLeader | undefined {
     const leader = this.#leaders.get(textOf(key));
-    if (leader?.isCurrent === true) return { errorCode: 0, leader };
-    return { errorCode: brokerErrorCodes.UNKNOWN_TOPIC_OR_PARTITION };
+    return leader?.isCurrent === true && leader.partition.leaderId === broker.id ? leader : undefined;
   }
 
   /** Whoever leads a partition now, made of what is written down if need be. */
@@ -44,7 +41,7 @@ export class SharePartitionLeaders {
     const opening = this.#opening.get(text);
     if (opening !== undefined) await opening;
     const known = this.find(broker, key);
-    if ('leader' in known) return known;
+    if (known !== undefined) return { errorCode: 0, leader: known };
     const found = this.#lookUp(broker, key);
     if (!('topic' in found)) return found;
     const made = this.#make(key, found.partition);
@@ -54,11 +51,6 @@ export class SharePartitionLeaders {
     } finally {
       this.#opening.delete(text);
     }
-  }
-
-  /** All partitions of a group that a broker leads and a member has asked for. */
-  ofGroup(groupId: string): SharePartitionLeader[] {
-    return [...this.#leaders.values()].filter((leader) => leader.key.groupId === groupId && leader.isCurrent);
   }
 
   #lookUp(broker: BrokerState, { topicId, partition }: SharePartitionKey): ReturnType<typeof findPartition> {

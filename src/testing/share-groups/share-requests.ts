@@ -49,14 +49,15 @@ export function acknowledge(
   const mayRenew = version >= 2 && isRenewAck;
   if (!areWellFormed(batches, mayRenew)) return errors.INVALID_REQUEST;
   const { groupId, memberId } = owner;
-  const led = cluster.service(SharePartitionLeaders).find(broker, { groupId, topicId, partition });
-  if (!('leader' in led)) return led.errorCode;
+  const leader = cluster.service(SharePartitionLeaders).find(broker, { groupId, topicId, partition });
+  // So Kafka tells of a partition that is led elsewhere, too: what was acquired here is not known any more.
+  if (leader === undefined) return errors.UNKNOWN_TOPIC_OR_PARTITION;
   const acknowledgements = batches.map(({ firstOffset, lastOffset, acknowledgeTypes: types }) => ({
     firstOffset,
     lastOffset,
     types,
   }));
-  return led.leader.acknowledge(memberId, acknowledgements);
+  return leader.acknowledge(memberId, acknowledgements);
 }
 
 /** Ends a session, and gives back what its member holds on this broker. */
@@ -64,10 +65,8 @@ export function endSession(session: ShareSession, { cluster, broker }: RequestCo
   if (!cluster.service(ShareSessions).end(broker, session)) return;
   const { groupId, memberId } = session;
   const leaders = cluster.service(SharePartitionLeaders);
-  for (const { topicId, partition } of session.partitions.values()) {
-    const led = leaders.find(broker, { groupId, topicId, partition });
-    if ('leader' in led) led.leader.release(memberId);
-  }
+  for (const { topicId, partition } of session.partitions.values())
+    leaders.find(broker, { groupId, topicId, partition })?.release(memberId);
 }
 
 /** A session ends with the connection that began it. */

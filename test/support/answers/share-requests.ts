@@ -15,6 +15,7 @@ export type Acks = readonly (readonly [first: number, last: number, ...types: nu
 export interface ShareDeskOptions {
   readonly partitions?: number;
   readonly topicConfigs?: Readonly<Record<string, string>>;
+  readonly replicationFactor?: number;
   /** Whether a member joins, so that the coordinator gives the partitions to the group. @defaultValue true */
   readonly joins?: boolean;
 }
@@ -25,26 +26,31 @@ export class ShareDesk {
   readonly kafka: RawKafka;
   readonly groupId: string;
   readonly topic: RawTopic;
+  /** To the broker that coordinates the group. */
   readonly connection: RawConnection;
+  /** To the broker that leads partition 0. */
+  leader: RawConnection;
 
   private constructor(kafka: RawKafka, groupId: string, topic: RawTopic, connection: RawConnection) {
     this.kafka = kafka;
     this.groupId = groupId;
     this.topic = topic;
     this.connection = connection;
+    this.leader = connection;
   }
 
   /** A group with these settings, which has been given the partitions of a new topic. */
   static async open(
     kafka: RawKafka,
     configs: Readonly<Record<string, string>> = {},
-    { partitions = 1, topicConfigs = {}, joins = true }: ShareDeskOptions = {},
+    { partitions = 1, topicConfigs = {}, replicationFactor = 1, joins = true }: ShareDeskOptions = {},
   ): Promise<ShareDesk> {
-    const topic = await kafka.topic(partitions, topicConfigs);
+    const topic = await kafka.topic(partitions, topicConfigs, replicationFactor);
     const group = await RawGroup.create(kafka, kafka.name('share'));
     const desk = new ShareDesk(kafka, group.groupId, topic, await group.connect());
     await desk.configure({ 'share.auto.offset.reset': 'earliest', 'share.assignment.interval.ms': '0', ...configs });
     if (joins) await desk.join();
+    if (kafka.bootstrapServers.length > 1) await desk.findLeader();
     return desk;
   }
 
@@ -86,12 +92,39 @@ export class ShareDesk {
       baseSequence: -1,
     });
     const topicData = [{ name: this.topic.name, partitionData: [{ index: partition, records }] }];
-    const answer = await this.connection.send(apis.Produce, 11, { acks: -1, timeoutMs: 10_000, topicData });
+    const answer = await this.leader.send(apis.Produce, 11, { acks: -1, timeoutMs: 10_000, topicData });
     const code = answer.responses[0]?.partitionResponses[0]?.errorCode ?? -1;
     if (code !== 0) throw new Error(`produce: ${errorName(code)}`);
   }
 
-  member(memberId: string, connection: RawConnection = this.connection): ShareReader {
+  /** Looks for the leader of partition 0, and connects to it; answers the replicas in order of preference. */
+  async findLeader(): Promise<readonly number[]> {
+    const request = { topics: [{ name: this.topic.name }], allowAutoTopicCreation: false };
+    const { topics, brokers } = await this.connection.send(apis.Metadata, 12, request);
+    const { leaderId = -1, replicaNodes = [] } = topics[0]?.partitions[0] ?? {};
+    const broker = brokers.find(({ nodeId }) => nodeId === leaderId);
+    this.leader = await this.kafka.connectTo(`${broker?.host}:${broker?.port}`);
+    return replicaNodes;
+  }
+
+  /** Lets the second replica of partition 0 lead. */
+  async moveLeader(): Promise<void> {
+    const { name } = this.topic;
+    const [first = -1, second = -1, ...others] = await this.findLeader();
+    const replicas = [second, first, ...others];
+    const topics = [{ name, partitions: [{ partitionIndex: 0, replicas }] }];
+    await this.connection.send(apis.AlterPartitionReassignments, 0, { topics, timeoutMs: 10_000 });
+    await eventually(async () => {
+      const topicPartitions = [{ topic: name, partitions: [0] }];
+      await this.connection.send(apis.ElectLeaders, 2, { electionType: 0, topicPartitions, timeoutMs: 10_000 });
+      const request = { topics: [{ name }], allowAutoTopicCreation: false };
+      const { topics: told } = await this.connection.send(apis.Metadata, 12, request);
+      return told[0]?.partitions[0]?.leaderId === second;
+    });
+    await this.findLeader();
+  }
+
+  member(memberId: string, connection: RawConnection = this.leader): ShareReader {
     return new ShareReader(this, memberId, connection);
   }
 
@@ -211,14 +244,17 @@ export function fetched(answer: ShareFetchResponse): string {
   const inOrder = answer.responses.flatMap(({ partitions: each }) =>
     each.toSorted((a, b) => a.partitionIndex - b.partitionIndex),
   );
-  const partitions = inOrder.map(({ partitionIndex, errorCode, acknowledgeErrorCode, acquiredRecords, records }) => {
-    const ranges = acquiredRecords.map(
-      ({ firstOffset, lastOffset, deliveryCount }) => `${firstOffset}-${lastOffset}x${deliveryCount}`,
-    );
-    const error = errorCode === 0 ? '' : ` ${errorName(errorCode)}`;
-    const ack = acknowledgeErrorCode === 0 ? '' : ` acknowledging ${errorName(acknowledgeErrorCode)}`;
-    return `${partitionIndex}${error}${ack} {${ranges.join(' ')}}${offsetsIn(records)}`;
-  });
+  const partitions = inOrder.map(
+    ({ partitionIndex, errorCode, acknowledgeErrorCode, acquiredRecords, records, currentLeader }) => {
+      const ranges = acquiredRecords.map(
+        ({ firstOffset, lastOffset, deliveryCount }) => `${firstOffset}-${lastOffset}x${deliveryCount}`,
+      );
+      const isTold = answer.nodeEndpoints.some(({ nodeId }) => nodeId === currentLeader.leaderId);
+      const error = errorCode === 0 ? '' : ` ${errorName(errorCode)}${isTold ? ' with the leader' : ''}`;
+      const ack = acknowledgeErrorCode === 0 ? '' : ` acknowledging ${errorName(acknowledgeErrorCode)}`;
+      return `${partitionIndex}${error}${ack} {${ranges.join(' ')}}${offsetsIn(records)}`;
+    },
+  );
   const lock = answer.errorCode === 0 ? `, locks ${answer.acquisitionLockTimeoutMs} ms` : '';
   return `${errorName(answer.errorCode)} [${partitions.join('; ')}]${lock}`;
 }

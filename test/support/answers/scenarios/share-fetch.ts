@@ -415,6 +415,31 @@ export const scenarios: readonly Scenario[] = [
     await one.acknowledge([[0, 0, ACCEPT]]);
     return desk;
   }),
+  {
+    ...story('a new leader knows what was written down, and nothing of what is held', async (kafka) => {
+      const desk = await ShareDesk.open(kafka, {}, { replicationFactor: 3 });
+      await desk.produce(['a', 'b', 'c', 'd', 'e', 'f']);
+      const one = desk.member('one');
+      await one.fetchSome();
+      await one.acknowledge([[0, 2, REJECT, RELEASE, ACCEPT]]);
+      await one.fetchSome();
+      await desk.moveLeader();
+      await one.fetch();
+      await one.acknowledge([[3, 3, ACCEPT]]);
+      const two = desk.member('two');
+      await two.fetchSome();
+      const again = desk.member('one');
+      await again.fetch(wait);
+      await again.acknowledge([[3, 3, ACCEPT]]);
+      await two.acknowledge([
+        [1, 1, ACCEPT],
+        [3, 5, ACCEPT],
+      ]);
+      await desk.offsets();
+      return desk;
+    }),
+    brokers: 3,
+  },
 ];
 
 /** A transaction of one record, with its marker behind it. */
