@@ -113,3 +113,35 @@ describe('docs/guide/producing.md', () => {
     }
   });
 });
+
+describe('docs/guide/share-groups.md', () => {
+  let documented: OptionFacts[];
+  let markdown: string;
+  before(async () => {
+    const config = ts.readConfigFile(join(repository, 'tsconfig.json'), (path) => ts.sys.readFile(path));
+    const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, repository);
+    const program = ts.createProgram([join(repository, 'src/index.ts')], options);
+    documented = [
+      ...optionsOf(program, 'src/consumer/share/share-options.ts', 'ShareConsumerOptions'),
+      ...optionsOf(program, 'src/consumer/share/share-options.ts', 'TypedShareConsumerOptions'),
+    ];
+    markdown = await readFile(join(repository, 'docs/guide/share-groups.md'), 'utf8');
+  });
+
+  it('has one line per option of the share consumer: default, Java name and KIP as its doc comment says', () => {
+    const rows = rowsOf(markdown, head);
+    assert.deepEqual(
+      rows.map((row) => row.slice(0, 4)),
+      documented.map(({ name, defaultValue, java, kips }) => [name, defaultValue, java, kips]),
+    );
+    for (const [name = '', , , , what = ''] of rows) assert.ok(what.length > 12, `${name} is not explained`);
+  });
+
+  it('every option of the share consumer has a doc comment with default, Java name, and unit', () => {
+    for (const { name, defaultValue, java, text } of documented) {
+      assert.ok(defaultValue !== '', `${name} has no default`);
+      assert.ok(java !== '', `${name} says neither what Java calls it nor that Java has none`);
+      for (const [ending, unit] of units) if (ending.test(name)) assert.match(text, unit, `${name} has no unit`);
+    }
+  });
+});

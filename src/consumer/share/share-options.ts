@@ -61,7 +61,11 @@ export type ShareDeserializationErrorPolicy<V> =
 
 /** Options of a share consumer; all but the group have defaults. */
 export interface ShareConsumerOptions<K = Buffer | null, V = Buffer | null> {
-  /** The share group, whose members share the records of its topics. Java: `group.id` (KIP-932). */
+  /**
+   * The share group, whose members share the records of its topics. Java: `group.id` (KIP-932).
+   *
+   * @defaultValue none: it must be given
+   */
   readonly groupId: string;
   /**
    * Who acknowledges records: with `implicit`, to go on is to accept what was in hand; with `explicit`, nothing is acknowledged but by
@@ -110,7 +114,7 @@ export interface ShareConsumerOptions<K = Buffer | null, V = Buffer | null> {
    */
   readonly fetchMaxBytes?: number | undefined;
   /**
-   * How many fetched bytes may wait, unread or not acknowledged, over all brokers; one answer per broker may come on top.
+   * How many fetched bytes may wait, unread or not acknowledged, over all brokers; one answer per broker may come on top. Java has none.
    *
    * @defaultValue 67108864
    */
@@ -129,26 +133,27 @@ export interface ShareConsumerOptions<K = Buffer | null, V = Buffer | null> {
   readonly allowAutoCreateTopics?: boolean | undefined;
   /**
    * What to do with a record that a deserializer refuses: end the read and release the record, release it, or reject it. With anything but
-   * `fail`, records are deserialized before they are handed out, also where the deserializer is lazy.
+   * `fail`, records are deserialized before they are handed out, also where the deserializer is lazy. Java has none: there the read ends, and
+   * the record is released.
    *
    * @defaultValue 'fail'
    */
   readonly onDeserializationError?: ShareDeserializationErrorPolicy<V> | undefined;
   /**
-   * Is told what became of acknowledgements. What it throws is published as `listener.failed` and ends nothing. Java:
-   * `setAcknowledgementCommitCallback`.
+   * Is told what became of acknowledgements. What it throws is published as `listener.failed` and ends nothing.
+   * Java: `setAcknowledgementCommitCallback` (KIP-932).
    *
    * @defaultValue none
    */
   readonly onAcknowledged?: ((results: readonly AcknowledgementResult[]) => unknown) | undefined;
   /**
-   * How keys are read.
+   * How keys are read. Java: `key.deserializer`.
    *
    * @defaultValue bytes
    */
   readonly key?: Deserializer<K> | undefined;
   /**
-   * How values are read.
+   * How values are read. Java: `value.deserializer`.
    *
    * @defaultValue bytes
    */
