@@ -94,7 +94,7 @@ export interface TestPartition {
 export interface GroupCondition extends WaitOptions {
   /** So many members, with nobody joining or leaving at the moment. */
   readonly members?: number;
-  /** At most so many records that are not committed, over all partitions that the group reads. */
+  /** At most so many records that are not committed (or that a share group is not done with), over all partitions that the group reads. */
   readonly lag?: number;
 }
 

@@ -2,6 +2,7 @@ import { GroupCoordinator } from '../groups/group-coordinator.ts';
 import { Acls } from '../security/acls.ts';
 import { ClientQuotas } from '../security/client-quotas.ts';
 import { Credentials } from '../security/credentials.ts';
+import { SharePartitions } from '../share-groups/share-partitions.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 
@@ -19,6 +20,7 @@ export type PersistentService = new (cluster: ClusterState) => Persistent;
 /** The services that are kept, by the names of their files, which must not change; in the order in which they are restored. */
 export const persistentServices: ReadonlyMap<string, PersistentService> = new Map<string, PersistentService>([
   ['groups', GroupCoordinator],
+  ['share-partitions', SharePartitions],
   ['transactions', TransactionCoordinator],
   ['acls', Acls],
   ['scram-credentials', Credentials],

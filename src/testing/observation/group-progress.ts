@@ -1,7 +1,9 @@
 import { ConsumerGroupDescribe } from '../../protocol/generated/consumer-group-describe.ts';
 import { ConsumerProtocolAssignment } from '../../protocol/generated/consumer-protocol-assignment.ts';
 import { DescribeGroups } from '../../protocol/generated/describe-groups.ts';
+import { DescribeShareGroupOffsets } from '../../protocol/generated/describe-share-group-offsets.ts';
 import { OffsetFetch } from '../../protocol/generated/offset-fetch.ts';
+import { ShareGroupDescribe } from '../../protocol/generated/share-group-describe.ts';
 import { Reader } from '../../protocol/wire/reader.ts';
 import type { Dispatcher } from '../server/dispatcher.ts';
 import type { BrokerState } from '../state/broker-state.ts';
@@ -13,14 +15,14 @@ export interface GroupProgress {
   readonly state: string;
   readonly members: number;
   /**
-   * The records that are committed by nobody yet, over all partitions that the group has committed or is assigned; undefined
-   * where there are none.
+   * The records that are committed by nobody yet, over all partitions that the group has committed or is assigned; those that a
+   * share group is not done with, over all that it has begun. Undefined where there are none.
    */
   readonly lag: bigint | undefined;
 }
 
 // Each the highest that names its topics, or needs no member.
-const versions = { describe: 5, describeConsumer: 0, offsetFetch: 9 } as const;
+const versions = { describe: 5, describeConsumer: 0, describeShare: 1, offsetFetch: 9, shareOffsets: 1 } as const;
 
 /** Asks the group's coordinator, past sockets and faults; undefined while there is none. */
 export async function groupProgress(
@@ -30,10 +32,34 @@ export async function groupProgress(
 ): Promise<GroupProgress | undefined> {
   const coordinator = cluster.coordinator('group', groupId);
   if (coordinator === undefined) return undefined;
+  const share = await shareProgress(dispatcher, coordinator, groupId);
+  if (share !== undefined) return share;
   const { state, assigned, members } = await describe(dispatcher, coordinator, groupId);
   const committed = await committedOffsets(dispatcher, coordinator, groupId);
   const partitions = new Set([...assigned, ...committed.keys()]);
   return { state, members, lag: partitions.size === 0 ? undefined : lagOf(cluster, partitions, committed) };
+}
+
+async function shareProgress(
+  dispatcher: Dispatcher,
+  coordinator: BrokerState,
+  groupId: string,
+): Promise<GroupProgress | undefined> {
+  if (!dispatcher.serves(ShareGroupDescribe)) return undefined;
+  const asked = { groupIds: [groupId], includeAuthorizedOperations: false };
+  const { groups } = await dispatcher.ask(ShareGroupDescribe, asked, versions.describeShare, coordinator);
+  const [group] = groups;
+  if (group === undefined || group.errorCode !== 0) return undefined;
+  const request = { groups: [{ groupId, topics: null }] };
+  const answer = await dispatcher.ask(DescribeShareGroupOffsets, request, versions.shareOffsets, coordinator);
+  const begun = (answer.groups[0]?.topics ?? [])
+    .flatMap(({ partitions }) => partitions)
+    .filter(({ startOffset }) => startOffset >= 0n);
+  return {
+    state: group.groupState,
+    members: group.members.length,
+    lag: begun.length === 0 ? undefined : begun.reduce((sum, { lag }) => sum + lag, 0n),
+  };
 }
 
 interface Description {

@@ -46,8 +46,8 @@ const LEAVE_EPOCH = -1;
 export class ShareGroupMachine {
   readonly type = 'share';
   readonly groupId: string;
-  groupEpoch = FIRST_EPOCH;
-  assignmentEpoch = FIRST_EPOCH;
+  groupEpoch: number = FIRST_EPOCH;
+  assignmentEpoch: number = FIRST_EPOCH;
   readonly assignorName = 'simple';
   readonly #settings: () => ShareGroupSettings;
   readonly #world: ShareGroupWorld;

@@ -1,6 +1,6 @@
 import type { ClusterState } from '../state/cluster-state.ts';
 import { Watchable } from '../watch.ts';
-import type { SavedShareState } from './share-partition-state.ts';
+import type { SavedBatch, SavedShareState } from './share-partition-state.ts';
 
 /** One partition of one share group. */
 export interface SharePartitionKey {
@@ -72,12 +72,49 @@ export class SharePartitions {
     this.changed.notify();
   }
 
+  /** Everything that is written down; fit for JSON. */
+  snapshot(): readonly SharePartitionRecord[] {
+    return [...this.#byGroup.keys()].flatMap((groupId) => this.of(groupId).map(recordOf));
+  }
+
+  /** Goes on from a snapshot. */
+  restore(records: readonly SharePartitionRecord[]): void {
+    for (const { groupId, topicId, partition, state } of records) {
+      const batches = state.batches.map(({ firstOffset, lastOffset, ...rest }) => ({
+        ...rest,
+        firstOffset: BigInt(firstOffset),
+        lastOffset: BigInt(lastOffset),
+      }));
+      this.write({ groupId, topicId, partition }, { ...state, startOffset: BigInt(state.startOffset), batches });
+    }
+  }
+
   #forgetDeletedTopics(cluster: ClusterState): void {
     for (const groupId of [...this.#byGroup.keys()]) {
       const topicIds = new Set(this.of(groupId).map(({ topicId }) => topicId));
       for (const topicId of topicIds) if (!cluster.topicsById.has(topicId)) this.delete(groupId, topicId);
     }
   }
+}
+
+/** What is written down of a partition, with offsets as text. */
+export interface SharePartitionRecord extends SharePartitionKey {
+  readonly state: Omit<SavedShareState, 'startOffset' | 'batches'> & {
+    readonly startOffset: string;
+    readonly batches: readonly (Omit<SavedBatch, 'firstOffset' | 'lastOffset'> & {
+      readonly firstOffset: string;
+      readonly lastOffset: string;
+    })[];
+  };
+}
+
+function recordOf({ groupId, topicId, partition, state }: SavedSharePartition): SharePartitionRecord {
+  const batches = state.batches.map(({ firstOffset, lastOffset, ...rest }) => ({
+    ...rest,
+    firstOffset: String(firstOffset),
+    lastOffset: String(lastOffset),
+  }));
+  return { groupId, topicId, partition, state: { ...state, startOffset: String(state.startOffset), batches } };
 }
 
 function textOf(topicId: string, partition: number): string {
