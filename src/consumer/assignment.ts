@@ -38,16 +38,13 @@ export class Assignment {
   replace(partitions: readonly TopicPartition[], start: () => StartingPoint): void {
     const wanted = new Set(partitions.map(({ topic, partition }) => topicPartitionKey(topic, partition)));
     this.remove(this.partitions.filter(({ topic, partition }) => !wanted.has(topicPartitionKey(topic, partition))));
-    for (const partition of partitions) this.add([partition], start());
+    for (const { topic, partition } of partitions) this.#put(topic, partition, start);
+    this.#list = [...this.#states.values()];
   }
 
   /** Adds partitions, save those that are assigned already. Answers their states. */
   add(partitions: readonly TopicPartition[], start: StartingPoint): PartitionState[] {
-    for (const { topic, partition } of partitions) {
-      const key = topicPartitionKey(topic, partition);
-      if (this.#states.has(key)) continue;
-      this.#states.set(key, new PartitionState(topic, partition, { ended: false }, { ...start }));
-    }
+    for (const { topic, partition } of partitions) this.#put(topic, partition, () => ({ ...start }));
     this.#list = [...this.#states.values()];
     return this.statesOf(partitions);
   }
@@ -65,5 +62,10 @@ export class Assignment {
   /** Ends the assignment. */
   end(): void {
     this.remove(this.partitions);
+  }
+
+  #put(topic: string, partition: number, start: () => StartingPoint): void {
+    const key = topicPartitionKey(topic, partition);
+    if (!this.#states.has(key)) this.#states.set(key, new PartitionState(topic, partition, { ended: false }, start()));
   }
 }

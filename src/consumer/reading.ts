@@ -94,6 +94,9 @@ export class Reading<S extends ReadState = PartitionState> {
   #lastYieldMs = 0;
   #waiting: Promise<unknown> | undefined;
   #handlers: Handlers<S> | undefined;
+  /** Whether the next read has to set going what it needs before anything else. */
+  #isBeginDue = true;
+  #isBeginScheduled = false;
 
   /** Whether the reader must not go on with what is ready before it has looked up: set by whatever changes under it. */
   attention = false;
@@ -134,6 +137,7 @@ export class Reading<S extends ReadState = PartitionState> {
       );
     }
     this.#isBusy = true;
+    this.#isBeginDue = true;
     if (this.#isUndecided) for (const state of this.#handed) if (!state.dropped) state.rewind();
     this.#isUndecided = false;
     this.#settle();
@@ -173,6 +177,7 @@ export class Reading<S extends ReadState = PartitionState> {
   /** Something has changed under the reader: it looks up before it hands out anything more. */
   interrupt(): void {
     this.attention = true;
+    this.#isBeginDue = true;
     this.notify();
   }
 
@@ -296,7 +301,8 @@ export class Reading<S extends ReadState = PartitionState> {
     const { source, clock } = this.#parts;
     const { signal, deadlineMs = Infinity, wants = everyPartition } = options;
     if (this.#isDueToYield()) await this.#yield();
-    this.#parts.onRead();
+    let hasBegun = this.#isBeginDue;
+    if (hasBegun) this.#beginNow();
     for (;;) {
       this.#hasNews = false;
       this.attention = false;
@@ -305,16 +311,42 @@ export class Reading<S extends ReadState = PartitionState> {
       if (member?.needsReader === true) {
         if (options.more === true) return 'done';
         await member.runReaderTasks();
-        this.#parts.onRead();
+        this.#beginNow();
         continue;
       }
       const found = source.next(wants);
-      if (found !== undefined) return found;
+      if (found !== undefined) {
+        if (!hasBegun) this.#beginSoon();
+        return found;
+      }
+      if (!hasBegun) {
+        hasBegun = true;
+        this.#beginNow();
+        continue;
+      }
       if (options.isDone !== undefined && (await options.isDone())) return 'done';
       if (this.#hasNews) continue;
       if (clock.nowMs() >= deadlineMs) return 'timeout';
       await this.#wait(deadlineMs, signal);
     }
+  }
+
+  #beginNow(): void {
+    this.#isBeginDue = false;
+    this.#parts.onRead();
+  }
+
+  /**
+   * Beginning looks through all partitions: as long as there are records at hand and nothing has changed, once per turn of the event loop
+   * is often enough, and a reader of thousands of small batches does not pay for it with each of them.
+   */
+  #beginSoon(): void {
+    if (this.#isBeginScheduled) return;
+    this.#isBeginScheduled = true;
+    setImmediate(() => {
+      this.#isBeginScheduled = false;
+      if (this.#isBusy && !this.#isClosed) this.#beginNow();
+    });
   }
 
   async #wait(deadlineMs: number, signal: AbortSignal | undefined): Promise<void> {

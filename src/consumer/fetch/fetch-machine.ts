@@ -53,6 +53,8 @@ const EMPTY_ANSWERS_ALLOWED = 3;
 export class FetchMachine {
   readonly #limits: FetchLimits;
   readonly #nodes = new Map<number, Node>();
+  /** Whether the last plan left a broker out because too much was buffered. */
+  #isShort = false;
 
   constructor(limits: FetchLimits) {
     this.#limits = limits;
@@ -86,13 +88,17 @@ export class FetchMachine {
       else wanted.ready.push(partition);
     }
     const plans: FetchPlan<P>[] = [];
+    this.#isShort = false;
     for (const [nodeId, { ready, full }] of byNode) {
       const node = this.#node(nodeId);
       if (ready.length === 0 || node.inFlight || node.retryAtMs > nowMs || (full > 0 && node.pollAtMs > nowMs))
         continue;
       const room = this.#limits.maxBufferedBytes - bufferedBytes;
       // What only paused partitions hold must not stop the others for good.
-      if (room <= 0 && (isReadable || this.#isAnyInFlight())) continue;
+      if (room <= 0 && (isReadable || this.#isAnyInFlight())) {
+        this.#isShort = true;
+        continue;
+      }
       node.inFlight = true;
       plans.push({
         nodeId,
@@ -134,9 +140,14 @@ export class FetchMachine {
     node.retryAtMs = nowMs + this.#pauseMs(node.failures);
   }
 
-  /** The user has taken a partition's records: its broker may be asked again without a pause. */
-  handleDrained(nodeId: number): void {
-    this.#node(nodeId).pollAtMs = 0;
+  /**
+   * The user has taken a partition's records: its broker may be asked again without a pause. Answers whether a new plan may have
+   * something: while the broker works on a fetch it has not, and to look through thousands of partitions for each of them takes long.
+   */
+  handleDrained(nodeId: number): boolean {
+    const node = this.#node(nodeId);
+    node.pollAtMs = 0;
+    return this.#isShort || !node.inFlight;
   }
 
   /** Until when to leave a partition alone that has failed so many times in a row. */

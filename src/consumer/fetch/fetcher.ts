@@ -1,9 +1,11 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import { UNKNOWN_TOPIC_ID } from '../../cluster/metadata-snapshot.ts';
+import { retryBackoff } from '../../cluster/options.ts';
 import { codecFor } from '../../compression/index.ts';
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import { brokerError } from '../../errors/broker-error.ts';
 import { KafkaError, ProtocolError } from '../../errors/kafka-error.ts';
+import { asError } from '../../errors/thrown.ts';
 import { chooseVersion } from '../../cluster/connection.ts';
 import { topicPartitionKey } from '../../model/topic-partition.ts';
 import { Fetch, type FetchResponse, type FetchResponsePartitionData } from '../../protocol/generated/fetch.ts';
@@ -81,8 +83,11 @@ export class Fetcher {
   constructor(parts: FetcherParts) {
     this.#parts = parts;
     const { options, cluster } = parts;
-    const retryBackoff = { initialMs: cluster.options.retryBackoffMs, maxMs: cluster.options.retryBackoffMaxMs };
-    this.#machine = new FetchMachine({ ...options, retryBackoff, random: cluster.random });
+    this.#machine = new FetchMachine({
+      ...options,
+      retryBackoff: retryBackoff(cluster.options),
+      random: cluster.random,
+    });
     this.#validation = new EpochValidation({
       cluster,
       onChange: () => {
@@ -113,8 +118,7 @@ export class Fetcher {
   /** A partition's records were taken: there is room for more of it. */
   drained(state: PartitionState): void {
     const nodeId = this.#sourceOf(state);
-    if (nodeId !== undefined) this.#machine.handleDrained(nodeId);
-    this.pump();
+    if (nodeId === undefined || this.#machine.handleDrained(nodeId)) this.pump();
   }
 
   /** The batch at the partition's position is corrupt: it is fetched again, after a pause. */
@@ -171,6 +175,8 @@ export class Fetcher {
     if (near === undefined) return leaderId;
     const isUsable = metadata.brokers.has(near.nodeId) && !offlineReplicas.includes(near.nodeId);
     if (isUsable && near.untilMs > cluster.clock.nowMs()) return near.nodeId;
+    // A replica that came back is known to the leader first, which sends no records while it names one that is nearer.
+    if (!isUsable) cluster.refreshSoon();
     state.nearReplica = undefined;
     return leaderId;
   }
@@ -210,7 +216,7 @@ export class Fetcher {
       this.#handleResponse(plan, response, asked, cluster.clock.nowMs() - startMs);
     } catch (error) {
       if (this.#isClosed) return;
-      this.#handleFailure(plan, error instanceof Error ? error : new Error(String(error)));
+      this.#handleFailure(plan, asError(error));
     }
     this.pump();
     this.#parts.onChange();

@@ -17,6 +17,8 @@ export class Holding {
   #running: ReaderTask | undefined;
   /** Whether all was lost while the task that runs had yet to be done: what it assigned is not ours. */
   #isStale = false;
+  /** A target in which all that is held was found; undefined once either may have changed. */
+  #covering: readonly TopicPartition[] | undefined;
 
   /** The partitions whose records may be handed out, with those that a listener is just told of. */
   get partitions(): TopicPartition[] {
@@ -37,10 +39,14 @@ export class Holding {
     return this.#lost.length > 0;
   }
 
-  /** What is held and not in `target`. */
+  /** What is held and not in `target`, which nobody changes later. */
   without(target: readonly TopicPartition[]): TopicPartition[] {
+    // Asked at every read, between which hardly ever anything changes: a consumer may have thousands of partitions.
+    if (target === this.#covering) return [];
     const wanted = new Set(target.map(keyOf));
-    return this.partitions.filter((partition) => !wanted.has(keyOf(partition)));
+    const rest = this.partitions.filter((partition) => !wanted.has(keyOf(partition)));
+    if (rest.length === 0) this.#covering = target;
+    return rest;
   }
 
   /** What is in `target` and not held. */
@@ -50,6 +56,7 @@ export class Holding {
 
   /** @returns the task, for the driver to do */
   begin(kind: ReaderTask['kind'], partitions: readonly TopicPartition[]): ReaderTask {
+    this.#covering = undefined;
     if (kind === 'assign') for (const partition of partitions) this.#held.set(keyOf(partition), partition);
     this.#running = { kind, partitions };
     this.#isStale = false;
