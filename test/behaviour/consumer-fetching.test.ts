@@ -130,7 +130,7 @@ describe('Consumer near a replica (KIP-392)', () => {
     configs: { 'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector' },
   };
 
-  it('fetches from the replica in its rack, and from the leader again when that one is gone', async () => {
+  it('fetches from the replica in its rack, from the leader while that one is gone, and from it again when it is back', async () => {
     await withConsumer(
       racks,
       {},
@@ -147,6 +147,14 @@ describe('Consumer near a replica (KIP-392)', () => {
         await append(cluster, 0, 'c');
         assert.deepEqual(await read(consumer, 1), ['c']);
         assert.ok(from(2) > 0, 'the leader served');
+        // The leader knows before the consumer, and from then on sends no records.
+        await cluster.start(1);
+        cluster.clearRequests();
+        await append(cluster, 0, 'd');
+        assert.deepEqual(await read(consumer, 1), ['d']);
+        await append(cluster, 0, 'e');
+        assert.deepEqual(await read(consumer, 1), ['e']);
+        assert.ok(from(1) > 0, 'the follower served again');
       },
       { clientRack: 'near' },
     );

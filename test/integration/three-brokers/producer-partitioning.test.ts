@@ -5,7 +5,7 @@ import { defaultPartitioner, Kafka, type DefaultPartitionerOptions } from '../..
 import { eventually } from '../../support/eventually.ts';
 import { kafkaUnderTest } from '../../support/kafka/under-test.ts';
 
-const brokers = await kafkaUnderTest({ brokers: 3, own: true, racks: ['a', 'b', 'c'], needs: ['control'] });
+const brokers = await kafkaUnderTest({ brokers: 3, needs: ['control'] });
 
 describe('Producer without keys', { skip: brokers.skip }, () => {
   const partitions = [0, 1, 2, 3, 4, 5];
@@ -14,10 +14,7 @@ describe('Producer without keys', { skip: brokers.skip }, () => {
     kafka = new Kafka({ bootstrapServers: brokers.bootstrapServers });
   });
   afterEach(() => brokers.restore());
-  after(async () => {
-    await kafka.close();
-    await brokers.release();
-  });
+  after(() => kafka.close());
 
   /** Each broker leads two partitions, and holds no others. */
   async function makeTopic(): Promise<string> {

@@ -140,12 +140,18 @@ export function internalTopicProperties(brokers: number): Record<string, string>
   };
 }
 
+/** Several brokers are in a rack each: whoever has no `clientRack` sees nothing of it. */
+export function racksOf(brokers: number): readonly string[] {
+  return brokers === 1 ? [] : ['a', 'b', 'c'].slice(0, brokers);
+}
+
 export const severalBrokersProperties: Record<string, string> = {
   'default.replication.factor': '3',
   'min.insync.replicas': '2',
   'broker.session.timeout.ms': '3000',
   'broker.heartbeat.interval.ms': '500',
   'unclean.leader.election.enable': 'false',
+  'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
 };
 
 export function propertiesFile(properties: Readonly<Record<string, string>>): string {

@@ -1,5 +1,5 @@
 import { TestCluster } from '../../../src/testing/index.ts';
-import { internalTopicProperties, severalBrokersProperties } from './broker-settings.ts';
+import { internalTopicProperties, racksOf, severalBrokersProperties } from './broker-settings.ts';
 import { defaultKafkaVersion } from './options.ts';
 import type { KafkaCluster, KafkaOptions } from './options.ts';
 
@@ -9,13 +9,14 @@ import type { KafkaCluster, KafkaOptions } from './options.ts';
  * @throws Error for what it does not do: listeners other than PLAINTEXT, another version
  */
 export async function startInProcessCluster(options: KafkaOptions): Promise<KafkaCluster> {
-  const { brokers = 1, version = defaultKafkaVersion, config = {}, racks } = options;
+  const { brokers = 1, version = defaultKafkaVersion, config = {} } = options;
+  const racks = options.racks ?? racksOf(brokers);
   const configs = {
     ...internalTopicProperties(brokers),
     ...(brokers === 1 ? {} : severalBrokersProperties),
     ...config,
   };
-  const cluster = await TestCluster.start({ brokers, configs, ...(racks === undefined ? {} : { racks }) });
+  const cluster = await TestCluster.start({ brokers, configs, ...(racks.length === 0 ? {} : { racks }) });
   const stateOf = (id: number): string | undefined => cluster.brokers.find((broker) => broker.id === id)?.state;
   return {
     description: {

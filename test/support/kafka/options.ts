@@ -33,7 +33,7 @@ export interface KafkaOptions {
   readonly version?: string;
   /** Further broker settings, in the words of server.properties. */
   readonly config?: Readonly<Record<string, string>>;
-  /** Rack of each broker, in the order of their ids. */
+  /** Rack of each broker, in the order of their ids. Default: a, b, c where there are several. */
   readonly racks?: readonly string[];
   /** Default: every listener. `plaintext` is always there. */
   readonly listeners?: readonly ListenerName[];

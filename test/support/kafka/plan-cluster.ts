@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { BrokerPlan } from './broker-settings.ts';
-import { clientAddress, secretFiles } from './broker-settings.ts';
+import { clientAddress, racksOf, secretFiles } from './broker-settings.ts';
 import { makeAuthority } from './certificates.ts';
 import { listenerNames } from './options.ts';
 import type { KafkaDescription, KafkaOptions, ListenerName, TestCertificates } from './options.ts';
@@ -28,7 +28,7 @@ export async function planBrokers(
     const inside = internal(id) ?? { host: '127.0.0.1', port: next(), controllerPort: next() };
     return {
       id,
-      rack: options.racks?.[index],
+      rack: (options.racks ?? racksOf(count))[index],
       internalHost: inside.host,
       internalPort: inside.port,
       controllerPort: inside.controllerPort,
