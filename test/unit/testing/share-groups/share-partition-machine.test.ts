@@ -136,6 +136,18 @@ describe('SharePartitionMachine', () => {
     assert.equal(bench.machine.startOffset, 4n);
   });
 
+  it('takes acknowledgements from nobody but who holds the record', () => {
+    const bench = new Bench();
+    bench.append(2);
+    bench.acquire('a', { mode: 'record-limit', maxRecords: 1 });
+    bench.acquire('b');
+    assert.equal(bench.acknowledge('b', 0, 0, accept), 'INVALID_RECORD_STATE');
+    assert.equal(bench.acknowledge('b', 0, 1, accept), 'INVALID_RECORD_STATE');
+    assert.equal(bench.acknowledge('a', 1, 1, accept), 'INVALID_RECORD_STATE');
+    assert.equal(bench.acknowledge('a', 0, 0, accept), undefined);
+    assert.equal(bench.acknowledge('b', 1, 1, accept), undefined);
+  });
+
   it('takes acknowledgements of a request together or not at all', () => {
     const bench = new Bench();
     bench.append(2);
