@@ -58,16 +58,36 @@ export function produceRequest(
  * What the response says about each batch that was sent, in their order. What it says about others is passed over; a batch that
  * it does not mention may have been written.
  */
-export function readAnswers(sent: readonly SentBatch[], response: ProduceResponse): BatchAnswer[] {
+export function readAnswers(sent: readonly SentBatch[], { responses }: ProduceResponse): BatchAnswer[] {
+  // A response has names or ids, depending on its version; the other one is empty.
+  const hasNames = responses[0]?.name !== '';
+  const topics = new Map<string, TopicAnswers>();
+  for (const { name, topicId, partitionResponses } of responses) {
+    const key = hasNames ? name : topicId;
+    if (!topics.has(key)) topics.set(key, { answers: partitionResponses, next: 0 });
+  }
   return sent.map((each) => {
-    const { name, topicId } = each.queue.topic;
-    // A response has names or ids, depending on its version; the other one is empty.
-    const topic = response.responses.find((candidate) =>
-      candidate.name === '' ? candidate.topicId === topicId : candidate.name === name,
-    );
-    const found = topic?.partitionResponses.find((candidate) => candidate.index === each.queue.partition);
+    const { topic, partition } = each.queue;
+    const found = answerFor(topics.get(hasNames ? topic.name : topic.topicId), partition);
     return found === undefined ? missing(each) : read(each, found);
   });
+}
+
+interface TopicAnswers {
+  readonly answers: readonly ProduceResponsePartitionProduceResponse[];
+  next: number;
+}
+
+/** Brokers answer in the order of the request: to look for each of thousands of partitions from the beginning takes long. */
+function answerFor(
+  topic: TopicAnswers | undefined,
+  partition: number,
+): ProduceResponsePartitionProduceResponse | undefined {
+  const expected = topic?.answers[topic.next];
+  if (topic === undefined || expected?.index !== partition)
+    return topic?.answers.find((candidate) => candidate.index === partition);
+  topic.next++;
+  return expected;
 }
 
 /** Records that were handed to the network, and that nobody will acknowledge (acks 0). */
