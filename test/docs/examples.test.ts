@@ -43,6 +43,7 @@ describe('examples', { skip: kafka.skip, concurrency: 2 }, () => {
   it('topics.js creates, lists, describes and deletes', () => succeeds('topics.js'));
   it('from-timestamp.js reads the last ten minutes', () => succeeds('from-timestamp.js'));
   it('transactions.js copies exactly once', () => succeeds('transactions.js'));
+  it('work-queue.js retries jobs, and gives up the hopeless ones', () => succeeds('work-queue.js'));
   it('every example is run here', async () => {
     const files = (await readdir(examples)).filter((file) => file.endsWith('.js')).sort();
     assert.deepEqual(files, [
@@ -52,6 +53,7 @@ describe('examples', { skip: kafka.skip, concurrency: 2 }, () => {
       'tls-scram.js',
       'topics.js',
       'transactions.js',
+      'work-queue.js',
     ]);
   });
 });
