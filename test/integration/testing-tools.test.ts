@@ -102,6 +102,33 @@ describe("Kafka's tools on TestCluster", { skip: skipTools, ...deadline }, () =>
     assert.deepEqual(lines(read), ['gzip', 'lz4', 'none', 'snappy', 'zstd']);
   });
 
+  it('console-share-consumer reads a topic as a queue, and share-groups tells, sets and deletes where the group stands', async () => {
+    const topic = newTopic(1);
+    const group = `share-${randomUUID()}`;
+    await tool('configs', ['--alter', '--group', group, '--add-config', 'share.auto.offset.reset=earliest']);
+    const values = ['a', 'b', 'c', 'd', 'e'];
+    await cluster.append(
+      topic,
+      values.map((value) => ({ value })),
+    );
+    const read = (count: number): Promise<string> =>
+      tool('console-share-consumer', [
+        ...['--topic', topic, '--group', group, '--max-messages', String(count), '--timeout-ms', '60000'],
+      ]);
+    assert.deepEqual(lines(await read(5)), values);
+    await cluster.waitForGroup(group, { members: 0, lag: 0 });
+    const ofGroup = ['--group', group];
+    assert.match(await tool('share-groups', ['--list', '--state']), new RegExp(`${group} +Empty`));
+    await tool('share-groups', ['--reset-offsets', '--to-earliest', '--execute', ...ofGroup, '--topic', topic]);
+    await cluster.waitForGroup(group, { lag: 5 });
+    const told = await tool('share-groups', ['--describe', '--offsets', ...ofGroup]);
+    assert.match(told, new RegExp(`${group} +${topic} +0 +0 +5`));
+    assert.deepEqual(lines(await read(5)), values);
+    await tool('share-groups', ['--delete-offsets', ...ofGroup, '--topic', topic]);
+    await tool('share-groups', ['--delete', ...ofGroup]);
+    assert.ok(!(await tool('share-groups', ['--list'])).includes(group));
+  });
+
   it('producer-performance and consumer-performance move 50,000 records', async () => {
     const topic = newTopic();
     const [count, size] = ['50000', '100'];
