@@ -81,6 +81,7 @@ try {
     'job-113': 'nobody can do job-113',
   });
 
+  await admin.deleteGroups([groupId]);
   await admin.deleteTopics([topic, deadLetters]);
   console.log(`ok: ${done.size} jobs done, ${retried} of them after a retry, ${dead.size} in the dead-letter topic`);
 } finally {
