@@ -64,6 +64,8 @@ export class AcquiredRecordsMachine {
   #made = 0;
   /** Ascending, as far as records are handed out in their order. */
   #held: HeldRange[] = [];
+  /** A range that is not in use: a loop that goes from record to record holds one after the other. */
+  #spare: HeldRange | undefined;
   #heldCount = 0;
   #queued: QueuedRange[] = [];
   #renewalCount = 0;
@@ -140,7 +142,7 @@ export class AcquiredRecordsMachine {
     const held = this.#held[this.#held.length - 1];
     if (held !== undefined && held.last === index - 1 && held.untilMs === this.#untilMs && !held.renewing) {
       held.last = index;
-    } else this.#held.push({ first: index, last: index, untilMs: this.#untilMs, renewing: false });
+    } else this.#hold(index);
     return true;
   }
 
@@ -191,6 +193,7 @@ export class AcquiredRecordsMachine {
   /** The same for all that is held. */
   acknowledgeHeld(type: AcknowledgeTypeNumber): void {
     for (const held of this.#held) this.#queue(held.first, held.last, type, held.untilMs);
+    this.#spare = this.#held[0] ?? this.#spare;
     this.#held.length = 0;
     this.#heldCount = 0;
     this.#renewalCount = 0;
@@ -282,6 +285,20 @@ export class AcquiredRecordsMachine {
     let firstMs = Infinity;
     for (const { untilMs, renewing } of this.#held) if (!renewing) firstMs = Math.min(firstMs, untilMs);
     return firstMs;
+  }
+
+  #hold(index: number): void {
+    const held = this.#spare;
+    if (held === undefined) {
+      this.#held.push({ first: index, last: index, untilMs: this.#untilMs, renewing: false });
+      return;
+    }
+    this.#spare = undefined;
+    held.first = index;
+    held.last = index;
+    held.untilMs = this.#untilMs;
+    held.renewing = false;
+    this.#held.push(held);
   }
 
   #firstEndMs(): number {

@@ -59,6 +59,8 @@ export class AcquiredRecords implements ReadState {
   failure: { readonly error: Error; readonly index: number | undefined } | undefined;
   /** Whether the broker that has locked them knows nothing of it any more, and why. */
   endedBy: Error | undefined;
+  /** How many records were handed out. */
+  handed = 0;
   #refused: Refused[] = [];
   #hasTold = false;
 
@@ -88,6 +90,7 @@ export class AcquiredRecords implements ReadState {
 
   handOut(record: ConsumerRecord<unknown, unknown>): void {
     const index = acquiredIndexOf(record);
+    this.handed++;
     if (this.#refused.length > 0) this.#refuseBefore(index);
     this.machine.handOut(index);
     // Offsets without records were passed over: they are to be acknowledged as well.

@@ -44,7 +44,7 @@ export class ShareRecordSource implements ReadSource<AcquiredRecords> {
   #preparing = 0;
   #paceMs: number | undefined;
   /** What is being read now. */
-  #chunk: { readonly acquired: AcquiredRecords; readonly count: number; readonly sinceMs: number } | undefined;
+  #chunk: { readonly acquired: AcquiredRecords; readonly handed: number; readonly sinceMs: number } | undefined;
   /** Where reading ended the last time; see {@link prepareRecords}. */
   readonly #failed = new Map<AcquiredRecords, ConsumerRecord<unknown, unknown>>();
 
@@ -94,15 +94,17 @@ export class ShareRecordSource implements ReadSource<AcquiredRecords> {
   #measure(nowMs: number): void {
     const chunk = this.#chunk;
     if (chunk === undefined || chunk.acquired.hasReady) return;
-    const paceMs = (nowMs - chunk.sinceMs) / chunk.count;
-    this.#paceMs = this.#paceMs === undefined ? paceMs : (this.#paceMs + paceMs) / 2;
     this.#chunk = undefined;
+    // Not all of it may have been read, if it took too long.
+    const count = chunk.acquired.handed - chunk.handed;
+    if (count === 0) return;
+    const paceMs = (nowMs - chunk.sinceMs) / count;
+    this.#paceMs = this.#paceMs === undefined ? paceMs : (this.#paceMs + paceMs) / 2;
   }
 
   #beginChunk(acquired: AcquiredRecords, nowMs: number): void {
     if (this.#chunk !== undefined) return;
-    const count = acquired.ready.length - acquired.readyIndex;
-    this.#chunk = { acquired, count, sinceMs: nowMs };
+    this.#chunk = { acquired, handed: acquired.handed, sinceMs: nowMs };
     if (this.#paceMs === undefined) return;
     const unread = this.#queue.reduce((sum, { machine }) => sum + machine.unreadCount, 0);
     if (unread * this.#paceMs <= NEARLY_READ_MS) this.#parts.onNearlyRead();
