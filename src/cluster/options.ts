@@ -23,6 +23,8 @@ export interface ClientOptions {
   /**
    * Brokers to ask first, `host:port` each, as an array or as one text with commas. The port is 9092 if not given; an IPv6
    * address stands in brackets. The others are learned from these. Java: `bootstrap.servers`.
+   *
+   * @defaultValue none: they must be given
    */
   readonly bootstrapServers: string | readonly string[];
   /**
@@ -101,7 +103,7 @@ export interface ClientOptions {
    */
   readonly connectionSetupTimeoutMs?: number | undefined;
   /**
-   * The longest answer that is accepted, in bytes; a longer one ends its connection before memory is taken for it.
+   * The longest answer that is accepted, in bytes; a longer one ends its connection before memory is taken for it. Java has none.
    *
    * @defaultValue 104857600
    */
@@ -113,19 +115,19 @@ export interface ClientOptions {
    */
   readonly clientRack?: string | undefined;
   /**
-   * Takes the client's log lines.
+   * Takes the client's log lines. Java has none: it logs through SLF4J.
    *
    * @defaultValue none: nothing is printed
    */
   readonly logger?: Logger | undefined;
   /**
-   * Where time comes from; for tests.
+   * Where time comes from; for tests. Java has none.
    *
    * @defaultValue the machine's clock
    */
   readonly clock?: Clock | undefined;
   /**
-   * Where chance comes from, a number in [0, 1) per call; for tests.
+   * Where chance comes from, a number in [0, 1) per call; for tests. Java has none.
    *
    * @defaultValue Math.random
    */

@@ -167,7 +167,7 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
    */
   readonly maxPartitionFetchBytes?: number | undefined;
   /**
-   * How many fetched bytes may wait to be processed, over all brokers; one answer per broker may come on top.
+   * How many fetched bytes may wait to be processed, over all brokers; one answer per broker may come on top. Java has none.
    *
    * @defaultValue 67108864
    */
@@ -192,19 +192,19 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   readonly allowAutoCreateTopics?: boolean | undefined;
   /**
    * What to do with a record that a deserializer refuses. With anything but `fail`, records are deserialized before they are
-   * handed out, also where the deserializer is lazy.
+   * handed out, also where the deserializer is lazy. Java has none.
    *
    * @defaultValue 'fail'
    */
   readonly onDeserializationError?: DeserializationErrorPolicy<V> | undefined;
   /**
-   * How keys are read.
+   * How keys are read. Java: `key.deserializer`.
    *
    * @defaultValue bytes
    */
   readonly key?: Deserializer<K> | undefined;
   /**
-   * How values are read.
+   * How values are read. Java: `value.deserializer`.
    *
    * @defaultValue bytes
    */

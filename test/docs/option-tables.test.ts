@@ -63,30 +63,68 @@ const units: readonly (readonly [ending: RegExp, unit: RegExp])[] = [
   [/Bytes$/, /bytes|KiB|MiB/],
 ];
 
-describe('docs/guide/producing.md', () => {
+/** The pages of the guide that list options: of what, and where those are declared. */
+const pages: readonly {
+  readonly page: string;
+  readonly what: string;
+  readonly interfaces: readonly (readonly [path: string, name: string])[];
+}[] = [
+  {
+    page: 'docs/guide/producing.md',
+    what: 'producer',
+    interfaces: [
+      ['src/producer/partitioner.ts', 'DefaultPartitionerOptions'],
+      ['src/producer/options.ts', 'ProducerOptions'],
+      ['src/producer/options.ts', 'TypedProducerOptions'],
+    ],
+  },
+  {
+    page: 'docs/guide/consuming.md',
+    what: 'consumer',
+    interfaces: [
+      ['src/consumer/options.ts', 'ConsumerOptions'],
+      ['src/consumer/options.ts', 'TypedConsumerOptions'],
+    ],
+  },
+  {
+    page: 'docs/guide/share-groups.md',
+    what: 'share consumer',
+    interfaces: [
+      ['src/consumer/share/share-options.ts', 'ShareConsumerOptions'],
+      ['src/consumer/share/share-options.ts', 'TypedShareConsumerOptions'],
+    ],
+  },
+  { page: 'docs/guide/connecting.md', what: 'client', interfaces: [['src/cluster/options.ts', 'ClientOptions']] },
+];
+
+describe('options in the guide', () => {
   let program: ts.Program;
-  let markdown: string;
-  before(async () => {
+  before(() => {
     const config = ts.readConfigFile(join(repository, 'tsconfig.json'), (path) => ts.sys.readFile(path));
     const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, repository);
     program = ts.createProgram([join(repository, 'src/index.ts')], options);
-    markdown = await readFile(join(repository, 'docs/guide/producing.md'), 'utf8');
   });
 
-  const documented = (): OptionFacts[] => [
-    ...optionsOf(program, 'src/producer/partitioner.ts', 'DefaultPartitionerOptions'),
-    ...optionsOf(program, 'src/producer/options.ts', 'ProducerOptions'),
-    ...optionsOf(program, 'src/producer/options.ts', 'TypedProducerOptions'),
-  ];
+  for (const { page, what, interfaces } of pages) {
+    const documented = (): OptionFacts[] => interfaces.flatMap(([path, name]) => optionsOf(program, path, name));
 
-  it('has one line per option of the producer: default, Java name and KIP as its doc comment says', () => {
-    const rows = rowsOf(markdown, head);
-    assert.deepEqual(
-      rows.map((row) => row.slice(0, 4)),
-      documented().map(({ name, defaultValue, java, kips }) => [name, defaultValue, java, kips]),
-    );
-    for (const [name = '', , , , what = ''] of rows) assert.ok(what.length > 15, `${name} is not explained`);
-  });
+    it(`${page} has one line per option of the ${what}: default, Java name and KIP as its doc comment says`, async () => {
+      const rows = rowsOf(await readFile(join(repository, page), 'utf8'), head);
+      assert.deepEqual(
+        rows.map((row) => row.slice(0, 4)),
+        documented().map(({ name, defaultValue, java, kips }) => [name, defaultValue, java, kips]),
+      );
+      for (const [name = '', , , , meaning = ''] of rows) assert.ok(meaning.length > 12, `${name} is not explained`);
+    });
+
+    it(`every option of the ${what} has a doc comment with default, Java name, and unit`, () => {
+      for (const { name, defaultValue, java, text } of documented()) {
+        assert.ok(defaultValue !== '', `${name} has no default`);
+        assert.ok(java !== '', `${name} says neither what Java calls it nor that Java has none`);
+        for (const [ending, unit] of units) if (ending.test(name)) assert.match(text, unit, `${name} has no unit`);
+      }
+    });
+  }
 
   it('every option of the producer has a test on a real broker, named after it', async () => {
     const named = new Set<string>();
@@ -98,50 +136,12 @@ describe('docs/guide/producing.md', () => {
         for (const name of [...names, ...(title.match(/\b[a-z]+[A-Z]\w*/g) ?? [])]) named.add(name);
       }
     }
-    const missing = documented().filter(({ name }) => !named.has(name));
+    const producer = pages.find(({ what }) => what === 'producer')?.interfaces ?? [];
+    const options = producer.flatMap(([path, name]) => optionsOf(program, path, name).map((option) => option.name));
+    assert.ok(options.length > 0);
     assert.deepEqual(
-      missing.map(({ name }) => name),
+      options.filter((name) => !named.has(name)),
       [],
     );
-  });
-
-  it('every option of the producer has a doc comment with default, Java name, and unit', () => {
-    for (const { name, defaultValue, java, text } of documented()) {
-      assert.ok(defaultValue !== '', `${name} has no default`);
-      assert.ok(java !== '', `${name} says neither what Java calls it nor that Java has none`);
-      for (const [ending, unit] of units) if (ending.test(name)) assert.match(text, unit, `${name} has no unit`);
-    }
-  });
-});
-
-describe('docs/guide/share-groups.md', () => {
-  let documented: OptionFacts[];
-  let markdown: string;
-  before(async () => {
-    const config = ts.readConfigFile(join(repository, 'tsconfig.json'), (path) => ts.sys.readFile(path));
-    const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, repository);
-    const program = ts.createProgram([join(repository, 'src/index.ts')], options);
-    documented = [
-      ...optionsOf(program, 'src/consumer/share/share-options.ts', 'ShareConsumerOptions'),
-      ...optionsOf(program, 'src/consumer/share/share-options.ts', 'TypedShareConsumerOptions'),
-    ];
-    markdown = await readFile(join(repository, 'docs/guide/share-groups.md'), 'utf8');
-  });
-
-  it('has one line per option of the share consumer: default, Java name and KIP as its doc comment says', () => {
-    const rows = rowsOf(markdown, head);
-    assert.deepEqual(
-      rows.map((row) => row.slice(0, 4)),
-      documented.map(({ name, defaultValue, java, kips }) => [name, defaultValue, java, kips]),
-    );
-    for (const [name = '', , , , what = ''] of rows) assert.ok(what.length > 12, `${name} is not explained`);
-  });
-
-  it('every option of the share consumer has a doc comment with default, Java name, and unit', () => {
-    for (const { name, defaultValue, java, text } of documented) {
-      assert.ok(defaultValue !== '', `${name} has no default`);
-      assert.ok(java !== '', `${name} says neither what Java calls it nor that Java has none`);
-      for (const [ending, unit] of units) if (ending.test(name)) assert.match(text, unit, `${name} has no unit`);
-    }
   });
 });
