@@ -682,6 +682,34 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'a broker that does not coordinate a share group says so, but where it is asked about partitions by name',
+    brokers: 3,
+    async run(kafka) {
+      const topic = await kafka.topic(1);
+      const group = await RawGroup.create(kafka);
+      const { groupId } = group;
+      const told: string[] = [];
+      for (const [index] of kafka.bootstrapServers.entries()) {
+        const connection = await kafka.connect(index);
+        const beat = { groupId, memberId: 'a', memberEpoch: 5 };
+        const { topicName, partitions } = { topicName: topic.name, partitions: [0] };
+        const heartbeat = await connection.send(apis.ShareGroupHeartbeat, 1, beat);
+        const described = await connection.send(apis.ShareGroupDescribe, 1, { groupIds: [groupId] });
+        const ask = async (topics: { topicName: string; partitions: number[] }[] | null): Promise<number> => {
+          const answer = await connection.send(apis.DescribeShareGroupOffsets, 1, { groups: [{ groupId, topics }] });
+          return answer.groups[0]?.errorCode ?? -1;
+        };
+        const named = await ask([{ topicName, partitions }]);
+        const all = await ask(null);
+        const altered = await connection.send(apis.AlterShareGroupOffsets, 0, { groupId, topics: [] });
+        const deleted = await connection.send(apis.DeleteShareGroupOffsets, 0, { groupId, topics: [] });
+        const codes = [heartbeat.errorCode, described.groups[0]?.errorCode ?? -1, named, all];
+        told.push([...codes, altered.errorCode, deleted.errorCode].map(errorName).join());
+      }
+      return told.toSorted();
+    },
+  },
+  {
     name: 'whom no rule allows a share group is denied it, and then its topics',
     authorizer: true,
     async run(kafka) {
