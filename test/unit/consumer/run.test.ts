@@ -457,6 +457,31 @@ describe('Consumer.run in a group', () => {
     await run;
   });
 
+  it('does not let the others wait longer than maxPollIntervalMs for a handler of what is revoked, and commits nothing of it', async () => {
+    const kafka = kafkaWith(['a', 'b']);
+    const { consumer, events } = subscribed(kafka, { maxPollIntervalMs: 60_000, heartbeatIntervalMs: 3000 });
+    const left: string[] = [];
+    events.on('group.left', ({ reason }) => left.push(reason));
+    const gate = new Gate();
+    const run = consumer.run({ eachRecord: gate.handler });
+    await kafka.clock.advance(5000);
+    kafka.heartbeatCode = codes.REBALANCE_IN_PROGRESS;
+    await kafka.clock.advance(50_000);
+    assert.equal(gate.contexts[0]?.signal.aborted, true, 'it is told to end');
+    assert.deepEqual([left, kafka.brokers.count('LeaveGroup')], [[], 0], 'the handler has its time');
+    await kafka.clock.advance(6000);
+    assert.match(left.join(), /longer than maxPollIntervalMs \(60000 ms\).*t-0/);
+    assert.equal(kafka.brokers.count('LeaveGroup'), 1);
+    gate.end();
+    await kafka.clock.advance(5000);
+    assert.notEqual(kafka.committed.get(0), 1n, 'somebody else may have read it by now');
+    assert.deepEqual(gate.begun, ['0:a', '0:a'], 'it is delivered again');
+    const closing = consumer.close();
+    gate.end();
+    await kafka.run(closing);
+    await run;
+  });
+
   it('ends with what a listener throws', async () => {
     const kafka = kafkaWith(['a']);
     const { consumer } = subscribed(

@@ -17,6 +17,26 @@ class Held implements Deserializer<string> {
   }
 }
 
+describe('Lazy deserializers', () => {
+  it('run before the record is handed out where a policy decides about what they refuse', async () => {
+    for (const [onDeserializationError, expected] of [
+      ['fail', 0],
+      ['skip', 2],
+      [(): 'skip' => 'skip', 2],
+    ] as const) {
+      const kafka = new FakeKafka();
+      kafka.append(0, ['a', 'b']);
+      let runs = 0;
+      const value = { lazy: true, deserialize: (): number => ++runs };
+      const { consumer } = kafka.consumer({ value, onDeserializationError } as object);
+      consumer.assign([{ topic: 't', partition: 0 }]);
+      assert.equal((await kafka.run(consumer.poll({ minRecords: 2, timeoutMs: 5000 }))).length, 2);
+      assert.equal(runs, expected, String(onDeserializationError));
+      await kafka.run(consumer.close());
+    }
+  });
+});
+
 describe('Deserializers that answer later', () => {
   it('hold back their own partition and no other', async () => {
     const kafka = new FakeKafka(2);
