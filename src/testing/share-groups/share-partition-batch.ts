@@ -14,6 +14,13 @@ export interface Delivery {
   written: { readonly state: Exclude<DeliveryState, 'acquired'>; readonly count: number } | undefined;
 }
 
+/** Records of a batch that have one state. */
+export interface BatchPart {
+  readonly firstOffset: bigint;
+  readonly lastOffset: bigint;
+  readonly delivery: Delivery;
+}
+
 /**
  * A batch of records between the start and the end of a share partition. Its records have one state together until somebody
  * treats them differently; from then on each has its own.
@@ -21,14 +28,14 @@ export interface Delivery {
 export class SharePartitionBatch {
   readonly firstOffset: bigint;
   readonly lastOffset: bigint;
-  /** One for all, or one for each record. */
-  #deliveries: Delivery[];
+  /** One for all, or one for each record, in order. */
+  #parts: readonly BatchPart[];
   #isSplit = false;
 
   constructor(firstOffset: bigint, lastOffset: bigint, delivery: Delivery) {
     this.firstOffset = firstOffset;
     this.lastOffset = lastOffset;
-    this.#deliveries = [delivery];
+    this.#parts = [{ firstOffset, lastOffset, delivery }];
   }
 
   get isSplit(): boolean {
@@ -44,29 +51,26 @@ export class SharePartitionBatch {
     return this.at(this.firstOffset);
   }
 
+  /** The states with the records that they are of: one for all, or one for each. */
+  get parts(): readonly BatchPart[] {
+    return this.#parts;
+  }
+
   at(offset: bigint): Delivery {
-    const delivery = this.#deliveries[this.#isSplit ? Number(offset - this.firstOffset) : 0];
-    if (delivery === undefined) throw new Error(`offset ${offset} is not in ${this.firstOffset}..${this.lastOffset}`);
-    return delivery;
+    const part = this.#parts[this.#isSplit ? Number(offset - this.firstOffset) : 0];
+    if (part === undefined) throw new Error(`offset ${offset} is not in ${this.firstOffset}..${this.lastOffset}`);
+    return part.delivery;
   }
 
   /** Gives each record a state of its own. */
   split(): void {
     if (this.#isSplit) return;
     const { delivery } = this;
-    this.#deliveries = Array.from({ length: this.size }, () => ({ ...delivery }));
+    this.#parts = Array.from({ length: this.size }, (_, index) => {
+      const offset = this.firstOffset + BigInt(index);
+      return { firstOffset: offset, lastOffset: offset, delivery: { ...delivery } };
+    });
     this.#isSplit = true;
-  }
-
-  /** The states with the records that they are of: one for all, or one for each. */
-  *parts(): Generator<{ readonly firstOffset: bigint; readonly lastOffset: bigint; readonly delivery: Delivery }> {
-    const { firstOffset, lastOffset } = this;
-    if (!this.#isSplit) {
-      yield { firstOffset, lastOffset, delivery: this.delivery };
-      return;
-    }
-    for (let offset = firstOffset; offset <= lastOffset; offset++)
-      yield { firstOffset: offset, lastOffset: offset, delivery: this.at(offset) };
   }
 
   /** Whether it lies within these offsets, which are both included. */

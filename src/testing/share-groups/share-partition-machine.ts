@@ -89,7 +89,7 @@ export class SharePartitionMachine {
   /** From where the log is to be read: the first record that nobody holds and that is not done with. */
   get fetchOffset(): bigint {
     for (const batch of this.#batches)
-      for (const { firstOffset, delivery } of batch.parts()) if (delivery.state === 'available') return firstOffset;
+      for (const { firstOffset, delivery } of batch.parts) if (delivery.state === 'available') return firstOffset;
     return this.#nextOffset;
   }
 
@@ -159,7 +159,7 @@ export class SharePartitionMachine {
   nextDeadlineMs(): number | undefined {
     let next = Infinity;
     for (const batch of this.#batches)
-      for (const { delivery } of batch.parts()) next = Math.min(next, delivery.lockedUntilMs);
+      for (const { delivery } of batch.parts) next = Math.min(next, delivery.lockedUntilMs);
     return next === Infinity ? undefined : next;
   }
 
@@ -254,7 +254,7 @@ export class SharePartitionMachine {
       const isWhole = batch.isWithin(firstOffset, lastOffset) && types.length === 1;
       if (!batch.isSplit && batch.delivery.memberId !== memberId) return 'INVALID_RECORD_STATE';
       if (!isWhole || batch.firstOffset < this.#startOffset) batch.split();
-      for (const part of batch.parts()) {
+      for (const part of batch.parts) {
         if (part.firstOffset < firstOffset || part.firstOffset < this.#startOffset) continue;
         if (part.firstOffset > lastOffset) break;
         const { delivery } = part;
@@ -290,7 +290,7 @@ export class SharePartitionMachine {
     for (const batch of this.#batches) {
       const isHeld = !batch.isSplit && batch.delivery.state === 'acquired';
       if (isHeld && batch.firstOffset < this.#startOffset && batch.lastOffset >= this.#startOffset) batch.split();
-      for (const part of batch.parts()) if (part.delivery.state === 'acquired' && isMeant(part.delivery)) yield part;
+      for (const part of batch.parts) if (part.delivery.state === 'acquired' && isMeant(part.delivery)) yield part;
     }
   }
 
@@ -304,7 +304,7 @@ export class SharePartitionMachine {
     for (const batch of this.#overlapping(from, to - 1n)) {
       if (!batch.isSplit && batch.delivery.state !== state) continue;
       if (!batch.isWithin(from, to - 1n)) batch.split();
-      for (const { firstOffset, delivery } of batch.parts())
+      for (const { firstOffset, delivery } of batch.parts)
         if (firstOffset >= from && firstOffset < to && delivery.state === state) settle(delivery, 'archived');
     }
   }
@@ -312,7 +312,7 @@ export class SharePartitionMachine {
   /** The start goes behind what is done with. */
   #advance(): void {
     for (const batch of this.#batches) {
-      for (const { firstOffset, lastOffset, delivery } of batch.parts()) {
+      for (const { firstOffset, lastOffset, delivery } of batch.parts) {
         if (lastOffset < this.#startOffset) continue;
         if (!isDone(delivery)) {
           if (firstOffset > this.#startOffset) this.#startOffset = firstOffset;
@@ -329,14 +329,14 @@ export class SharePartitionMachine {
   #drop(): void {
     this.#batches = this.#batches.filter((batch) => {
       if (batch.lastOffset >= this.#startOffset) return true;
-      return [...batch.parts()].some(({ delivery }) => delivery.state === 'acquired');
+      return batch.parts.some(({ delivery }) => delivery.state === 'acquired');
     });
   }
 
   #savedBatches(): SavedBatch[] {
     const saved: SavedBatch[] = [];
     for (const batch of this.#batches) {
-      for (const { firstOffset, lastOffset, delivery } of batch.parts()) {
+      for (const { firstOffset, lastOffset, delivery } of batch.parts) {
         if (delivery.state !== 'acquired') delivery.written = { state: delivery.state, count: delivery.count };
         const { written } = delivery;
         if (written === undefined || lastOffset < this.#startOffset) continue;
@@ -410,7 +410,7 @@ class Acquiring {
   #isSuspicious(batch: SharePartitionBatch): boolean {
     const limit = throttledFrom(this.#limits);
     if (!batch.isSplit) return batch.delivery.count >= limit;
-    for (const { firstOffset, delivery } of batch.parts()) {
+    for (const { firstOffset, delivery } of batch.parts) {
       const isMeant = firstOffset >= this.#firstOffset && firstOffset <= this.#lastOffset;
       if (isMeant && delivery.state === 'available' && delivery.count >= limit) return true;
     }
@@ -422,7 +422,7 @@ class Acquiring {
     const isLimited = this.#asked.mode === 'record-limit';
     let most = isLimited ? this.left : Infinity;
     let taken = 0;
-    for (const { firstOffset, delivery } of batch.parts()) {
+    for (const { firstOffset, delivery } of batch.parts) {
       if (firstOffset < this.#firstOffset || delivery.state !== 'available') continue;
       if (firstOffset > this.#lastOffset || taken >= most) return;
       const isLastTry = deliveryCountLimit > 2 && delivery.count === deliveryCountLimit - 1;
@@ -438,7 +438,7 @@ class Acquiring {
   #takeFirst(batch: SharePartitionBatch, count: number): void {
     batch.split();
     const lastOffset = batch.firstOffset + BigInt(count) - 1n;
-    for (const part of batch.parts())
+    for (const part of batch.parts)
       if (part.firstOffset <= lastOffset) acquire(part.delivery, this.#asked.memberId, this.#lockedUntilMs);
     this.acquired.push({ firstOffset: batch.firstOffset, lastOffset, deliveryCount: 1 });
     this.left -= count;
