@@ -120,7 +120,7 @@ for (const { name, what, args, env } of chosen) {
   const { status } = spawnSync(process.execPath, args, {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, ...env },
+    env: { ...process.env, FILE_TIMEOUT_MS: String(4 * 3_600_000), SHOW_OUTPUT: 'yes', ...env },
   });
   if (status !== 0) failed++;
   console.log(`${name}: ${status === 0 ? 'passed' : 'FAILED'} (${((performance.now() - begin) / 1000).toFixed(0)} s)`);

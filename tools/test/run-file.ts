@@ -34,6 +34,7 @@ export async function runTestFile(file: string, options: RunFileOptions): Promis
       file,
     ];
     const { code, output } = await run(options.node ?? process.execPath, args, options);
+    if (options.env['SHOW_OUTPUT'] !== undefined) console.log(output);
     const counts = countEvents(file, readEvents(eventFile));
     const failure = verdict(counts, code, options.timeoutMs);
     if (failure === undefined && counts.failures.length === 0) return counts;

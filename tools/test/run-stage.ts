@@ -19,8 +19,9 @@ export async function runStage(stage: Stage, { env, only }: StageRun): Promise<C
     for (const check of stage.checks ?? []) results.push(await runCheck(check, env));
   }
   const files = filesOf(stage, only);
-  const runFile = (file: string): Promise<Counts> =>
-    runTestFile(file, { directory: root, env, timeoutMs: stage.fileTimeoutMs ?? 300_000 });
+  // The long forms of the tests take longer than any file of `npm test` may.
+  const timeoutMs = Number(env['FILE_TIMEOUT_MS'] ?? stage.fileTimeoutMs ?? 300_000);
+  const runFile = (file: string): Promise<Counts> => runTestFile(file, { directory: root, env, timeoutMs });
   results.push(await runWithSecondAttempt(files, stage.concurrency ?? 1, runFile));
   return sum(results);
 }
