@@ -253,6 +253,26 @@ describe('ShareConsumer on real Kafka', { skip: broker.skip }, () => {
   });
 });
 
+const switchedOff = await kafkaUnderTest({ brokers: 1, own: true, needs: ['tools'] });
+
+describe('ShareConsumer where share groups are switched off', { skip: switchedOff.skip }, () => {
+  after(() => switchedOff.release());
+
+  it('says what to switch on', async () => {
+    const args = ['--bootstrap-server', '{bootstrap}', 'downgrade', '--feature', 'share.version=0', '--unsafe'];
+    const { code, stdout, stderr } = await switchedOff.tool('features', args);
+    assert.equal(code, 0, stdout + stderr);
+    await using kafka = new Kafka({ bootstrapServers: switchedOff.bootstrapServers });
+    const reader = kafka.shareConsumer({ groupId: `share-${randomUUID()}` });
+    reader.subscribe(`share-${randomUUID()}`);
+    await assert.rejects(reader.waitForAssignment(), (error) => {
+      assert.ok(isKafkaError(error, 'UNSUPPORTED_VERSION'));
+      assert.match(error.message, /Cannot join share group .*share\.version at 1/);
+      return true;
+    });
+  });
+});
+
 const older = await kafkaUnderTest({ brokers: 1, version: '3.9.1' });
 
 describe('ShareConsumer on brokers without share groups', { skip: older.skip }, () => {
