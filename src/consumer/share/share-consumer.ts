@@ -126,23 +126,21 @@ export class ShareConsumer<
       member: () => undefined,
       onRead: () => this.#begin(),
     });
-    this.#fetcher = new ShareFetcher(
-      {
-        cluster,
-        lane,
-        options: resolved,
-        memberId: this.#member.memberId,
-        deserializers,
-        results: this.#results,
-        paceMs: () => this.#source.paceMs,
-        room: () => this.#room(),
-        onAcquired: (acquired) => this.#source.add(acquired),
-        onLost: () => this.#reading.interrupt(),
-        onChange: () => this.#reading.notify(),
-        onFatal,
-      },
-      this,
-    );
+    this.#fetcher = new ShareFetcher({
+      cluster,
+      lane,
+      options: resolved,
+      memberId: this.#member.memberId,
+      owner: this,
+      deserializers,
+      results: this.#results,
+      paceMs: () => this.#source.paceMs,
+      room: () => this.#room(),
+      onAcquired: (acquired) => this.#source.add(acquired),
+      onLost: () => this.#reading.interrupt(),
+      onChange: () => this.#reading.notify(),
+      onFatal,
+    });
     this.#interest = new TopicInterest({
       cluster,
       allowAutoTopicCreation: resolved.allowAutoCreateTopics,

@@ -1,6 +1,7 @@
 import { ProtocolError } from '../../errors/kafka-error.ts';
 import type { ShareFetchResponsePartitionData } from '../../protocol/generated/share-fetch.ts';
 import type { AcquiredRange } from './acquired-records-machine.ts';
+import type { SessionPartition } from './share-session-machine.ts';
 
 /** What a broker says it has locked for us, counted from the first of the offsets. */
 export interface Acquisition {
@@ -32,4 +33,17 @@ export function acquisitionOf(data: ShareFetchResponsePartitionData): Acquisitio
     endOffset = lastOffset + 1n;
   }
   return { baseOffset, endOffset, ranges };
+}
+
+/** The partitions that a session shall forget, by their topics. */
+export function forgottenTopics(
+  partitions: readonly SessionPartition[],
+): { readonly topicId: string; readonly partitions: number[] }[] {
+  const topics = new Map<string, number[]>();
+  for (const { topicId, partition } of partitions) {
+    const same = topics.get(topicId);
+    if (same === undefined) topics.set(topicId, [partition]);
+    else same.push(partition);
+  }
+  return [...topics].map(([topicId, ofTopic]) => ({ topicId, partitions: ofTopic }));
 }

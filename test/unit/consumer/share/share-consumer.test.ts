@@ -259,6 +259,36 @@ describe('ShareConsumer over simulated leaders', () => {
     await within(1000, consumer.close());
   });
 
+  it('releases the records of a batch that does not match its checksum, tells of it, and goes on', async () => {
+    const { leaders, clock, consumer, seen, within } = setUp();
+    leaders.append(0, 1);
+    leaders.append(0, 1);
+    const answer = leaders.brokers.answer;
+    let damaged = 0;
+    leaders.brokers.answer = async (request) => {
+      const given = (await answer(request)) as Record<string, unknown>;
+      if (request.api !== 'ShareFetch' || damaged > 0) return given;
+      for (const { partitions } of given['responses'] as { partitions: { records: Buffer }[] }[]) {
+        for (const one of partitions) {
+          one.records = Buffer.from(one.records);
+          const last = one.records.length - 1;
+          one.records.writeUInt8(one.records.readUInt8(last) ^ 1, last);
+          damaged++;
+        }
+      }
+      return given;
+    };
+    const polling = consumer.poll({ timeoutMs: 3000, minRecords: 2 });
+    await clock.advance(1000);
+    assert.deepEqual(offsets(await within(3000, polling)), [
+      [0n, 1],
+      [1n, 2],
+    ]);
+    assert.ok(damaged > 0 && seen.includes('warning'), seen.join());
+    assert.deepEqual(leaders.violations, []);
+    await within(1000, consumer.close());
+  });
+
   it('does not hand out what a broker says it has acquired in no order', async () => {
     const { leaders, clock, consumer, within, events } = setUp();
     const failures: string[] = [];

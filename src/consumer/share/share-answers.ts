@@ -1,0 +1,271 @@
+import type { Cluster } from '../../cluster/cluster.ts';
+import { codecFor } from '../../compression/index.ts';
+import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
+import { brokerError } from '../../errors/broker-error.ts';
+import type { KafkaError } from '../../errors/kafka-error.ts';
+import { topicPartitionKey } from '../../model/topic-partition.ts';
+import type { ShareAcknowledgeResponse } from '../../protocol/generated/share-acknowledge.ts';
+import type { ShareFetchResponse, ShareFetchResponsePartitionData } from '../../protocol/generated/share-fetch.ts';
+import type { CompressionName } from '../../protocol/records/index.ts';
+import { backoffMs, type BackoffPolicy } from '../../util/backoff.ts';
+import type { RecordDeserializers } from '../consumer-record.ts';
+import { FetchedRecords } from '../fetch/fetched-records.ts';
+import { AcquiredRecordsMachine } from './acquired-records-machine.ts';
+import { AcquiredRecords } from './acquired-records.ts';
+import type { AcknowledgementResults, SentAcknowledgements } from './share-acknowledgements.ts';
+import { keyOf, type ShareBroker } from './share-broker.ts';
+import { acquisitionOf } from './share-fetch-message.ts';
+import type { SharePartition } from './share-group-membership.ts';
+import type { ResolvedShareConsumerOptions } from './share-options.ts';
+import { makeShareRecords } from './share-record.ts';
+
+/** What reading answers needs of its fetcher. */
+export interface ShareAnswersParts {
+  readonly cluster: Cluster;
+  readonly options: ResolvedShareConsumerOptions;
+  readonly deserializers: RecordDeserializers;
+  readonly results: AcknowledgementResults;
+  readonly backoff: BackoffPolicy;
+  /** Whose records they are. */
+  readonly owner: object;
+  /** The partitions that are read now. */
+  readonly partitions: () => readonly SharePartition[];
+  /** Whether nobody wants records any more. */
+  readonly isClosing: () => boolean;
+  readonly onAcquired: (acquired: AcquiredRecords) => void;
+  readonly onQueued: (broker: ShareBroker) => void;
+  readonly onFatal: (error: Error) => void;
+}
+
+/** A partition with an error is left alone for a while, so that the others are fetched all the same. */
+interface Pause {
+  readonly failures: number;
+  readonly untilMs: number;
+}
+
+/** Records are to be read within this part of the time for which they are locked, to leave the rest to whoever works on them. */
+export const READ_WITHIN = 0.5;
+/** A decompressed batch may take this much, whatever the options say: Kafka's own limits allow batches of many MiB. */
+const MIN_DECOMPRESSED_LIMIT = 64 * 1024 * 1024;
+
+/** Errors of a partition that say: its leader is elsewhere, or our picture of the cluster is old. */
+const staleMetadata: ReadonlySet<number> = new Set([
+  brokerErrorCodes.NOT_LEADER_OR_FOLLOWER,
+  brokerErrorCodes.LEADER_NOT_AVAILABLE,
+  brokerErrorCodes.REPLICA_NOT_AVAILABLE,
+  brokerErrorCodes.FENCED_LEADER_EPOCH,
+  brokerErrorCodes.UNKNOWN_LEADER_EPOCH,
+  brokerErrorCodes.UNKNOWN_TOPIC_OR_PARTITION,
+  brokerErrorCodes.UNKNOWN_TOPIC_ID,
+  brokerErrorCodes.INCONSISTENT_TOPIC_ID,
+  brokerErrorCodes.KAFKA_STORAGE_ERROR,
+]);
+
+/** What no later try will mend. */
+export const fatalErrors: ReadonlySet<number> = new Set([
+  brokerErrorCodes.GROUP_AUTHORIZATION_FAILED,
+  brokerErrorCodes.TOPIC_AUTHORIZATION_FAILED,
+  brokerErrorCodes.CLUSTER_AUTHORIZATION_FAILED,
+  brokerErrorCodes.UNSUPPORTED_VERSION,
+  brokerErrorCodes.INVALID_GROUP_ID,
+  brokerErrorCodes.INVALID_REQUEST,
+]);
+
+/** Reads what brokers answer: records that are locked for us, what became of acknowledgements, errors of partitions. */
+export class ShareAnswers {
+  readonly #parts: ShareAnswersParts;
+  readonly #pauses = new Map<string, Pause>();
+  #lockTimeoutMs: number | undefined;
+
+  constructor(parts: ShareAnswersParts) {
+    this.#parts = parts;
+  }
+
+  /** How long the brokers lock records, in milliseconds; undefined before the first answer. */
+  get lockTimeoutMs(): number | undefined {
+    return this.#lockTimeoutMs;
+  }
+
+  learnLockTimeout(timeoutMs: number): void {
+    if (timeoutMs > 0) this.#lockTimeoutMs = timeoutMs;
+  }
+
+  isPaused(partition: SharePartition, nowMs: number): boolean {
+    return (this.#pauses.get(keyOf(partition))?.untilMs ?? 0) > nowMs;
+  }
+
+  /** When the first pause of a partition ends; Infinity if there is none. */
+  nextPauseEndMs(nowMs: number): number {
+    let firstMs = Infinity;
+    for (const { untilMs } of this.#pauses.values()) if (untilMs > nowMs) firstMs = Math.min(firstMs, untilMs);
+    return firstMs;
+  }
+
+  /** @throws ProtocolError nobody could tell what was acquired */
+  handleFetched(
+    broker: ShareBroker,
+    response: ShareFetchResponse,
+    sent: readonly SentAcknowledgements[],
+    startMs: number,
+  ): void {
+    const { cluster, partitions: assigned, results } = this.#parts;
+    const errors = new Map<string, KafkaError>();
+    const asked = new Map(assigned().map((partition) => [keyOf(partition), partition]));
+    let bytes = 0;
+    let partitions = 0;
+    for (const { topicId, partitions: ofTopic } of response.responses) {
+      for (const data of ofTopic) {
+        const key = topicPartitionKey(topicId, data.partitionIndex);
+        this.#noteError(errors, broker, key, data.acknowledgeErrorCode, data.acknowledgeErrorMessage);
+        const partition = asked.get(key) ?? this.#unassigned(topicId, data);
+        if (partition === undefined) continue;
+        this.#handlePartitionError(broker, partition, data);
+        bytes += this.#handleRecords(broker, partition, data, startMs);
+        if (data.acquiredRecords.length > 0) partitions++;
+      }
+    }
+    for (const { acquired, ranges } of sent) results.add(acquired, ranges, errors.get(keyOf(acquired)));
+    this.#learnLeaders(response);
+    if (bytes > 0 && cluster.events.has('consumer.fetched')) {
+      const durationMs = cluster.clock.nowMs() - startMs;
+      cluster.events.publish('consumer.fetched', { nodeId: broker.nodeId, bytes, partitions, durationMs });
+    }
+  }
+
+  /**
+   * @param renewedUntilMs until when at the earliest records are locked whose locks were renewed; undefined where none were to be
+   * @returns why a renewal was refused
+   */
+  handleAcknowledged(
+    broker: ShareBroker,
+    response: ShareAcknowledgeResponse,
+    sent: readonly SentAcknowledgements[],
+    renewedUntilMs?: number,
+  ): KafkaError | undefined {
+    const errors = new Map<string, KafkaError>();
+    for (const { topicId, partitions } of response.responses) {
+      for (const { partitionIndex, errorCode, errorMessage } of partitions) {
+        this.#noteError(errors, broker, topicPartitionKey(topicId, partitionIndex), errorCode, errorMessage);
+      }
+    }
+    let refusal: KafkaError | undefined;
+    for (const { acquired, ranges } of sent) {
+      const error = errors.get(keyOf(acquired));
+      this.#parts.results.add(acquired, ranges, error);
+      if (renewedUntilMs === undefined) continue;
+      acquired.machine.handleRenewed(ranges, error === undefined ? renewedUntilMs : undefined);
+      refusal ??= error;
+    }
+    return refusal;
+  }
+
+  #noteError(
+    errors: Map<string, KafkaError>,
+    broker: ShareBroker,
+    key: string,
+    errorCode: number,
+    message: string | null,
+  ): void {
+    if (errorCode === brokerErrorCodes.NONE) return;
+    errors.set(key, brokerError(errorCode, `Cannot acknowledge records at broker ${broker.nodeId}`, message));
+    if (staleMetadata.has(errorCode)) this.#parts.cluster.refreshSoon();
+  }
+
+  /** A partition that was taken from us while the fetch was under way: what came of it is ours to give back. */
+  #unassigned(topicId: string, data: ShareFetchResponsePartitionData): SharePartition | undefined {
+    if (data.acquiredRecords.length === 0) return undefined;
+    for (const [topic, { topicId: id }] of this.#parts.cluster.metadata.topics)
+      if (id === topicId) return { topic, topicId, partition: data.partitionIndex };
+    return undefined;
+  }
+
+  /** Answers how many bytes of records were taken. */
+  #handleRecords(
+    broker: ShareBroker,
+    partition: SharePartition,
+    data: ShareFetchResponsePartitionData,
+    startMs: number,
+  ): number {
+    const { cluster, options, deserializers, owner } = this.#parts;
+    const acquisition = acquisitionOf(data);
+    if (acquisition === undefined) return 0;
+    // Locked they were at some time between the request and its answer: from the request on is the safe reading.
+    const untilMs = startMs + (this.#lockTimeoutMs ?? 0);
+    const nowMs = cluster.clock.nowMs();
+    const readUntilMs = nowMs + (untilMs - nowMs) * READ_WITHIN;
+    const acquired = new AcquiredRecords({
+      ...partition,
+      nodeId: broker.nodeId,
+      baseOffset: acquisition.baseOffset,
+      machine: new AcquiredRecordsMachine(acquisition.ranges, untilMs, readUntilMs),
+      isImplicit: options.acknowledgementMode === 'implicit',
+      owner,
+      onQueued: () => this.#parts.onQueued(broker),
+    });
+    const records = data.records ?? Buffer.alloc(0);
+    acquired.bytes = records.length;
+    acquired.fetched = new FetchedRecords(
+      {
+        state: acquired,
+        records,
+        highWatermark: -1n,
+        // The broker has left out what the group is not to see.
+        aborted: undefined,
+        checkCrcs: options.checkCrcs,
+        decompress: this.#decompress,
+        deserializers,
+        make: makeShareRecords(acquired, acquisition.baseOffset),
+      },
+      acquisition.baseOffset,
+    );
+    broker.acquired.add(acquired);
+    this.#place(acquired);
+    return records.length;
+  }
+
+  #place(acquired: AcquiredRecords): void {
+    const { isClosing, partitions, onAcquired } = this.#parts;
+    const isAssigned = partitions().some((one) => keyOf(one) === keyOf(acquired));
+    if (isClosing() || !isAssigned) acquired.releaseAll();
+    else onAcquired(acquired);
+  }
+
+  readonly #decompress = (name: CompressionName, body: Buffer): Buffer | Promise<Buffer> => {
+    const limit = Math.max(MIN_DECOMPRESSED_LIMIT, this.#parts.options.maxBufferedBytes);
+    const codec = codecFor(name);
+    if (codec instanceof Promise) return codec.then((loaded) => loaded.decompress(body, limit));
+    return codec.decompress(body, limit);
+  };
+
+  #handlePartitionError(broker: ShareBroker, partition: SharePartition, data: ShareFetchResponsePartitionData): void {
+    const key = keyOf(partition);
+    if (data.errorCode === brokerErrorCodes.NONE) {
+      this.#pauses.delete(key);
+      return;
+    }
+    const { cluster, options, backoff, onFatal } = this.#parts;
+    const { topic, partition: number } = partition;
+    const doing = `Cannot fetch ${topic}-${number} for group "${options.groupId}" from broker ${broker.nodeId}`;
+    const error = brokerError(data.errorCode, doing, data.errorMessage);
+    if (fatalErrors.has(data.errorCode)) return onFatal(error);
+    cluster.events.publish('consumer.fetch.failed', { nodeId: broker.nodeId, error });
+    if (staleMetadata.has(data.errorCode)) cluster.refreshSoon();
+    const failures = (this.#pauses.get(key)?.failures ?? 0) + 1;
+    const untilMs = cluster.clock.nowMs() + backoffMs(backoff, failures, cluster.random());
+    this.#pauses.set(key, { failures, untilMs });
+  }
+
+  /** KIP-951: an answer that says "not the leader" may say who is. */
+  #learnLeaders({ responses, nodeEndpoints }: ShareFetchResponse): void {
+    if (nodeEndpoints.length === 0) return;
+    const names = new Map(this.#parts.partitions().map(({ topic, topicId }) => [topicId, topic]));
+    const leaders = responses.flatMap(({ topicId, partitions }) =>
+      partitions.flatMap(({ partitionIndex: partition, errorCode, currentLeader: { leaderId, leaderEpoch } }) => {
+        const topic = names.get(topicId);
+        if (topic === undefined || errorCode === brokerErrorCodes.NONE || leaderId < 0) return [];
+        return [{ topic, partition, leaderId, leaderEpoch }];
+      }),
+    );
+    if (leaders.length > 0) this.#parts.cluster.learnLeaders(leaders, nodeEndpoints);
+  }
+}
