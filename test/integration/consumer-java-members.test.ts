@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { Kafka, type Consumer, type ConsumerOptions } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { kafkaJars, requireCommand } from '../support/kafka/jars.ts';
+import { javaArguments, kafkaJars, requireCommand } from '../support/kafka/jars.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 
 const broker = await kafkaUnderTest({ brokers: 1 });
@@ -49,7 +49,7 @@ class JavaMember {
   constructor(groupId: string, protocol: string, topics: readonly string[]) {
     const jars = typeof libs === 'string' ? libs : '';
     const args = [broker.bootstrapServers.join(','), groupId, protocol, topics.join(',')];
-    this.#child = spawn('java', ['-Xmx128m', '-cp', path.join(jars, '*'), program, ...args]);
+    this.#child = spawn('java', [...javaArguments(jars, '128m', 'error'), program, ...args]);
     const { stdout, stderr } = this.#child;
     if (stdout === null || stderr === null) throw new Error('the member has no output');
     createInterface({ input: stdout }).on('line', (line) => {
@@ -70,7 +70,8 @@ class JavaMember {
 
 describe(
   'Consumer in one group with Java members',
-  { skip: broker.skip !== false ? broker.skip : typeof libs === 'string' ? false : libs.missing },
+  // Each has a group and topics of its own, and mostly waits: for a JVM, for heartbeats.
+  { skip: broker.skip !== false ? broker.skip : typeof libs === 'string' ? false : libs.missing, concurrency: 3 },
   () => {
     let kafka: Kafka;
     before(() => {

@@ -29,7 +29,8 @@ const headersText = (headers: readonly (readonly [string, string])[]): string =>
 for (const version of ['4.3.1', '3.9.1']) {
   const kafka = await kafkaUnderTest({ brokers: 1, version, needs: ['tools'] });
 
-  describe(`The Java console tools on Kafka ${version}`, { skip: kafka.skip }, () => {
+  // Each has a topic of its own, and starts a JVM.
+  describe(`The Java console tools on Kafka ${version}`, { skip: kafka.skip, concurrency: 2 }, () => {
     // 4.2 renamed the options of the console tools (KIP-1147).
     const [readerProperty, formatterProperty] = version.startsWith('3.')
       ? ['--property', '--property']

@@ -21,7 +21,8 @@ function jars(): { readonly libs: string; readonly skip: string | false } {
 
 const { libs, skip } = jars();
 
-describe('Groups of TestCluster', { skip, timeout: 300_000 }, () => {
+// Each has a group and a topic of its own, and mostly starts JVMs.
+describe('Groups of TestCluster', { skip, timeout: 300_000, concurrency: 3 }, () => {
   let cluster: TestCluster;
   let kafka: Kafka;
   before(async () => {
@@ -57,20 +58,27 @@ describe('Groups of TestCluster', { skip, timeout: 300_000 }, () => {
     consumer.subscribe(topic);
     for await (const records of consumer.records({ limit: 10 })) assert.ok(records);
     await consumer.commit();
-    assert.match(await tool('consumer-groups', '--list'), new RegExp(`^${groupId}$`, 'm'));
-    assert.match(await tool('consumer-groups', '--list', '--state'), new RegExp(`${groupId} +Stable`));
-    assert.match(await tool('consumer-groups', '--list', '--type'), new RegExp(`${groupId} +Classic`));
-    const offsets = await tool('consumer-groups', '--describe', '--group', groupId);
+    const describeIt = ['--describe', '--group', groupId];
+    const [names, states, types, offsets, members, state] = await Promise.all([
+      tool('consumer-groups', '--list'),
+      tool('consumer-groups', '--list', '--state'),
+      tool('consumer-groups', '--list', '--type'),
+      tool('consumer-groups', ...describeIt),
+      tool('consumer-groups', ...describeIt, '--members', '--verbose'),
+      tool('consumer-groups', ...describeIt, '--state'),
+    ]);
+    assert.match(names, new RegExp(`^${groupId}$`, 'm'));
+    assert.match(states, new RegExp(`${groupId} +Stable`));
+    assert.match(types, new RegExp(`${groupId} +Classic`));
     assert.match(offsets, new RegExp(`${topic} +0 +5 +5 +0 `));
-    const members = await tool('consumer-groups', '--describe', '--group', groupId, '--members', '--verbose');
     assert.match(members, /127\.0\.0\.1/);
-    assert.match(await tool('consumer-groups', '--describe', '--group', groupId, '--state'), /Stable +1/);
+    assert.match(state, /Stable +1/);
     await consumer.close();
     const reset = ['--reset-offsets', '--group', groupId, '--topic', topic, '--to-offset', '2', '--execute'];
     assert.match(await tool('consumer-groups', ...reset), new RegExp(`${topic} +0 +2`));
-    assert.match(await tool('consumer-groups', '--describe', '--group', groupId), new RegExp(`${topic} +0 +2 +5 +3 `));
+    assert.match(await tool('consumer-groups', ...describeIt), new RegExp(`${topic} +0 +2 +5 +3 `));
     await tool('consumer-groups', '--delete-offsets', '--group', groupId, '--topic', `${topic}:0`);
-    assert.doesNotMatch(await tool('consumer-groups', '--describe', '--group', groupId), new RegExp(`${topic} +0 +2`));
+    assert.doesNotMatch(await tool('consumer-groups', ...describeIt), new RegExp(`${topic} +0 +2`));
     assert.match(await tool('consumer-groups', '--delete', '--group', groupId), /successful/);
     assert.doesNotMatch(await tool('consumer-groups', '--list'), new RegExp(groupId));
   });

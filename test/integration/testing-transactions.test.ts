@@ -9,7 +9,7 @@ import { installPeers } from '../../benchmarks/install-peers.ts';
 import { loadPeer } from '../../benchmarks/contenders/peer.ts';
 import { TestCluster } from '../../src/testing/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { kafkaJars } from '../support/kafka/jars.ts';
+import { javaArguments, kafkaJars } from '../support/kafka/jars.ts';
 import { defaultKafkaVersion } from '../support/kafka/options.ts';
 
 const deadline = { timeout: 400_000 };
@@ -70,7 +70,7 @@ class JavaCopier {
   constructor(input: string, output: string, group: string, transactionalId: string) {
     const jars = typeof libs === 'string' ? libs : '';
     const names = [cluster.bootstrapServers.join(','), input, output, group, transactionalId];
-    this.#child = spawn('java', ['-Xmx256m', '-cp', path.join(jars, '*'), program, ...names]);
+    this.#child = spawn('java', [...javaArguments(jars, '256m', 'error'), program, ...names]);
     const { stdout, stderr } = this.#child;
     if (stdout === null || stderr === null) throw new Error('the copier has no output');
     createInterface({ input: stdout }).on('line', (line) => this.lines.push(line));

@@ -21,6 +21,8 @@ export interface ClusterPlan {
   readonly dataDirectory: (brokerId: number) => string;
   readonly secretsDirectory: string;
   readonly config: Readonly<Record<string, string>>;
+  /** What the brokers' JVMs are told beside their heap. */
+  readonly javaOptions: readonly string[];
 }
 
 /** The files that {@link brokerProperties} refers to inside `secretsDirectory`: private key and certificate chain in one PEM. */

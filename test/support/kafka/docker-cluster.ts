@@ -7,7 +7,7 @@ import { eventually } from '../eventually.ts';
 import { brokerProperties, formatArguments, propertiesFile } from './broker-settings.ts';
 import type { BrokerPlan, ClusterPlan } from './broker-settings.ts';
 import { imageFor } from './docker-image.ts';
-import { javaArguments } from './jars.ts';
+import { javaArguments, quickStart } from './jars.ts';
 import { ManagedCluster } from './managed-cluster.ts';
 import type { BrokerHost } from './managed-cluster.ts';
 import { defaultKafkaVersion, testUsers } from './options.ts';
@@ -53,6 +53,7 @@ export async function startDockerCluster(options: KafkaOptions, say: (line: stri
     dataDirectory: () => data,
     secretsDirectory: settings,
     config: options.config ?? {},
+    javaOptions: options.quickStart === true ? quickStart : [],
   };
   const hosts = plan.brokers.map(
     (broker) =>
@@ -240,13 +241,15 @@ class DockerBroker implements BrokerHost {
   }
 
   #script(): string {
-    const java = (heap: string, level: string, ...args: readonly string[]): string =>
-      ['java', ...javaArguments(jars, heap, level), ...args].map(quote).join(' ');
+    const java = (options: readonly string[], ...args: readonly string[]): string =>
+      ['java', ...options, ...args].map(quote).join(' ');
+    const toFormat = javaArguments(jars, '128m', 'error');
+    const toServe = javaArguments(jars, '512m', 'info', this.#cluster.javaOptions);
     const properties = `${settings}/server.properties`;
     return `
 set -e
-[ -f ${data}/meta.properties ] || ${java('128m', 'error', 'kafka.tools.StorageTool', ...formatArguments(this.#cluster, properties))}
-exec ${java('512m', 'info', 'kafka.Kafka', properties)}
+[ -f ${data}/meta.properties ] || ${java(toFormat, 'kafka.tools.StorageTool', ...formatArguments(this.#cluster, properties))}
+exec ${java(toServe, 'kafka.Kafka', properties)}
 `;
   }
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { eventually } from '../eventually.ts';
 import { brokerProperties, formatArguments, propertiesFile } from './broker-settings.ts';
 import type { BrokerPlan, ClusterPlan } from './broker-settings.ts';
-import { cacheDirectory, javaArguments, kafkaJars, requireCommand } from './jars.ts';
+import { cacheDirectory, javaArguments, kafkaJars, quickStart, requireCommand } from './jars.ts';
 import { ManagedCluster } from './managed-cluster.ts';
 import type { BrokerHost } from './managed-cluster.ts';
 import { defaultKafkaVersion, testUsers } from './options.ts';
@@ -35,6 +35,7 @@ export async function startJvmCluster(options: KafkaOptions, say: (line: string)
     dataDirectory: (id) => path.join(directory, String(id), 'data'),
     secretsDirectory: path.join(directory, 'secrets'),
     config: options.config ?? {},
+    javaOptions: options.quickStart === true ? quickStart : [],
   };
   const hosts = plan.brokers.map(
     (broker) => new JvmBroker(jars, plan, broker, path.join(directory, String(broker.id))),
@@ -128,7 +129,9 @@ class JvmBroker implements BrokerHost {
     if (this.#process === undefined) this.#format();
     const pidFile = path.join(this.#directory, 'pid');
     rmSync(pidFile, { force: true });
-    const java = [...javaArguments(this.#jars, '512m', 'info'), 'kafka.Kafka', this.#path('server.properties')];
+    const { javaOptions } = this.#cluster;
+    const options = javaArguments(this.#jars, '512m', 'info', javaOptions);
+    const java = [...options, 'kafka.Kafka', this.#path('server.properties')];
     const log = openSync(this.#path('log.txt'), 'a');
     // In a process group of its own: Ctrl+C is for the owner, who then ends the brokers.
     const child = spawn('sh', ['-c', wrapper, 'kafka-broker', pidFile, ...java], {

@@ -84,7 +84,7 @@ export class Keeper {
   #start(key: string, options: KafkaOptions): Promise<KafkaCluster> {
     const known = this.#clusters.get(key);
     if (known !== undefined) return known;
-    const starting = startKafka({ ...options, say: this.#say });
+    const starting = startKafka({ ...options, quickStart: true, say: this.#say });
     starting.catch(() => undefined); // whoever asked gets to know it
     this.#clusters.set(key, starting);
     return starting;

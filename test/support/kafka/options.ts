@@ -41,6 +41,8 @@ export interface KafkaOptions {
   readonly via?: KafkaSource;
   /** Whether the cluster inside this process will do where no real one can be had; default no. */
   readonly orInProcess?: boolean;
+  /** Whether the brokers start quickly, at the price of their top speed: for tests, not for measurements. Default no. */
+  readonly quickStart?: boolean;
   /** Where progress goes; default standard error. */
   readonly say?: (line: string) => void;
 }

@@ -22,6 +22,7 @@ function plan(count: number): ClusterPlan & { readonly first: BrokerPlan } {
     dataDirectory: (id) => `/data/${id}`,
     secretsDirectory: '/secrets',
     config: { 'log.segment.bytes': '1048576' },
+    javaOptions: [],
   };
 }
 
