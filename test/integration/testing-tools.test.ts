@@ -25,6 +25,8 @@ const libs = typeof found === 'string' ? found : '';
 const skipTools = typeof found === 'string' ? false : found.missing;
 const skipKcat = spawnSync('kcat', ['-V']).status === 0 ? false : 'there is no kcat';
 const deadline = { timeout: 300_000 };
+/** Each test has topics and groups of its own, and mostly waits for JVMs to start. */
+const together = { concurrency: 3, ...deadline };
 
 let cluster: TestCluster;
 before(async () => {
@@ -61,7 +63,7 @@ async function kcat(args: readonly string[], input = '', timeoutMs = 120_000): P
 
 const lines = (text: string): string[] => text.trim().split('\n').sort();
 
-describe("Kafka's tools on TestCluster", { skip: skipTools, ...deadline }, () => {
+describe("Kafka's tools on TestCluster", { skip: skipTools, ...together }, () => {
   it('console-producer writes what console-consumer reads, alone and in a group', async () => {
     const topic = newTopic();
     const rows = Array.from({ length: 20 }, (_, index) => `key-${index}:value-${index}`);
@@ -88,8 +90,10 @@ describe("Kafka's tools on TestCluster", { skip: skipTools, ...deadline }, () =>
 
   it('console-consumer reads committed records only, compressed or not', async () => {
     const topic = newTopic(1);
-    for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd'])
-      await tool('console-producer', ['--topic', topic, '--compression-codec', codec], `${codec}\n`);
+    const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
+    await Promise.all(
+      codecs.map((codec) => tool('console-producer', ['--topic', topic, '--compression-codec', codec], `${codec}\n`)),
+    );
     const isolation = ['--isolation-level', 'read_committed', '--timeout-ms', '60000'];
     const read = await tool('console-consumer', [
       '--topic',
@@ -175,7 +179,7 @@ describe('kcat on TestCluster', { skip: skipKcat, ...deadline }, () => {
   });
 });
 
-describe("Kafka's tools for administration on TestCluster", { skip: skipTools, ...deadline }, () => {
+describe("Kafka's tools for administration on TestCluster", { skip: skipTools, ...together }, () => {
   it('topics creates, describes, alters, lists and deletes', async () => {
     const topic = `tools-${randomUUID()}`;
     const named = ['--topic', topic];
