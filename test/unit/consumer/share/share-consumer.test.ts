@@ -179,6 +179,37 @@ describe('ShareConsumer over simulated leaders', () => {
     await within(1000, consumer.close());
   });
 
+  it('sends acknowledgements at once with commit', async () => {
+    const { leaders, clock, consumer, within, poll } = setUp({ acknowledgementMode: 'explicit' });
+    leaders.append(0, 1);
+    const [record] = await poll(1);
+    assert.ok(record);
+    consumer.acknowledge(record);
+    const startMs = clock.nowMs();
+    const results = await within(1000, consumer.commit());
+    assert.equal(results.length, 1);
+    assert.ok(clock.nowMs() - startMs < 50, `it took ${clock.nowMs() - startMs} ms`);
+    assert.deepEqual(await within(1000, consumer.commit()), [], 'nothing is left to send');
+    await within(1000, consumer.close());
+  });
+
+  it('gives back what a fetch brings of a topic that was unsubscribed meanwhile', async () => {
+    const { leaders, clock, consumer, told, within } = setUp();
+    const polling = consumer.poll({ timeoutMs: 300 });
+    await clock.advance(100);
+    assert.ok(leaders.brokers.count('ShareFetch') > 0);
+    consumer.unsubscribe();
+    leaders.append(0, 1);
+    await clock.advance(400);
+    assert.deepEqual(await polling, []);
+    assert.deepEqual(
+      told.map(({ type, offsets: of }) => [type, of]),
+      [['release', [0n]]],
+    );
+    assert.deepEqual([leaders.locked, leaders.sessions], [0, 0]);
+    await within(1000, consumer.close());
+  });
+
   it('takes acknowledgements along with the next fetch', async () => {
     const { leaders, consumer, told, within, poll } = setUp({ maxPollRecords: 1 });
     leaders.append(0, 1);
