@@ -211,6 +211,7 @@ function makeConnection(): Connection {
     isOpen: true,
     inFlight: 0,
     bytesToWrite: 0,
+    leaseOf: () => undefined,
     send: <_Req, Res>(_api: unknown, _version: number, message: unknown) =>
       new Promise<Res>((resolve) => setImmediate(() => resolve(answer(message as ProduceRequest) as Res))),
     close: () => Promise.resolve(),

@@ -19,6 +19,8 @@ export interface BatchContext {
   /** The assigned partition that the records were fetched for. */
   readonly state: TopicPartition & { readonly term?: ReadTerm };
   readonly bytes: Buffer;
+  /** Where {@link BatchContext.bytes} begins in what the places of the records count in. */
+  readonly bytesFrom: number;
   readonly baseOffset: bigint;
   readonly leaderEpoch: number;
   readonly timestampType: TimestampType;
@@ -50,8 +52,8 @@ let overrideValue: (record: ConsumerRecord<unknown, unknown>, value: unknown) =>
  * A record that was read.
  *
  * Its fields are getters over the bytes that were fetched: use {@link ConsumerRecord.toProducerRecord} to forward it, not a
- * spread. Keys and values that are bytes are views of those bytes, which stay in memory as long as one of them is used; to
- * keep a record for long, keep what {@link ConsumerRecord.detach} gives.
+ * spread. Keys and values that are bytes are views of bytes that they share with their neighbours, which stay in memory as long as one of
+ * them is used; to keep a record for long, keep what {@link ConsumerRecord.detach} gives.
  */
 export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
   readonly #context: BatchContext;
@@ -94,11 +96,12 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
     this.#context = context;
     this.#offsetDelta = place.offsetDelta;
     this.#timestampMs = place.timestampMs;
-    this.#keyStart = place.keyStart;
+    const { bytesFrom } = context;
+    this.#keyStart = place.keyStart - bytesFrom;
     this.#keyLength = place.keyLength;
-    this.#valueStart = place.valueStart;
+    this.#valueStart = place.valueStart - bytesFrom;
     this.#valueLength = place.valueLength;
-    this.#headersStart = place.headersStart;
+    this.#headersStart = place.headersStart - bytesFrom;
     this.#headerCount = place.headerCount;
   }
 
@@ -195,7 +198,7 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
       return bytes.subarray(end - part.length, end);
     });
     const copy = this.withBytes(
-      { ...this.#context, bytes },
+      { ...this.#context, bytes, bytesFrom: 0 },
       {
         offsetDelta: this.#offsetDelta,
         timestampMs: this.#timestampMs,

@@ -171,6 +171,10 @@ export class BrokerConnection implements Connection, TransportReceiver {
     this.#rest();
   }
 
+  leaseOf(memory: ArrayBufferLike): (() => void) | undefined {
+    return this.#transport.leaseOf(memory);
+  }
+
   handleClosing(error: Error | undefined): void {
     this.#end(error);
   }

@@ -56,6 +56,14 @@ export interface Connection extends BrokerAddress {
    */
   send<Req, Res>(api: Api<Req, Res>, version: number, message: Input<Req>, options?: RequestOptions): Promise<Res>;
 
+  /**
+   * How to give back the memory that an answer was read into, so that the next ones are read into it: for whoever got the answer and
+   * knows that nothing reads its buffers any more. Undefined where it is not worth it. Never to do so is right as well.
+   *
+   * @param memory what the buffers of the answer are views of
+   */
+  leaseOf(memory: ArrayBufferLike): (() => void) | undefined;
+
   /** Ends the connection; what is under way rejects. Resolves when the socket is gone. */
   close(error?: Error): Promise<void>;
 }

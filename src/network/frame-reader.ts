@@ -8,12 +8,17 @@ const MIN_FRAME_BYTES = 4;
 const SCRATCH_BYTES = 16 * 1024;
 /** Up to this size a frame's announced size is believed; beyond, memory grows with what has really arrived. */
 const TRUSTED_FRAME_BYTES = 1024 * 1024;
+/** Memory of frames from this size on can be given back, and is rounded up so that frames of about the same size fit again. */
+const LENT_FRAME_BYTES = 64 * 1024;
+/** So much that was given back is kept for the frames to come, at most. */
+const SPARE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Cuts a stream into frames: a size in four bytes, then that many bytes.
  *
  * The socket asks for {@link space}, the kernel writes there, and {@link advance} is told how much. Once the size of a frame is
- * known, the space is the rest of the frame itself, so its bytes are not copied again. Every frame owns its memory.
+ * known, the space is the rest of the frame itself, so its bytes are not copied again. A frame owns its memory, until whoever got it
+ * gives it back by {@link leaseOf}: then another frame is read into it.
  */
 export class FrameReader {
   readonly #maxFrameBytes: number;
@@ -28,6 +33,10 @@ export class FrameReader {
   // What a peer has once sent in full it may announce again: allocating it at once wastes no more than it has given.
   #trustedBytes = TRUSTED_FRAME_BYTES;
   #stopped = false;
+  /** What was handed out and may come back; weak, since most is simply forgotten. */
+  readonly #lent = new WeakSet<ArrayBufferLike>();
+  /** What came back, smallest first. */
+  #spare: Buffer[] = [];
 
   /** @param onFrame takes each frame without its size; what it throws comes out of {@link advance} */
   constructor(maxFrameBytes: number, onFrame: (frame: Buffer) => void) {
@@ -58,6 +67,19 @@ export class FrameReader {
   /** No frame is handed out any more, not even from bytes that are already here. */
   stop(): void {
     this.#stopped = true;
+    this.#spare = [];
+  }
+
+  /**
+   * How to give the memory of a frame back, for the one who got the frame and knows that nothing reads it any more, nor any view of
+   * it; undefined for memory that is not worth it. To give nothing back is always right: it is collected then.
+   */
+  leaseOf(memory: ArrayBufferLike): (() => void) | undefined {
+    if (!this.#lent.has(memory)) return undefined;
+    return () => {
+      // Once only: twice, and two frames would be read into the same memory.
+      if (this.#lent.delete(memory) && !this.#stopped) this.#keep(Buffer.from(memory));
+    };
   }
 
   #cut(bytes: Buffer, end: number): void {
@@ -78,8 +100,29 @@ export class FrameReader {
 
   #beginFrame(): void {
     this.#checkSize(this.#size);
-    this.#frame = Buffer.allocUnsafe(Math.min(this.#size, this.#trustedBytes));
+    this.#frame = this.#allocate(this.#size);
     this.#filled = 0;
+  }
+
+  #allocate(size: number): Buffer {
+    if (size < LENT_FRAME_BYTES) {
+      // Small answers come when there is little to read: what lies ready for much more goes.
+      this.#spare.pop();
+      return Buffer.allocUnsafe(size);
+    }
+    const at = this.#spare.findIndex(({ length }) => length >= size);
+    const [spare] = at < 0 ? [] : this.#spare.splice(at, 1);
+    if (spare !== undefined) return spare.subarray(0, size);
+    const trusted = Math.min(size, this.#trustedBytes);
+    return Buffer.allocUnsafeSlow(Math.ceil(trusted / LENT_FRAME_BYTES) * LENT_FRAME_BYTES).subarray(0, trusted);
+  }
+
+  #keep(memory: Buffer): void {
+    this.#spare.push(memory);
+    this.#spare.sort((a, b) => a.length - b.length);
+    let bytes = this.#spare.reduce((sum, { length }) => sum + length, 0);
+    // The smallest serve least.
+    while (bytes > SPARE_BYTES) bytes -= this.#spare.shift()?.length ?? bytes;
   }
 
   #settleFrame(frame: Buffer): void {
@@ -94,6 +137,7 @@ export class FrameReader {
     this.#size = 0;
     this.#sizeBytes = 0;
     this.#frames++;
+    if (frame.length >= LENT_FRAME_BYTES) this.#lent.add(frame.buffer);
     if (!this.#stopped) this.#onFrame(frame);
   }
 

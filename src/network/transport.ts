@@ -104,6 +104,11 @@ export class Transport {
     this.#socket.write(Buffer.alloc(0), callback);
   }
 
+  /** {@link FrameReader.leaseOf} */
+  leaseOf(memory: ArrayBufferLike): (() => void) | undefined {
+    return this.#reader.leaseOf(memory);
+  }
+
   /** Keeps the process alive as long as the socket is open. */
   ref(): void {
     this.#socket.ref();

@@ -8,6 +8,7 @@ import {
   type CompressionName,
 } from '../../protocol/records/index.ts';
 import { ConsumerRecord, type BatchContext, type RecordDeserializers } from '../consumer-record.ts';
+import type { FrameLease } from './frame-lease.ts';
 import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts';
 
 /** Turns the compressed records of a batch into plain ones; at once, or later. */
@@ -25,7 +26,15 @@ export interface FetchedRecordsOptions {
   readonly deserializers: RecordDeserializers;
   /** Makes records of another kind, or none where the place is nobody's here. @defaultValue each place is a `ConsumerRecord` */
   readonly make?: MakeRecord | undefined;
+  /** Set where the memory of `records` is to be given back once all is read: then records get copies of their bytes. */
+  readonly lease?: FrameLease | undefined;
 }
+
+/** Records that take more together, as large ones do, stay where they are: to copy them would cost more than their memory is worth. */
+const maxCopiedBytes = 256 * 1024;
+
+/** A context whose bytes are only known when the last of its records is. */
+type OpenContext = { -readonly [Name in keyof BatchContext]: BatchContext[Name] };
 
 /** Makes the record at the place where the cursor stands. */
 export type MakeRecord = (context: BatchContext, cursor: RecordCursor) => ConsumerRecord<unknown, unknown> | undefined;
@@ -46,15 +55,17 @@ export class FetchedRecords {
   readonly #reader: BatchReader;
   readonly #aborted: AbortedTransactions | undefined;
   #cursor: RecordCursor | undefined;
-  #context: BatchContext | undefined;
+  #header: BatchHeader | undefined;
   #batchEnd = 0n;
   /** A batch whose decompression is under way, or done. */
   #pending: { readonly header: BatchHeader; body: Buffer | undefined; error: unknown } | undefined;
   #promise: Promise<void> | undefined;
   #error: Error | undefined;
+  #lease: FrameLease | undefined;
 
   constructor(options: FetchedRecordsOptions, fetchOffset: bigint) {
     this.#options = options;
+    this.#lease = options.lease?.begin();
     this.bytes = options.records.length;
     this.highWatermark = options.highWatermark;
     this.nextOffset = fetchOffset;
@@ -80,27 +91,15 @@ export class FetchedRecords {
   }
 
   #read(into: ConsumerRecord<unknown, unknown>[], limit: number): 'more' | 'end' | Promise<void> {
-    const { make } = this.#options;
     for (;;) {
       const cursor = this.#cursor ?? this.#open();
-      if (cursor === 'end') return 'end';
-      if (cursor instanceof Promise) return cursor;
-      const context = this.#context;
-      if (context === undefined) continue;
-      // Batches come whole: their first records may lie before the offset that was asked for.
-      const skipBefore = this.nextOffset > cursor.baseOffset ? Number(this.nextOffset - cursor.baseOffset) : 0;
-      while (into.length < limit) {
-        if (!cursor.next()) {
-          this.#finishBatch();
-          break;
-        }
-        if (cursor.offsetDelta < skipBefore) continue;
-        if (make === undefined) into.push(new ConsumerRecord<unknown, unknown>(context, cursor));
-        else {
-          const record = make(context, cursor);
-          if (record !== undefined) into.push(record);
-        }
+      if (cursor === 'end') {
+        this.#lease?.end();
+        this.#lease = undefined;
+        return 'end';
       }
+      if (cursor instanceof Promise) return cursor;
+      this.#take(cursor, into, limit);
       if (this.#cursor !== undefined) {
         this.nextOffset = cursor.offset + 1n;
         return 'more';
@@ -108,9 +107,62 @@ export class FetchedRecords {
     }
   }
 
+  /** Adds records of one batch. */
+  #take(cursor: RecordCursor, into: ConsumerRecord<unknown, unknown>[], limit: number): void {
+    const { make } = this.#options;
+    // Batches come whole: their first records may lie before the offset that was asked for.
+    const skipBefore = this.nextOffset > cursor.baseOffset ? Number(this.nextOffset - cursor.baseOffset) : 0;
+    let context: OpenContext | undefined;
+    try {
+      while (into.length < limit) {
+        if (!cursor.next()) {
+          this.#finishBatch();
+          break;
+        }
+        if (cursor.offsetDelta < skipBefore) continue;
+        context ??= this.#contextAt(cursor);
+        if (make === undefined) into.push(new ConsumerRecord<unknown, unknown>(context, cursor));
+        else {
+          const record = make(context, cursor);
+          if (record !== undefined) into.push(record);
+        }
+      }
+    } finally {
+      if (context !== undefined) this.#settleBytes(context, cursor);
+    }
+  }
+
+  /** What the record under the cursor shares with those that follow it. */
+  #contextAt(cursor: RecordCursor): OpenContext {
+    const isFrame = this.#lease !== undefined && cursor.bytes === this.#options.records;
+    return {
+      state: this.#options.state,
+      bytes: cursor.bytes,
+      bytesFrom: isFrame ? cursor.position - cursor.sizeBytes : 0,
+      baseOffset: cursor.baseOffset,
+      leaderEpoch: this.#header?.partitionLeaderEpoch ?? -1,
+      timestampType: this.#header?.timestampType ?? 'create',
+      deserializers: this.#options.deserializers,
+    };
+  }
+
+  /** Nothing that the user gets may be a view of memory that goes back. */
+  #settleBytes(context: OpenContext, cursor: RecordCursor): void {
+    if (this.#lease === undefined || cursor.bytes !== this.#options.records) return;
+    const { bytesFrom } = context;
+    const place = cursor.bytes.subarray(bytesFrom, cursor.position);
+    if (place.length > maxCopiedBytes) {
+      this.#lease.keep();
+      context.bytes = place;
+    } else {
+      context.bytes = Buffer.allocUnsafeSlow(place.length);
+      place.copy(context.bytes);
+    }
+  }
+
   #finishBatch(): void {
     this.#cursor = undefined;
-    this.#context = undefined;
+    this.#header = undefined;
     if (this.#batchEnd > this.nextOffset) this.nextOffset = this.#batchEnd;
   }
 
@@ -136,14 +188,7 @@ export class FetchedRecords {
   #begin(header: BatchHeader, body: Buffer | undefined): RecordCursor {
     const cursor = new RecordCursor(header, body);
     this.#cursor = cursor;
-    this.#context = {
-      state: this.#options.state,
-      bytes: cursor.bytes,
-      baseOffset: cursor.baseOffset,
-      leaderEpoch: header.partitionLeaderEpoch,
-      timestampType: header.timestampType,
-      deserializers: this.#options.deserializers,
-    };
+    this.#header = header;
     return cursor;
   }
 

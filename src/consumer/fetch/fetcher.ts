@@ -6,7 +6,7 @@ import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import { brokerError } from '../../errors/broker-error.ts';
 import { KafkaError, ProtocolError } from '../../errors/kafka-error.ts';
 import { asError } from '../../errors/thrown.ts';
-import { chooseVersion } from '../../cluster/connection.ts';
+import { chooseVersion, type Connection } from '../../cluster/connection.ts';
 import { topicPartitionKey } from '../../model/topic-partition.ts';
 import { Fetch, type FetchResponse, type FetchResponsePartitionData } from '../../protocol/generated/fetch.ts';
 import type { CompressionName } from '../../protocol/records/index.ts';
@@ -20,6 +20,7 @@ import { EpochValidation, type Divergence } from './epoch-validation.ts';
 import { FetchMachine, type FetchPlan } from './fetch-machine.ts';
 import { FETCH_BY_TOPIC_ID, fetchRequest, type FetchSettings } from './fetch-request.ts';
 import { FetchSessionMachine, type SessionPartition } from './fetch-session-machine.ts';
+import { FrameLease } from './frame-lease.ts';
 import { FetchedRecords, type FetchedRecordsOptions } from './fetched-records.ts';
 
 /** What the fetcher needs of its consumer. */
@@ -213,7 +214,7 @@ export class Fetcher {
       const timeoutMs = cluster.options.requestTimeoutMs + plan.maxWaitMs;
       const response = await connection.send(Fetch, version, message, { timeoutMs, background: true });
       if (this.#isClosed) return;
-      this.#handleResponse(plan, response, asked, cluster.clock.nowMs() - startMs);
+      this.#handleResponse(plan, response, asked, cluster.clock.nowMs() - startMs, connection);
     } catch (error) {
       if (this.#isClosed) return;
       this.#handleFailure(plan, asError(error));
@@ -266,6 +267,7 @@ export class Fetcher {
     response: FetchResponse,
     asked: Map<string, Asked>,
     tookMs: number,
+    connection: Connection,
   ): void {
     const { cluster } = this.#parts;
     const session = this.#sessionWith(plan.nodeId);
@@ -279,6 +281,7 @@ export class Fetcher {
     this.#learnLeaders(response, asked);
     let bytes = 0;
     let partitions = 0;
+    const lease = leaseOf(response, connection);
     for (const topic of response.responses) {
       for (const data of topic.partitions) {
         // A partition that was not asked for, or comes twice, is nobody's.
@@ -292,11 +295,12 @@ export class Fetcher {
         // offset and answers first; 3. broker 1 answers. Without it, step 3 would hand out these records a second time.
         const { state, round, offset } = question;
         if (state.fetchRound !== round || state.fetchOffset !== offset || state.term.ended) continue;
-        const taken = this.#handlePartition(question, data, plan.nodeId);
+        const taken = this.#handlePartition(question, data, plan.nodeId, lease);
         bytes += taken;
         if (taken > 0) partitions++;
       }
     }
+    lease?.end();
     // In a session, a partition that is left out has nothing new.
     for (const { state, round } of isFull ? asked.values() : []) {
       if (state.fetchRound === round) this.#failPartition(state);
@@ -308,7 +312,12 @@ export class Fetcher {
   }
 
   /** Answers how many bytes of records were taken. */
-  #handlePartition({ state, offset }: Asked, data: FetchResponsePartitionData, nodeId: number): number {
+  #handlePartition(
+    { state, offset }: Asked,
+    data: FetchResponsePartitionData,
+    nodeId: number,
+    lease: FrameLease | undefined,
+  ): number {
     if (data.errorCode !== brokerErrorCodes.NONE) {
       this.#handlePartitionError(state, data, nodeId);
       return 0;
@@ -344,7 +353,7 @@ export class Fetcher {
       this.#failPartition(state);
       return 0;
     }
-    const fetched = new FetchedRecords(this.#recordsOptions(state, data, records), offset);
+    const fetched = new FetchedRecords({ ...this.#recordsOptions(state, data, records), lease }, offset);
     state.buffered.push(fetched);
     state.bufferedBytes += fetched.bytes;
     state.fetchOffset = nextOffset;
@@ -432,4 +441,16 @@ export class Fetcher {
     else cluster.events.publish('consumer.fetch.failed', { nodeId: plan.nodeId, error });
     cluster.refreshSoon();
   }
+}
+
+/** The memory of the answer, which all of its records are views of; begun for the one who hands them on. */
+function leaseOf({ responses }: FetchResponse, connection: Connection): FrameLease | undefined {
+  for (const { partitions } of responses) {
+    for (const { records } of partitions) {
+      if (records === null || records.length === 0) continue;
+      const giveBack = connection.leaseOf(records.buffer);
+      return giveBack === undefined ? undefined : new FrameLease(giveBack).begin();
+    }
+  }
+  return undefined;
 }

@@ -85,6 +85,11 @@ export class RecordCursor {
     }
   }
 
+  /** Where the next record begins; after the last one, the end. */
+  get position(): number {
+    return this.#position;
+  }
+
   /** The offset of the record. */
   get offset(): bigint {
     return this.baseOffset + BigInt(this.offsetDelta);

@@ -93,6 +93,7 @@ export class FakeBrokers implements BrokerConnections {
       isOpen: true,
       inFlight: 0,
       bytesToWrite: 0,
+      leaseOf: () => undefined,
       send,
       close: () => Promise.resolve(),
     };

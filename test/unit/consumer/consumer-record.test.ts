@@ -36,6 +36,7 @@ function recordOf(
     {
       state,
       bytes: cursor.bytes,
+      bytesFrom: 0,
       baseOffset: header.baseOffset,
       leaderEpoch: 4,
       timestampType: 'create',

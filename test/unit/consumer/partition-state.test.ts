@@ -14,6 +14,7 @@ function recordAt(state: PartitionState, offset: bigint): ConsumerRecord<unknown
   const context = {
     state,
     bytes: Buffer.alloc(0),
+    bytesFrom: 0,
     baseOffset: offset,
     leaderEpoch: 7,
     timestampType: 'create' as const,

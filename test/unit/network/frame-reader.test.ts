@@ -148,4 +148,54 @@ describe('FrameReader', () => {
     );
     assert.equal(frames.length, 1);
   });
+
+  it('reads the next frame into memory that was given back, and never into what was not', () => {
+    const { frames, reader } = collect();
+    const send = (byte: number, bytes = 200_000): Buffer => {
+      feed(reader, frameWithSize(bytes, Buffer.alloc(bytes, byte)), () => 65_536);
+      return frames.at(-1) ?? Buffer.alloc(0);
+    };
+    const [first, second] = [send(1), send(2)];
+    const giveBack = reader.leaseOf(first.buffer);
+    giveBack?.();
+    const third = send(3, 190_000);
+    assert.equal(third.buffer, first.buffer);
+    assert.deepEqual(third, Buffer.alloc(190_000, 3));
+    assert.deepEqual(second, Buffer.alloc(200_000, 2));
+    const fourth = send(4);
+    assert.deepEqual(third, Buffer.alloc(190_000, 3), 'it was not given back');
+    giveBack?.();
+    const fifth = send(5);
+    assert.notEqual(fifth.buffer, fourth.buffer);
+    assert.deepEqual(fourth, Buffer.alloc(200_000, 4));
+  });
+
+  it('takes memory back once: two frames are never read into the same', () => {
+    const { frames, reader } = collect();
+    const send = (byte: number): void => {
+      feed(reader, frameWithSize(100_000, Buffer.alloc(100_000, byte)), () => 65_536);
+    };
+    send(1);
+    const memory = (frames[0] ?? Buffer.alloc(0)).buffer;
+    const [giveBack, again] = [reader.leaseOf(memory), reader.leaseOf(memory)];
+    giveBack?.();
+    giveBack?.();
+    again?.();
+    send(2);
+    send(3);
+    assert.deepEqual(frames.slice(1), [Buffer.alloc(100_000, 2), Buffer.alloc(100_000, 3)]);
+  });
+
+  it('lends no small frames, whose memory may be shared, and lets go of what lies ready when only those come', () => {
+    const { frames, reader } = collect();
+    const send = (bytes: number): Buffer => {
+      feed(reader, frameWithSize(bytes, Buffer.alloc(bytes, 7)), () => 65_536);
+      return frames.at(-1) ?? Buffer.alloc(0);
+    };
+    assert.equal(reader.leaseOf(send(1000).buffer), undefined);
+    const large = send(100_000);
+    reader.leaseOf(large.buffer)?.();
+    send(1000);
+    assert.notEqual(send(100_000).buffer, large.buffer);
+  });
 });

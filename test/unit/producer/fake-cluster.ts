@@ -314,6 +314,10 @@ class FakeConnection implements Connection {
     this.versions = new BrokerVersions({ apiKeys: [{ apiKey: 0, minVersion: min, maxVersion: max }] });
   }
 
+  leaseOf(): undefined {
+    return undefined;
+  }
+
   send<Req, Res>(_api: Api<Req, Res>, version: number, message: unknown, options: RequestOptions = {}): Promise<Res> {
     return new Promise<ProduceResponse | undefined>((resolve, reject) => {
       // What goes over the wire is decided now; whoever writes into the buffers before the end is found out then.

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FetchedRecords } from '../../../../src/consumer/fetch/fetched-records.ts';
+import { FrameLease } from '../../../../src/consumer/fetch/frame-lease.ts';
+import type { ConsumerRecord } from '../../../../src/consumer/consumer-record.ts';
+import { BatchBuilder } from '../../../../src/protocol/records/index.ts';
+
+const closing = {
+  compression: 'none',
+  producerId: -1n,
+  producerEpoch: -1,
+  baseSequence: -1,
+  transactional: false,
+} as const;
+
+/** A batch whose records are told by their numbers. */
+function batch(count: number, valueBytes: number, baseOffset = 0n): Buffer {
+  const builder = new BatchBuilder({ initialBytes: 1024, maxBytes: 1 << 30 });
+  for (let index = 0; index < count; index++) {
+    const value = Buffer.alloc(valueBytes, `v${index} `);
+    builder.append(1_700_000_000_000, `k${index}`, value, [{ key: 'h', value: Buffer.from(`h${index}`) }]);
+  }
+  return Buffer.from(builder.close({ ...closing, baseOffset }));
+}
+
+function fetched(records: Buffer, lease: FrameLease | undefined, from = 0n): FetchedRecords {
+  return new FetchedRecords(
+    {
+      state: { topic: 'orders', partition: 0 },
+      records,
+      highWatermark: 0n,
+      aborted: undefined,
+      checkCrcs: true,
+      decompress: () => assert.fail('nothing is compressed'),
+      deserializers: { key: (bytes) => bytes, value: (bytes) => bytes },
+      lease,
+    },
+    from,
+  );
+}
+
+/** Counts how often the memory was given back, and spoils it then, as the next answer would. */
+function countingLease(frame: Buffer): { readonly lease: FrameLease; count: number } {
+  const counting = {
+    count: 0,
+    lease: new FrameLease(() => {
+      counting.count++;
+      frame.fill(0xff);
+    }),
+  };
+  return counting;
+}
+
+function readAll(source: FetchedRecords, limit: number): ConsumerRecord<unknown, unknown>[] {
+  const all: ConsumerRecord<unknown, unknown>[] = [];
+  for (;;) {
+    const some: ConsumerRecord<unknown, unknown>[] = [];
+    const outcome = source.read(some, limit);
+    all.push(...some);
+    if (outcome === 'end') return all;
+    assert.equal(outcome, 'more');
+  }
+}
+
+describe('FetchedRecords', () => {
+  it('gives the memory back once all is read, and what it handed out stays what it was', () => {
+    const frame = Buffer.concat([batch(10, 100), batch(10, 100, 10n)]);
+    const counting = countingLease(frame);
+    const records = readAll(fetched(frame, counting.lease), 3);
+    assert.equal(counting.count, 1);
+    assert.equal(records.length, 20);
+    for (const [index, record] of records.entries()) {
+      assert.equal(record.offset, BigInt(index));
+      assert.equal(String(record.key), `k${index % 10}`);
+      assert.deepEqual(record.value, Buffer.alloc(100, `v${index % 10} `));
+      assert.equal(record.headers.getString('h'), `h${index % 10}`);
+      assert.deepEqual(record.detach().valueBytes, Buffer.alloc(100, `v${index % 10} `));
+    }
+  });
+
+  it('skips what lies before the position, with the bytes of the right records', () => {
+    const frame = batch(10, 50);
+    const counting = countingLease(frame);
+    const records = readAll(fetched(frame, counting.lease, 7n), 500);
+    assert.equal(counting.count, 1);
+    assert.deepEqual(
+      records.map(({ key }) => String(key)),
+      ['k7', 'k8', 'k9'],
+    );
+  });
+
+  it('keeps the memory of large records, which are views of it', () => {
+    const frame = batch(3, 200 * 1024);
+    const counting = countingLease(frame);
+    const records = readAll(fetched(frame, counting.lease), 500);
+    assert.equal(counting.count, 0);
+    assert.equal((records[0]?.value as Buffer).buffer, frame.buffer);
+    assert.deepEqual(records[2]?.value, Buffer.alloc(200 * 1024, 'v2 '));
+  });
+
+  it('gives nothing back before the last partition of the answer is read', () => {
+    const frame = batch(4, 100);
+    const counting = countingLease(frame);
+    const [first, second] = [fetched(frame, counting.lease), fetched(frame, counting.lease)];
+    readAll(first, 500);
+    assert.equal(first.read([], 500), 'end');
+    assert.equal(counting.count, 0, 'who asks once more after the end is not done for somebody else');
+    assert.equal(readAll(second, 500).length, 4);
+    assert.equal(counting.count, 1);
+  });
+
+  it('gives nothing back where a batch is corrupt', () => {
+    const frame = Buffer.concat([batch(2, 100), batch(2, 100, 2n)]);
+    frame[frame.length - 5] = 0x55;
+    const counting = countingLease(frame);
+    const source = fetched(frame, counting.lease);
+    const records: ConsumerRecord<unknown, unknown>[] = [];
+    assert.throws(() => source.read(records, 500), { code: 'CORRUPT_BATCH' });
+    assert.equal(records.length, 2);
+    assert.equal(String(records[1]?.key), 'k1');
+    assert.equal(counting.count, 0);
+  });
+});
