@@ -6,7 +6,7 @@ import {
   type AcknowledgeTypeNumber,
   type AcquiredRecordsMachine,
 } from './acquired-records-machine.ts';
-import { acquiredIndexOf } from './share-record.ts';
+import { acquiredIndexOf, lockedWith } from './share-record.ts';
 
 /** What records that were acquired together are made from. */
 export interface AcquiredRecordsParts {
@@ -193,4 +193,10 @@ export class AcquiredRecords implements ReadState {
     this.failure = undefined;
     this.#refused = [];
   }
+}
+
+/** With which others a record was acquired; undefined for what no share consumer has read. */
+export function acquiredOf(record: unknown): AcquiredRecords | undefined {
+  const locked = lockedWith(record);
+  return locked instanceof AcquiredRecords ? locked : undefined;
 }

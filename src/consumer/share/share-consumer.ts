@@ -12,7 +12,7 @@ import type { NoRecords } from '../reading.ts';
 import { isEager, recordDeserializers } from '../record-values.ts';
 import { TopicInterest } from '../topic-interest.ts';
 import { acknowledgeTypes } from './acquired-records-machine.ts';
-import type { AcquiredRecords } from './acquired-records.ts';
+import { acquiredOf, type AcquiredRecords } from './acquired-records.ts';
 import { AcknowledgementResults } from './share-acknowledgements.ts';
 import { ShareFetcher } from './share-fetcher.ts';
 import { ShareGroupMember } from './share-group-member.ts';
@@ -26,7 +26,7 @@ import {
 } from './share-options.ts';
 import { ShareReading } from './share-reading.ts';
 import { ShareRecordSource } from './share-record-source.ts';
-import { acquiredIndexOf, acquiredOf, type ShareRecord } from './share-record.ts';
+import { acquiredIndexOf, type ShareRecord } from './share-record.ts';
 import { ShareRunLoop } from './share-run-loop.ts';
 import { resolveShareRunOptions, type ShareRunOptions } from './share-run-options.ts';
 

@@ -4,9 +4,9 @@ import type { DeserializationDecision, DeserializationErrorPolicy, Deserializati
 import type { ReadSource } from '../reading.ts';
 import { prepareRecords, type PreparedRecords } from '../record-values.ts';
 import { acknowledgeTypes } from './acquired-records-machine.ts';
-import type { AcquiredRecords } from './acquired-records.ts';
+import { acquiredOf, type AcquiredRecords } from './acquired-records.ts';
 import type { ResolvedShareConsumerOptions } from './share-options.ts';
-import { acquiredIndexOf, acquiredOf, type ShareRecord } from './share-record.ts';
+import { acquiredIndexOf, type ShareRecord } from './share-record.ts';
 
 /** What the source of records needs of its consumer. */
 export interface ShareRecordSourceParts {

@@ -1,8 +1,12 @@
 import type { MakeRecord } from '../fetch/fetched-records.ts';
 import { ConsumerRecord, type BatchContext, type RecordPlace } from '../consumer-record.ts';
-import type { AcquiredRecords } from './acquired-records.ts';
 
-let acquiredOfRecord: (record: ShareRecord<unknown, unknown>) => AcquiredRecords;
+/** The records that one answer has locked, as each of them knows them. */
+export interface LockedRecords {
+  readonly machine: { deliveryCountOf(index: number): number | undefined };
+}
+
+let lockedOfRecord: (record: ShareRecord<unknown, unknown>) => LockedRecords;
 let indexOfRecord: (record: ShareRecord<unknown, unknown>) => number;
 
 /**
@@ -16,25 +20,19 @@ export class ShareRecord<K = Buffer | null, V = Buffer | null> extends ConsumerR
    * unless set) it is the last time. Java: `ConsumerRecord.deliveryCount()` (KIP-932).
    */
   readonly deliveryCount: number;
-  readonly #acquired: AcquiredRecords;
+  readonly #locked: LockedRecords;
   readonly #index: number;
 
   static {
-    acquiredOfRecord = (record) => record.#acquired;
+    lockedOfRecord = (record) => record.#locked;
     indexOfRecord = (record) => record.#index;
   }
 
   /** @internal */
-  constructor(
-    context: BatchContext,
-    place: RecordPlace,
-    acquired: AcquiredRecords,
-    index: number,
-    deliveryCount: number,
-  ) {
+  constructor(context: BatchContext, place: RecordPlace, locked: LockedRecords, index: number, deliveryCount: number) {
     super(context, place);
     this.deliveryCount = deliveryCount;
-    this.#acquired = acquired;
+    this.#locked = locked;
     this.#index = index;
   }
 
@@ -50,13 +48,13 @@ export class ShareRecord<K = Buffer | null, V = Buffer | null> extends ConsumerR
 
   /** @internal */
   protected override withBytes(context: BatchContext, place: RecordPlace): ConsumerRecord<K, V> {
-    return new ShareRecord<K, V>(context, place, this.#acquired, this.#index, this.deliveryCount);
+    return new ShareRecord<K, V>(context, place, this.#locked, this.#index, this.deliveryCount);
   }
 }
 
-/** With which others a record was acquired; undefined for what no share consumer has read. */
-export function acquiredOf(record: unknown): AcquiredRecords | undefined {
-  return record instanceof ShareRecord ? acquiredOfRecord(record as ShareRecord<unknown, unknown>) : undefined;
+/** With which others a record was locked; undefined for what no share consumer has read. */
+export function lockedWith(record: unknown): LockedRecords | undefined {
+  return record instanceof ShareRecord ? lockedOfRecord(record as ShareRecord<unknown, unknown>) : undefined;
 }
 
 /** Where it stands among them, counted in offsets from the first; -1 for what no share consumer has read. */
@@ -65,7 +63,7 @@ export function acquiredIndexOf(record: unknown): number {
 }
 
 /** Makes records of those offsets that were acquired; what else came with their batches is for other members. */
-export function makeShareRecords(acquired: AcquiredRecords, baseOffset: bigint): MakeRecord {
+export function makeShareRecords(locked: LockedRecords, baseOffset: bigint): MakeRecord {
   let batch: BatchContext | undefined;
   let shift = 0;
   return (context, cursor) => {
@@ -74,8 +72,8 @@ export function makeShareRecords(acquired: AcquiredRecords, baseOffset: bigint):
       shift = Number(context.baseOffset - baseOffset);
     }
     const index = shift + cursor.offsetDelta;
-    const deliveryCount = acquired.machine.deliveryCountOf(index);
+    const deliveryCount = locked.machine.deliveryCountOf(index);
     if (deliveryCount === undefined) return undefined;
-    return new ShareRecord<unknown, unknown>(context, cursor, acquired, index, deliveryCount);
+    return new ShareRecord<unknown, unknown>(context, cursor, locked, index, deliveryCount);
   };
 }
