@@ -114,6 +114,7 @@ export class RecordLoop<K, V, S extends ReadState = PartitionState> implements A
 
   #give(state: S, record: ConsumerRecord<unknown, unknown>): IteratorYieldResult<ConsumerRecord<K, V>> {
     state.readyIndex++;
+    if (state.readyIndex === state.ready.length) state.ready = [];
     state.handOut(record);
     this.#left--;
     return { done: false, value: record as ConsumerRecord<K, V> };

@@ -294,6 +294,8 @@ export class Reading<S extends ReadState = PartitionState> {
     const records = readyIndex === 0 && ready.length <= limit ? ready : ready.slice(readyIndex, readyIndex + limit);
     state.readyIndex += records.length;
     state.handOutAll(records);
+    // They are the user's alone now: what every partition handed out last would otherwise live on until its next turn.
+    if (state.readyIndex >= ready.length) state.ready = [];
     return records;
   }
 
