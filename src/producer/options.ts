@@ -79,7 +79,7 @@ export interface ProducerOptions<K = string | Uint8Array | null, V = string | Ui
   readonly compressionLevel?: number | undefined;
   /**
    * The size at which a batch is full, in bytes before compression; it does not wait for that, see {@link lingerMs}. Larger than
-   * Java's 16 KiB because a broker spends several times the CPU on the same records in small batches. Where it is above what a topic
+   * Java's 16 KiB because a broker spends about twice the CPU on the same records in small batches. Where it is above what a topic
    * takes (`max.message.bytes`, 1 MiB), the first batch is taken apart and later ones are smaller. A batch begins small in memory.
    * Java: `batch.size`.
    *

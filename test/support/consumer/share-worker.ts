@@ -1,5 +1,5 @@
 /**
- * A process with members of a share group, which work on jobs until they are told to stop. Whoever starts it kills it, too. It prints
+ * A process with members of a share group, which work on jobs until they are told to stop. Whoever starts it kills it, too. It prints "ready",
  * "begin partition offset delivery" for each record, "done partition offset" before it is accepted, "accept partition offset,…" for what
  * the brokers have taken, and "refused partition offset,… code" for what they have not.
  */
@@ -79,6 +79,7 @@ const ways = { run: byRun, poll: byPoll, loop: byLoop } as const;
 async function main(): Promise<void> {
   const { bootstrapServers, groupId, topic, members } = work;
   const kafka = new Kafka({ bootstrapServers });
+  say('ready');
   await Promise.all(
     members.map(async (way) => {
       const acknowledgementMode = way === 'poll' ? 'explicit' : 'implicit';
