@@ -130,6 +130,8 @@ export function internalTopicProperties(brokers: number): Record<string, string>
     'share.coordinator.state.topic.min.isr': inSync,
     'share.coordinator.state.topic.num.partitions': '5',
     'group.initial.rebalance.delay.ms': '0',
+    // Records of tests may be dated years ago: a broker that looks every 5 minutes for what is too old would delete them in mid-test.
+    'log.retention.check.interval.ms': '86400000',
     // Members of the new protocol beat as often as the broker says: with its 5 s a test would wait that long for each step.
     'group.consumer.min.heartbeat.interval.ms': '300',
     'group.consumer.heartbeat.interval.ms': '300',
