@@ -55,14 +55,17 @@ export class ShareBroker {
     return this.#take((acquired) => acquired.machine.takeQueued(nowMs));
   }
 
+  /** The renewals to send now; they count as well. */
   takeRenewals(): SentAcknowledgements[] {
+    this.#sent++;
     return this.#take((acquired) => acquired.machine.takeRenewals());
   }
 
   /** Resolves once what is queued or under way now is answered; undefined if there is nothing. */
   settled(): Promise<void> | undefined {
     const { hasQueued } = this;
-    const requests = this.#sent + (hasQueued ? 1 : 0);
+    // A renewal travels in a request of its own.
+    const requests = this.#sent + (hasQueued ? 1 : 0) + (this.hasRenewals ? 1 : 0);
     if (requests <= this.#answered) return undefined;
     if (hasQueued) this.machine.flush();
     return new Promise<void>((resolve) => this.#waiting.push({ requests, resolve }));
@@ -71,8 +74,8 @@ export class ShareBroker {
   /** No request is under way: who waits for the last one goes on, and where nothing is queued any more, everybody. */
   handleSettled(): void {
     this.#answered = this.#sent;
-    const { hasQueued } = this;
-    const isDone = ({ requests }: { readonly requests: number }): boolean => requests <= this.#answered || !hasQueued;
+    const isIdle = !this.hasQueued && !this.hasRenewals;
+    const isDone = ({ requests }: { readonly requests: number }): boolean => isIdle || requests <= this.#answered;
     const done = this.#waiting.filter(isDone);
     this.#waiting = this.#waiting.filter((one) => !isDone(one));
     for (const { resolve } of done) resolve();
