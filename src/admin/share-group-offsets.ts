@@ -3,7 +3,7 @@ import type { SettledItem } from '../errors/admin-error.ts';
 import { brokerError } from '../errors/broker-error.ts';
 import { brokerErrorByNumber } from '../errors/broker-error-codes.ts';
 import { UsageError } from '../errors/kafka-error.ts';
-import type { TopicPartition } from '../model/topic-partition.ts';
+import { byTopic, type TopicPartition } from '../model/topic-partition.ts';
 import { AlterShareGroupOffsets } from '../protocol/generated/alter-share-group-offsets.ts';
 import { DeleteShareGroupOffsets } from '../protocol/generated/delete-share-group-offsets.ts';
 import {
@@ -79,7 +79,13 @@ async function fetchOffsets(
   partitions: readonly TopicPartition[] | undefined,
 ): Promise<ShareGroupOffset[]> {
   const doing = `Cannot list the offsets of share group ${quote(groupId)}`;
-  const topics = partitions === undefined ? null : byTopic(partitions, ({ partition }) => partition);
+  const topics =
+    partitions === undefined
+      ? null
+      : byTopic(partitions).map(([topicName, items]) => ({
+          topicName,
+          partitions: items.map(({ partition }) => partition),
+        }));
   const { groups } = await call.request({
     api: DescribeShareGroupOffsets,
     to: atCoordinator(groupId),
@@ -122,7 +128,10 @@ export function alterShareGroupOffsets(
         to: atCoordinator(groupId),
         message: {
           groupId,
-          topics: byTopic(left, ({ partition, startOffset }) => ({ partitionIndex: partition, startOffset })),
+          topics: byTopic(left).map(([topicName, items]) => ({
+            topicName,
+            partitions: items.map(({ partition, startOffset }) => ({ partitionIndex: partition, startOffset })),
+          })),
         },
         errorCode: (answer) => answer.errorCode,
         errorMessage: (answer) => shareAdvice(answer.errorCode) ?? answer.errorMessage,
@@ -175,15 +184,6 @@ function outcomeOf(
 
 function atCoordinator(groupId: string): Destination {
   return { kind: 'coordinator', type: 'group', key: groupId };
-}
-
-function byTopic<Item extends TopicPartition, Part>(
-  items: readonly Item[],
-  part: (item: Item) => Part,
-): { topicName: string; partitions: Part[] }[] {
-  const topics = new Map<string, Part[]>();
-  for (const item of items) topics.set(item.topic, [...(topics.get(item.topic) ?? []), part(item)]);
-  return [...topics].map(([topicName, partitions]) => ({ topicName, partitions }));
 }
 
 function offsetOf({ topic, partition, startOffset }: NewShareGroupOffset): bigint {
