@@ -3,9 +3,8 @@ import type { CallOptions } from '../cluster/request.ts';
 import { ClosedError, KafkaError, UsageError } from '../errors/kafka-error.ts';
 import type { ConsumerGroupMetadata } from '../model/consumer-group-metadata.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
-import type { Clock } from '../util/clock.ts';
-import { deferred } from '../util/deferred.ts';
 import { quote } from '../util/option-rules.ts';
+import { settledWithin } from '../util/settled-within.ts';
 import { Assignment } from './assignment.ts';
 import { Commits } from './commits.ts';
 import { isCovered, markProcessed, offsetsOf, type Committable, type PartitionOffset } from './committable.ts';
@@ -677,14 +676,6 @@ export class Consumer<
     // A listener that runs because of close() may still commit.
     if (this.#closing.signal.aborted) throw new ClosedError('the consumer');
   }
-}
-
-/** Resolves when `work` does, or the time is over; of what fails, somebody else is told. */
-async function settledWithin(clock: Clock, timeoutMs: number, work: Promise<void>): Promise<void> {
-  const isOver = deferred<undefined>();
-  const timer = clock.setTimer(() => isOver.resolve(undefined), timeoutMs);
-  await Promise.race([work.catch(() => undefined), isOver.promise]);
-  clock.clearTimer(timer);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock, TimerHandle } from '../util/clock.ts';
+import { HandlerSignal } from './handler-signal.ts';
 import type { PartitionState } from './partition-state.ts';
 import type { Handlers } from './reading.ts';
 import type { HandlerContext } from './run-options.ts';
@@ -8,38 +9,14 @@ import type { HandlerContext } from './run-options.ts';
 const handlerScope = new AsyncLocalStorage<RunningHandler>();
 
 /** One handler at work, and the partition that nobody else may have meanwhile. */
-export class RunningHandler implements HandlerContext {
+export class RunningHandler extends HandlerSignal implements HandlerContext {
   readonly state: PartitionState;
-  /** Ends the whole run. */
-  readonly stop: () => void;
   startedMs: number;
-  /** It waits for `close()` itself, so nobody may wait for it. */
-  isLeft = false;
-  #controller: AbortController | undefined;
-  #reason: Error | undefined;
 
   constructor(state: PartitionState, stop: () => void, nowMs: number) {
+    super(stop);
     this.state = state;
-    this.stop = stop;
     this.startedMs = nowMs;
-  }
-
-  /** Made when somebody asks for it: most handlers do not. */
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    return this.#controller.signal;
-  }
-
-  /** Whether its work is of no use any more: what it does is not counted as processed, what it throws ends nothing. */
-  get isUnwanted(): boolean {
-    return this.#reason !== undefined;
-  }
-
-  abort(why: string): void {
-    if (this.#reason !== undefined) return;
-    this.#reason = new DOMException(why, 'AbortError');
-    this.#controller?.abort(this.#reason);
   }
 }
 

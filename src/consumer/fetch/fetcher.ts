@@ -1,7 +1,6 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import { UNKNOWN_TOPIC_ID } from '../../cluster/metadata-snapshot.ts';
 import { retryBackoff } from '../../cluster/options.ts';
-import { codecFor } from '../../compression/index.ts';
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import { brokerError } from '../../errors/broker-error.ts';
 import { KafkaError, ProtocolError } from '../../errors/kafka-error.ts';
@@ -9,19 +8,20 @@ import { asError } from '../../errors/thrown.ts';
 import { chooseVersion, type Connection } from '../../cluster/connection.ts';
 import { topicPartitionKey } from '../../model/topic-partition.ts';
 import { Fetch, type FetchResponse, type FetchResponsePartitionData } from '../../protocol/generated/fetch.ts';
-import type { CompressionName } from '../../protocol/records/index.ts';
 import type { TimerHandle } from '../../util/clock.ts';
 import type { RecordDeserializers } from '../consumer-record.ts';
 import { isPassingFailure } from '../offset-client.ts';
 import type { ResolvedConsumerOptions } from '../options.ts';
 import type { PartitionState } from '../partition-state.ts';
 import { spanOf } from './batch-span.ts';
+import { decompressor, type Decompress } from './decompressor.ts';
 import { EpochValidation, type Divergence } from './epoch-validation.ts';
 import { FetchMachine, type FetchPlan } from './fetch-machine.ts';
 import { FETCH_BY_TOPIC_ID, fetchRequest, type FetchSettings } from './fetch-request.ts';
 import { FetchSessionMachine, type SessionPartition } from './fetch-session-machine.ts';
 import { FrameLease } from './frame-lease.ts';
 import { FetchedRecords, type FetchedRecordsOptions } from './fetched-records.ts';
+import { staleMetadata } from './stale-metadata.ts';
 
 /** What the fetcher needs of its consumer. */
 export interface FetcherParts {
@@ -48,24 +48,8 @@ interface Asked {
   readonly round: number;
 }
 
-/** Errors of a partition that say: its leader is elsewhere, or our picture of the cluster is old. */
-const staleMetadata: ReadonlySet<number> = new Set([
-  brokerErrorCodes.NOT_LEADER_OR_FOLLOWER,
-  brokerErrorCodes.LEADER_NOT_AVAILABLE,
-  brokerErrorCodes.REPLICA_NOT_AVAILABLE,
-  brokerErrorCodes.FENCED_LEADER_EPOCH,
-  brokerErrorCodes.UNKNOWN_LEADER_EPOCH,
-  brokerErrorCodes.UNKNOWN_TOPIC_OR_PARTITION,
-  brokerErrorCodes.UNKNOWN_TOPIC_ID,
-  brokerErrorCodes.INCONSISTENT_TOPIC_ID,
-  brokerErrorCodes.KAFKA_STORAGE_ERROR,
-]);
-
 /** So long a broker has to hear that its session is over. */
 const END_SESSIONS_WITHIN_MS = 1000;
-
-/** A decompressed batch may take this much, whatever the options say: Kafka's own limits allow batches of many MiB. */
-const MIN_DECOMPRESSED_LIMIT = 64 * 1024 * 1024;
 
 const NO_LEADER = { leaderId: -1, leaderEpoch: -1 };
 
@@ -73,7 +57,7 @@ const NO_LEADER = { leaderId: -1, leaderEpoch: -1 };
 export class Fetcher {
   readonly #parts: FetcherParts;
   readonly #machine: FetchMachine;
-  readonly #decompress: (codec: CompressionName, body: Buffer) => Buffer | Promise<Buffer>;
+  readonly #decompress: Decompress;
   readonly #validation: EpochValidation;
   /** One session with each broker. */
   readonly #sessions = new Map<number, FetchSessionMachine>();
@@ -99,12 +83,7 @@ export class Fetcher {
       onTruncated: parts.onTruncated,
       onFatal: parts.onFatal,
     });
-    const limit = Math.max(MIN_DECOMPRESSED_LIMIT, options.maxBufferedBytes);
-    this.#decompress = (name, body) => {
-      const codec = codecFor(name);
-      if (codec instanceof Promise) return codec.then((loaded) => loaded.decompress(body, limit));
-      return codec.decompress(body, limit);
-    };
+    this.#decompress = decompressor(options.maxBufferedBytes);
   }
 
   /** Sends what is due. Call it whenever something has changed; it does nothing if nothing is due. */

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { chooseVersion } from '../../cluster/connection.ts';
 import { retryBackoff } from '../../cluster/options.ts';
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
@@ -15,13 +14,13 @@ import type { CommitIdentity } from '../offset-client.ts';
 import { AssignedTopics } from './assigned-topics.ts';
 import { ConsumerGroupMachine } from './consumer-group-machine.ts';
 import type { ConsumerGroupEffect, ConsumerGroupInput } from './consumer-group-messages.ts';
+import { newMemberId } from './member-id.ts';
 import type { Membership, MembershipParts } from './membership.ts';
 import { ReadingMember } from './reading-member.ts';
 import type { LeaveMode } from './reading-messages.ts';
 
 type SendHeartbeat = Extract<ConsumerGroupEffect, { kind: 'sendHeartbeat' }>;
 
-const MEMBER_ID_BYTES = 16;
 /** From this version on the coordinator takes patterns. */
 const PATTERN_VERSION = 1;
 
@@ -31,8 +30,7 @@ export class ConsumerGroupMember implements Membership {
   readonly #machine: ConsumerGroupMachine;
   readonly #member: ReadingMember<ConsumerGroupInput, ConsumerGroupEffect>;
   readonly #assigned: AssignedTopics;
-  /** Chosen here, in the form of Kafka's ids: so the coordinator need not be asked for one (KIP-1082). */
-  #memberId = randomBytes(MEMBER_ID_BYTES).toString('base64url');
+  #memberId = newMemberId();
   readonly #stopListening: () => void;
   #leaving: Promise<void> | undefined;
   /** Those who wait for an answer that may bring another epoch. */

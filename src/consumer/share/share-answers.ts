@@ -1,15 +1,15 @@
 import type { Cluster } from '../../cluster/cluster.ts';
-import { codecFor } from '../../compression/index.ts';
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import { brokerError } from '../../errors/broker-error.ts';
 import type { KafkaError } from '../../errors/kafka-error.ts';
 import { topicPartitionKey } from '../../model/topic-partition.ts';
 import type { ShareAcknowledgeResponse } from '../../protocol/generated/share-acknowledge.ts';
 import type { ShareFetchResponse, ShareFetchResponsePartitionData } from '../../protocol/generated/share-fetch.ts';
-import type { CompressionName } from '../../protocol/records/index.ts';
 import { backoffMs, type BackoffPolicy } from '../../util/backoff.ts';
 import type { RecordDeserializers } from '../consumer-record.ts';
+import { decompressor, type Decompress } from '../fetch/decompressor.ts';
 import { FetchedRecords } from '../fetch/fetched-records.ts';
+import { staleMetadata } from '../fetch/stale-metadata.ts';
 import { AcquiredRecordsMachine } from './acquired-records-machine.ts';
 import { AcquiredRecords } from './acquired-records.ts';
 import type { AcknowledgementResults, SentAcknowledgements } from './share-acknowledgements.ts';
@@ -45,21 +45,6 @@ interface Pause {
 
 /** Records are to be read within this part of the time for which they are locked, to leave the rest to whoever works on them. */
 export const READ_WITHIN = 0.5;
-/** A decompressed batch may take this much, whatever the options say: Kafka's own limits allow batches of many MiB. */
-const MIN_DECOMPRESSED_LIMIT = 64 * 1024 * 1024;
-
-/** Errors of a partition that say: its leader is elsewhere, or our picture of the cluster is old. */
-const staleMetadata: ReadonlySet<number> = new Set([
-  brokerErrorCodes.NOT_LEADER_OR_FOLLOWER,
-  brokerErrorCodes.LEADER_NOT_AVAILABLE,
-  brokerErrorCodes.REPLICA_NOT_AVAILABLE,
-  brokerErrorCodes.FENCED_LEADER_EPOCH,
-  brokerErrorCodes.UNKNOWN_LEADER_EPOCH,
-  brokerErrorCodes.UNKNOWN_TOPIC_OR_PARTITION,
-  brokerErrorCodes.UNKNOWN_TOPIC_ID,
-  brokerErrorCodes.INCONSISTENT_TOPIC_ID,
-  brokerErrorCodes.KAFKA_STORAGE_ERROR,
-]);
 
 /** What no later try will mend. */
 export const fatalErrors: ReadonlySet<number> = new Set([
@@ -74,11 +59,13 @@ export const fatalErrors: ReadonlySet<number> = new Set([
 /** Reads what brokers answer: records that are locked for us, what became of acknowledgements, errors of partitions. */
 export class ShareAnswers {
   readonly #parts: ShareAnswersParts;
+  readonly #decompress: Decompress;
   readonly #pauses = new Map<string, Pause>();
   #lockTimeoutMs: number | undefined;
 
   constructor(parts: ShareAnswersParts) {
     this.#parts = parts;
+    this.#decompress = decompressor(parts.options.maxBufferedBytes);
   }
 
   /** How long the brokers lock records, in milliseconds; undefined before the first answer. */
@@ -229,13 +216,6 @@ export class ShareAnswers {
     if (isClosing() || !isAssigned) acquired.releaseAll();
     else onAcquired(acquired);
   }
-
-  readonly #decompress = (name: CompressionName, body: Buffer): Buffer | Promise<Buffer> => {
-    const limit = Math.max(MIN_DECOMPRESSED_LIMIT, this.#parts.options.maxBufferedBytes);
-    const codec = codecFor(name);
-    if (codec instanceof Promise) return codec.then((loaded) => loaded.decompress(body, limit));
-    return codec.decompress(body, limit);
-  };
 
   #handlePartitionError(broker: ShareBroker, partition: SharePartition, data: ShareFetchResponsePartitionData): void {
     const key = keyOf(partition);

@@ -3,9 +3,9 @@ import type { CallOptions } from '../../cluster/request.ts';
 import type { KafkaError } from '../../errors/kafka-error.ts';
 import { ClosedError, TimeoutError, UsageError } from '../../errors/kafka-error.ts';
 import type { TopicPartition } from '../../model/topic-partition.ts';
-import type { Clock } from '../../util/clock.ts';
 import { deferred } from '../../util/deferred.ts';
 import { quote } from '../../util/option-rules.ts';
+import { settledWithin } from '../../util/settled-within.ts';
 import { takeOrReject, type PollOptions } from '../poll.ts';
 import { RecordLoop, type RecordsOptions } from '../read-loops.ts';
 import type { NoRecords } from '../reading.ts';
@@ -366,14 +366,14 @@ export class ShareConsumer<
   async #close({ timeoutMs = CLOSE_TIMEOUT_MS }: ShareCloseOptions): Promise<void> {
     const { clock } = this.#cluster;
     const deadlineMs = clock.nowMs() + timeoutMs;
-    await within(clock, timeoutMs, this.#reading.close());
-    await within(clock, deadlineMs - clock.nowMs(), this.#reading.handlersFinished());
+    await settledWithin(clock, timeoutMs, this.#reading.close());
+    await settledWithin(clock, deadlineMs - clock.nowMs(), this.#reading.handlersFinished());
     this.#reading.abandonHandlers();
     // However long one handler takes: what the others have done is to be told.
     const leftMs = Math.max(deadlineMs - clock.nowMs(), Math.min(timeoutMs, FAREWELL_MS));
     try {
       this.#source.releaseUnread();
-      await within(clock, leftMs, Promise.all([this.#fetcher.close(), this.#member.leave(leftMs)]));
+      await settledWithin(clock, leftMs, Promise.all([this.#fetcher.close(), this.#member.leave(leftMs)]));
     } finally {
       this.#closing.abort();
       this.#fetcher.stop();
@@ -463,14 +463,6 @@ export class ShareConsumer<
   #refuseWhenClosed(): void {
     if (this.#closing.signal.aborted) throw new ClosedError('the consumer');
   }
-}
-
-/** Resolves when `work` does, or the time is over; of what fails, somebody else is told. */
-async function within(clock: Clock, timeoutMs: number, work: Promise<unknown>): Promise<void> {
-  const isOver = deferred<undefined>();
-  const timer = clock.setTimer(() => isOver.resolve(undefined), timeoutMs);
-  await Promise.race([work.catch(() => undefined), isOver.promise]);
-  clock.clearTimer(timer);
 }
 
 function lateCommit(timeoutMs: number): TimeoutError {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { chooseVersion, type Connection } from '../../cluster/connection.ts';
 import { retryBackoff } from '../../cluster/options.ts';
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
@@ -15,6 +14,7 @@ import { quote } from '../../util/option-rules.ts';
 import { AssignedTopics } from '../group/assigned-topics.ts';
 import { CoordinatorLink } from '../group/coordinator-link.ts';
 import { MemberDriver } from '../group/member-driver.ts';
+import { newMemberId } from '../group/member-id.ts';
 import { ShareGroupMachine, shareGroupsAdvice } from './share-group-machine.ts';
 import type { ShareGroupMembership, ShareGroupMembershipParts } from './share-group-membership.ts';
 import type { ShareGroupEffect, ShareGroupInput } from './share-group-messages.ts';
@@ -22,7 +22,6 @@ import type { ShareGroupEffect, ShareGroupInput } from './share-group-messages.t
 type SendHeartbeat = Extract<ShareGroupEffect, { kind: 'sendHeartbeat' }>;
 type Fields = Partial<Input<ShareGroupHeartbeatRequest>> & { readonly memberEpoch: number };
 
-const MEMBER_ID_BYTES = 16;
 const LEAVE_EPOCH = -1;
 
 /** A member of a share group (KIP-932): does what {@link ShareGroupMachine} decides. */
@@ -181,13 +180,6 @@ function refusal(input: ShareGroupInput, doing: string): Error | undefined {
   if (input.kind !== 'heartbeatAnswered') return undefined;
   const { errorCode, errorMessage } = input.answer;
   return errorCode === brokerErrorCodes.NONE ? undefined : brokerError(errorCode, doing, errorMessage);
-}
-
-function newMemberId(): string {
-  const bytes = randomBytes(MEMBER_ID_BYTES);
-  // As in Kafka's own ids, no hyphen at the front: command lines would take it for an option.
-  bytes[0] = (bytes[0] ?? 0) & 0x7f;
-  return bytes.toString('base64url');
 }
 
 /** A broker that does not know the request has no share groups: that deserves other words than a missing API. */

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EventPublisher } from '../../instrumentation/event-publisher.ts';
+import { HandlerSignal } from '../handler-signal.ts';
 import type { Handlers } from '../reading.ts';
 import { acknowledgeTypes } from './acquired-records-machine.ts';
 import type { AcquiredRecords } from './acquired-records.ts';
@@ -23,18 +24,13 @@ export interface ShareRunLoopParts {
 const handlerScope = new AsyncLocalStorage<RunningShareHandler>();
 
 /** One handler at work, and the record that is locked for it. */
-class RunningShareHandler implements ShareHandlerContext {
+class RunningShareHandler extends HandlerSignal implements ShareHandlerContext {
   readonly acquired: AcquiredRecords;
   readonly record: ShareRecord<unknown, unknown>;
   readonly index: number;
-  readonly stop: () => void;
   readonly acknowledge: (type?: AcknowledgeType) => void;
   /** Whether the record was acknowledged by the handler itself. */
   isAcknowledged = false;
-  /** It waits for `close()` itself, so nobody may wait for it. */
-  isLeft = false;
-  #controller: AbortController | undefined;
-  #reason: Error | undefined;
 
   constructor(
     acquired: AcquiredRecords,
@@ -42,32 +38,14 @@ class RunningShareHandler implements ShareHandlerContext {
     parts: ShareRunLoopParts,
     stop: () => void,
   ) {
+    super(stop);
     this.acquired = acquired;
     this.record = record;
     this.index = acquiredIndexOf(record);
-    this.stop = stop;
     this.acknowledge = (type = 'accept') => {
       parts.acknowledge(record, type);
       if (type !== 'renew') this.isAcknowledged = true;
     };
-  }
-
-  /** Made when somebody asks for it: most handlers do not. */
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    return this.#controller.signal;
-  }
-
-  /** Whether its record is not ours any more: what it throws ends nothing. */
-  get isUnwanted(): boolean {
-    return this.#reason !== undefined;
-  }
-
-  abort(why: string): void {
-    if (this.#reason !== undefined) return;
-    this.#reason = new DOMException(why, 'AbortError');
-    this.#controller?.abort(this.#reason);
   }
 }
 
