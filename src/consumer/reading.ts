@@ -299,6 +299,16 @@ export class Reading<S extends ReadState = PartitionState> {
     return records;
   }
 
+  /** The same for one record, without an array for it. */
+  giveOutNext(state: S): ConsumerRecord<unknown, unknown> | undefined {
+    const record = state.ready[state.readyIndex];
+    if (record === undefined) return undefined;
+    state.readyIndex++;
+    state.handOut(record);
+    if (state.readyIndex === state.ready.length) state.ready = [];
+    return record;
+  }
+
   async #take(options: TakeOptions<S>, member: Membership | undefined): Promise<S | NoRecords> {
     const { source, clock } = this.#parts;
     const { signal, deadlineMs = Infinity, wants = everyPartition } = options;

@@ -1,4 +1,5 @@
 import type { EventPublisher } from '../instrumentation/event-publisher.ts';
+import { isPromiseLike } from '../model/serdes.ts';
 import type { Clock } from '../util/clock.ts';
 import { ConsumerBatch } from './consumer-batch.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
@@ -26,6 +27,8 @@ type Item =
 
 /** So long a partition may go on with what is ready before the others have their turn. */
 const TURN_MS = 10;
+/** So many handlers may answer at once, without a promise, between two looks at the clock. */
+const HANDLERS_PER_CLOCK_LOOK = 16;
 
 /**
  * Reads with several handlers at a time, each at work on another partition.
@@ -145,14 +148,17 @@ export class RunLoop {
     const { state } = handler;
     const endMs = handler.startedMs + TURN_MS;
     try {
-      do {
-        handler.startedMs = this.#parts.clock.nowMs();
+      for (let turn = 1; ; turn++) {
         const item = this.#take(state);
-        if (await this.#process(handler, item)) continue;
-        // Not processed: whoever reads next reads it again.
-        if (!state.dropped) state.rewind();
-        return;
-      } while (this.#parts.clock.nowMs() < endMs && this.#mayGoOn(handler));
+        const outcome = this.#process(handler, item);
+        if (outcome !== true && !(await outcome)) {
+          // Not processed: whoever reads next reads it again.
+          if (!state.dropped) state.rewind();
+          return;
+        }
+        const isClockDue = outcome !== true || item.batch !== undefined || turn % HANDLERS_PER_CLOCK_LOOK === 0;
+        if ((isClockDue && this.#parts.clock.nowMs() >= endMs) || !this.#mayGoOn(handler)) return;
+      }
     } catch (error) {
       if (!state.dropped) state.rewind();
       this.#fail(error);
@@ -170,19 +176,28 @@ export class RunLoop {
     if (options.eachBatch !== undefined) {
       return { record: undefined, batch: new ConsumerBatch<unknown, unknown>(state, reading.giveOut(state, Infinity)) };
     }
-    const [record] = reading.giveOut(state, 1);
+    const record = reading.giveOutNext(state);
     if (record === undefined) throw new TypeError('Cannot hand out a record: none is ready');
     return { record, batch: undefined };
   }
 
-  /** Answers whether the item is processed. */
-  async #process(handler: RunningHandler, item: Item): Promise<boolean> {
+  /** Answers whether the item is processed: at once if its handler answers at once, as a promise costs more than most such handlers. */
+  #process(handler: RunningHandler, item: Item): true | Promise<boolean> {
+    const work = this.#begin(handler, item);
+    if (isPromiseLike(work)) return this.#follow(handler, item, work);
+    // A handler that went on although its partition was lost has done its work for nothing.
+    handler.state.settle();
+    return true;
+  }
+
+  /** Answers whether the item is processed, by the handler that has begun with it or by a later attempt. */
+  async #follow(handler: RunningHandler, item: Item, begun: unknown): Promise<boolean> {
     let left = item;
+    let work = begun;
     for (let attempt = 1; ; attempt++) {
       handler.startedMs = this.#parts.clock.nowMs();
       try {
-        await this.#call(handler, left);
-        // A handler that went on although its partition was lost has done its work for nothing.
+        await work;
         handler.state.settle();
         return true;
       } catch (error) {
@@ -196,13 +211,20 @@ export class RunLoop {
         if (handler.isUnwanted || this.#isEnding()) return false;
         left = unmarked(handler.state, left);
         if (left.batch?.length === 0) return true;
+        work = this.#begin(handler, left);
       }
     }
   }
 
-  #call(handler: RunningHandler, { record, batch }: Item): unknown {
+  /** Calls the handler; what it throws is as if its promise had rejected. */
+  #begin(handler: RunningHandler, { record, batch }: Item): unknown {
     const { eachRecord, eachBatch } = this.#parts.options;
-    return batch === undefined ? eachRecord?.(record, handler) : eachBatch?.(batch, handler);
+    try {
+      return batch === undefined ? eachRecord?.(record, handler) : eachBatch?.(batch, handler);
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the user's own, whatever it is
+      return Promise.reject(error);
+    }
   }
 
   /** @throws the handler's error, to end the run */

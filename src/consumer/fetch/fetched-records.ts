@@ -1,18 +1,10 @@
 import { ProtocolError } from '../../errors/kafka-error.ts';
 import type { TopicPartition } from '../../model/topic-partition.ts';
-import {
-  BatchReader,
-  controlType,
-  RecordCursor,
-  type BatchHeader,
-  type CompressionName,
-} from '../../protocol/records/index.ts';
+import { BatchReader, controlType, RecordCursor, type BatchHeader } from '../../protocol/records/index.ts';
 import { ConsumerRecord, type BatchContext, type RecordDeserializers } from '../consumer-record.ts';
+import type { Decompress } from './decompressor.ts';
 import type { FrameLease } from './frame-lease.ts';
 import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts';
-
-/** Turns the compressed records of a batch into plain ones; at once, or later. */
-export type Decompress = (codec: CompressionName, body: Buffer) => Buffer | Promise<Buffer>;
 
 /** How fetched records are to be read. */
 export interface FetchedRecordsOptions {

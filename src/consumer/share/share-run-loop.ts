@@ -152,7 +152,7 @@ export class ShareRunLoop implements Handlers<AcquiredRecords> {
     if (this.#isEnding()) return undefined;
     const acquired = reading.nextReady(nothingTaken);
     if (acquired === undefined) return undefined;
-    const [record] = reading.giveOut(acquired, 1);
+    const record = reading.giveOutNext(acquired);
     return new RunningShareHandler(acquired, record as ShareRecord<unknown, unknown>, this.#parts, this.#stop);
   }
 

@@ -139,6 +139,68 @@ describe('Consumer.run', () => {
     await run;
   });
 
+  it('gives each partition its turn, and the event loop too, where handlers answer at once', async () => {
+    const many = Array.from({ length: 100 }, (_, index) => String(index));
+    const kafka = kafkaWith(many, many);
+    const consumer = assigned(kafka);
+    const seen: ConsumerRecord[] = [];
+    let turnsOfTheLoop = 0;
+    const count = (): void => {
+      turnsOfTheLoop++;
+      if (seen.length < 200) setImmediate(count);
+    };
+    const run = consumer.run({
+      eachRecord: (record) => {
+        if (seen.length === 0) setImmediate(count);
+        seen.push(record);
+        // Each keeps the processor for a millisecond.
+        kafka.clock.creepMs = 1;
+        kafka.clock.nowMs();
+        kafka.clock.creepMs = 0;
+      },
+    });
+    await kafka.clock.advance(500);
+    assert.equal(seen.length, 200);
+    const lengths = [1];
+    for (const [index, { partition }] of seen.slice(1).entries()) {
+      if (partition === seen[index]?.partition) lengths[lengths.length - 1] = (lengths.at(-1) ?? 0) + 1;
+      else lengths.push(1);
+    }
+    assert.ok(Math.max(...lengths) < 40, `records in a row: ${lengths.join()}`);
+    assert.ok(turnsOfTheLoop >= 4, `${turnsOfTheLoop} turns of the event loop`);
+    for (const partition of [0, 1])
+      assert.deepEqual(seen.filter((record) => record.partition === partition).map(text), many);
+    await kafka.run(consumer.close());
+    await run;
+  });
+
+  it('asks onError of what a handler throws without a promise, as if it had rejected', async () => {
+    const kafka = kafkaWith(['a', 'b']);
+    const consumer = assigned(kafka);
+    const seen: string[] = [];
+    const attempts: number[] = [];
+    const run = consumer.run({
+      eachRecord: (record): void => {
+        seen.push(text(record));
+        if (seen.length < 3) throw new Error('not yet');
+      },
+      onError: (_, { attempt }) => {
+        attempts.push(attempt);
+        return 'retry';
+      },
+    });
+    await kafka.clock.advance(100);
+    assert.deepEqual(
+      [seen, attempts],
+      [
+        ['a', 'a', 'a', 'b'],
+        [1, 2],
+      ],
+    );
+    await kafka.run(consumer.close());
+    await run;
+  });
+
   it('counts a record as processed when its handler has resolved, and leaves out handlers under way at commit()', async () => {
     const kafka = kafkaWith(['a', 'b'], ['x', 'y']);
     const consumer = assigned(kafka);
