@@ -4,7 +4,7 @@ import type { BufferMemory } from './buffer-memory.ts';
 import type { SendSpan } from './flush-tracker.ts';
 import type { ResolvedProducerOptions } from './options.ts';
 import type { PartitionQueue, TopicQueue } from './partition-queue.ts';
-import { ProducerBatch, promiseBytes, type SendTarget } from './producer-batch.ts';
+import { lookEveryBytes, ProducerBatch, promiseBytes, type SendTarget } from './producer-batch.ts';
 import type { ProducerCluster } from './producer-cluster.ts';
 import type { RecordMetadata } from './record-metadata.ts';
 import { SendTables } from './send-table.ts';
@@ -76,6 +76,10 @@ export class OpenBatches {
       this.#memory.take(promiseBytes);
     }
     queue.topic.sticky.count(queue.partition, builder.lastRecordBytes);
+    if (builder.sizeBytes >= batch.lookAtBytes) {
+      batch.lookAtBytes += lookEveryBytes;
+      this.#sender?.handleLarge(queue);
+    }
     return true;
   }
 

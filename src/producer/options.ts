@@ -88,9 +88,9 @@ export interface ProducerOptions<K = string | Uint8Array | null, V = string | Ui
   readonly batchSizeBytes?: number | undefined;
   /**
    * How long a batch waits for more records, in milliseconds. With 0 batches are adaptive: what is sent in the same turn of the
-   * event loop goes together, and while a broker has not answered a request yet, batches that are not full wait for the answer,
-   * gathering what comes. Java: `linger.ms`, there 5 (KIP-1030), which is waited even when nothing else is to be
-   * done.
+   * event loop goes together, and while a broker has not answered a request yet, batches wait for the answer, gathering what comes.
+   * Only a batch of 64 KiB leaves before that, as long as its broker has one request at most. Java: `linger.ms`, there 5 (KIP-1030),
+   * which is waited even when nothing else is to be done.
    *
    * @defaultValue 0
    */

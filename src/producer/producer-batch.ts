@@ -10,6 +10,9 @@ import type { OnDelivery, ResolveSend, SendTable, SendTables } from './send-tabl
 /** What a promise, with what settles it and what it will be settled with, takes of the JavaScript heap, about. */
 export const promiseBytes: number = 256;
 
+/** Each time that an open batch has grown by so much, it is looked whether it can leave at once. */
+export const lookEveryBytes: number = 64 * 1024;
+
 /**
  * Who learns how a record ended: a promise by its resolver, an array by its {@link SendCall}, a callback, or nobody.
  */
@@ -41,6 +44,9 @@ export class ProducerBatch implements SequencedBatch {
   /** What of it is taken for the promises of its sends. */
   promiseBytes = 0;
   lastError: Error | undefined;
+
+  /** The size at which it is looked next. */
+  lookAtBytes: number = lookEveryBytes;
 
   recordCount = 0;
   producerId = -1n;

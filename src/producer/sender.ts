@@ -24,6 +24,11 @@ const { setImmediate } = globalThis;
 
 type Lane = BrokerLane<PartitionQueue>;
 
+/** As long as a broker has fewer requests, it has been given too little: one to work on, and one to go on with at once. */
+const BUSY_REQUESTS = 2;
+/** A batch of this size is worth a request of its own: much smaller ones cost the broker more than they save time. */
+const LARGE_BATCH_BYTES = 32 * 1024;
+
 /** What the sender asks of those who put records into batches. */
 export interface SenderHooks {
   /** Nothing more is added to the open batch of a partition. */
@@ -120,6 +125,12 @@ export class Sender {
     if (queue.lane !== undefined) this.#drain(queue.lane, this.#clock.nowMs());
   }
 
+  /** The open batch has become large: while its broker has little to do, it need not wait for the end of the turn either. */
+  handleLarge({ lane }: PartitionQueue): void {
+    if (this.#options.lingerMs > 0 || lane === undefined || lane.inFlight >= BUSY_REQUESTS) return;
+    this.#drain(lane, this.#clock.nowMs(), true);
+  }
+
   /** The partition is led by this broker now; undefined if by none. */
   moveTo(queue: PartitionQueue, nodeId: number | undefined): void {
     if (queue.lane?.nodeId === nodeId) return;
@@ -181,12 +192,13 @@ export class Sender {
     for (const lane of this.#lanes.values()) this.#drain(lane, nowMs);
   }
 
-  #drain(lane: Lane, nowMs: number): void {
+  /** @param amidTurn whether more may come in this turn of the event loop: then what is small waits for it */
+  #drain(lane: Lane, nowMs: number, amidTurn = false): void {
     lane.noteProgress(false, nowMs);
     if (lane.listed.length === 0 || this.#abort.signal.aborted) return;
     const connection = lane.connection();
     if (connection === undefined) return this.#connect(lane, nowMs);
-    const isIdle = lane.inFlight === 0;
+    const isIdle = lane.inFlight === 0 && !amidTurn;
     while (lane.inFlight < this.#options.maxInFlightRequests) {
       const sent = this.#collect(lane, isIdle, nowMs);
       if (sent.length === 0) return;
@@ -227,16 +239,19 @@ export class Sender {
       return undefined;
     }
     if (!machine.canSend(nowMs)) return undefined;
-    if (machine.peek() === undefined && open !== undefined && this.#isDue(open, isIdle, nowMs)) this.#hooks.seal(queue);
+    if (machine.peek() === undefined && open !== undefined && this.#isDue(queue, open, isIdle, nowMs))
+      this.#hooks.seal(queue);
     const batch = machine.peek();
     if (batch === undefined) return undefined;
     return this.#preparation.isReady(queue, batch) ? batch : undefined;
   }
 
-  #isDue(open: ProducerBatch, isIdle: boolean, nowMs: number): boolean {
+  #isDue({ lane }: PartitionQueue, open: ProducerBatch, isIdle: boolean, nowMs: number): boolean {
     // Its topic was not known yet when the flush closed all batches.
     if (open.span.isFlushing || this.#hooks.isMemoryWanted()) return true;
-    return this.#options.lingerMs === 0 ? isIdle : nowMs >= open.createdMs + this.#options.lingerMs;
+    if (this.#options.lingerMs > 0) return nowMs >= open.createdMs + this.#options.lingerMs;
+    const isLarge = (open.builder?.sizeBytes ?? 0) >= LARGE_BATCH_BYTES;
+    return isIdle || (isLarge && lane !== undefined && lane.inFlight < BUSY_REQUESTS);
   }
 
   #identify(queue: PartitionQueue): boolean {

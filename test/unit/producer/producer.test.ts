@@ -171,6 +171,80 @@ describe('Producer', () => {
     assert.deepEqual(cluster.log('t', 0).values, values(0, 20));
   });
 
+  it('Producer sends a batch that has become large while its broker has one request only, in the middle of a turn', async () => {
+    const { cluster, producer } = setUp();
+    // Before its first acknowledgement a partition has no second batch under way.
+    const warmUp = producer.send({ topic: 't', partition: 0, value: 'first' });
+    await cluster.clock.advance(50);
+    await warmUp;
+    cluster.onRequest = undefined;
+    const before = cluster.requests.length;
+    const requests = (): number => cluster.requests.length - before;
+    const send = (count: number, partition = 0): void => {
+      for (let sent = 0; sent < count; sent++) void producer.send({ topic: 't', partition, value: 'x'.repeat(1000) });
+    };
+    send(1);
+    await settle();
+    assert.equal(requests(), 1, 'at the end of the turn');
+    send(60);
+    assert.equal(requests(), 1, 'not large enough to end the turn for');
+    send(10);
+    assert.equal(requests(), 2, 'while the broker works on the first, within the call that made it large');
+    send(200);
+    await settle();
+    assert.equal(requests(), 2, 'it has enough to do');
+    for (const pending of [...cluster.pending]) pending.answer();
+    await settle();
+    assert.equal(requests(), 3, 'all that was gathered goes together');
+    send(20);
+    await settle();
+    assert.equal(requests(), 3, 'too small to go beside another one');
+    send(50);
+    assert.equal(requests(), 4, 'large enough now');
+    for (const pending of [...cluster.pending]) pending.answer();
+    await settle();
+    for (const pending of [...cluster.pending]) pending.answer();
+    await producer.flush();
+    assert.equal(cluster.log('t', 0).values.length, 342);
+  });
+
+  it('Producer leaves what is small to the end of the turn when a large one leaves before', async () => {
+    const { cluster, producer } = setUp();
+    cluster.addTopic('two', 6, { isKnown: true });
+    const leaders = cluster.metadata.topic('two')?.partitions.map(({ leaderId }) => leaderId) ?? [];
+    const ofOne = leaders.flatMap((leaderId, partition) => (leaderId === leaders[0] ? [partition] : []));
+    const [large = 0, small = 0, medium = 0] = ofOne;
+    assert.equal(new Set([large, small, medium]).size, 3);
+    const warmUp = producer.send({ topic: 'two', partition: large, value: 'first' });
+    await cluster.clock.advance(50);
+    await warmUp;
+    const before = cluster.requests.length;
+    void producer.send({ topic: 'two', partition: small, value: 'small' });
+    for (let sent = 0; sent < 40; sent++)
+      void producer.send({ topic: 'two', partition: medium, value: 'x'.repeat(1000) });
+    for (let sent = 0; sent < 80; sent++)
+      void producer.send({ topic: 'two', partition: large, value: 'x'.repeat(1000) });
+    const indexes = (): number[][] =>
+      cluster.requests
+        .slice(before)
+        .map(({ request }) =>
+          request.topicData.flatMap(({ partitionData }) => partitionData.map(({ index }) => index)),
+        );
+    assert.deepEqual(indexes(), [[medium, large]], 'what is worth a request goes with it');
+    await cluster.clock.advance(50);
+    assert.ok(indexes().slice(1).flat().includes(small));
+    assert.deepEqual(cluster.log('two', small).values, ['small']);
+  });
+
+  it('Producer with lingerMs keeps a large batch that is not full until it is due', async () => {
+    const { cluster, producer } = setUp({ lingerMs: 100 });
+    for (let sent = 0; sent < 200; sent++) void producer.send({ topic: 't', partition: 0, value: 'x'.repeat(1000) });
+    await cluster.clock.advance(99);
+    assert.equal(cluster.requests.length, 0);
+    await cluster.clock.advance(50);
+    assert.equal(cluster.log('t', 0).values.length, 200);
+  });
+
   it('Producer with lingerMs waits for more, but not for longer', async () => {
     const { cluster, producer } = setUp({ lingerMs: 100 });
     void producer.send({ topic: 't', partition: 0, value: 'v0' });
