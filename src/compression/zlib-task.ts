@@ -27,9 +27,19 @@ export function decompressNow(name: CompressionName, maxBytes: number, step: () 
   }
 }
 
-/** A first guess of what will come out, so that little is copied together; never above what is allowed. */
-export function chunkSize(compressedBytes: number, maxBytes: number): number {
-  return Math.max(64, Math.min(4 * compressedBytes, 256 * 1024, maxBytes));
+/** More is never allocated at once, whatever is declared. */
+const largestChunkBytes = 2 * 1024 * 1024;
+
+/**
+ * How large a piece of memory the content should come out into: one that holds all of it saves copying pieces together, which costs more
+ * than decompressing. Never above what is allowed.
+ *
+ * @param declaredBytes what the content is said to have; believed as far as content is ever compressed
+ */
+export function chunkSize(compressedBytes: number, maxBytes: number, declaredBytes?: number): number {
+  // One byte more than the content: zlib takes another piece when the last one is full.
+  const guess = declaredBytes === undefined ? 4 * compressedBytes : Math.min(declaredBytes + 1, 64 * compressedBytes);
+  return Math.max(64, Math.min(guess, largestChunkBytes, maxBytes));
 }
 
 function later(start: (callback: ZlibCallback) => void, wrap: (error: unknown) => Error): Promise<Buffer> {

@@ -4,6 +4,8 @@ export interface ZstdFrame {
   readonly end: number;
   /** What a decoder must keep at hand while reading it, as its header declares. */
   readonly windowBytes: number;
+  /** How much content its header declares; undefined if it does not. */
+  readonly contentBytes: number | undefined;
   /** Positions that cut the frame into pieces, none of which can become more than 1 MiB; the last is its end. */
   readonly cuts: readonly number[];
 }
@@ -58,9 +60,9 @@ function readFrame(body: Buffer, start: number): ZstdFrame {
   const contentSizeAt = start + 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes;
   let position = contentSizeAt + contentSizeBytes;
   if (position > body.length) throw new Error('the header of a frame is cut off');
-  const windowBytes = isSingleSegment
-    ? contentSize(body, contentSizeAt, contentSizeBytes)
-    : windowSize(body.readUInt8(start + 5));
+  const contentBytes = contentSizeBytes === 0 ? undefined : contentSize(body, contentSizeAt, contentSizeBytes);
+  const windowBytes =
+    isSingleSegment && contentBytes !== undefined ? contentBytes : windowSize(body.readUInt8(start + 5));
   const cuts: number[] = [];
   for (let isLast = false, blocks = 1; !isLast; blocks++) {
     if (body.length - position < 3) throw new Error('the header of a block is cut off');
@@ -75,7 +77,7 @@ function readFrame(body: Buffer, start: number): ZstdFrame {
   if (hasChecksum) position += 4;
   if (position > body.length) throw new Error('the checksum of a frame is cut off');
   cuts.push(position);
-  return { start, end: position, windowBytes, cuts };
+  return { start, end: position, windowBytes, contentBytes, cuts };
 }
 
 function windowSize(descriptor: number): number {

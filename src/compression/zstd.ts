@@ -41,7 +41,7 @@ function decompressFrame(body: Buffer, frame: ZstdFrame, maxBytes: number): Buff
   const bytes = body.subarray(frame.start, frame.end);
   const options: ZstdOptions = {
     maxOutputLength: Math.max(1, maxBytes),
-    chunkSize: chunkSize(bytes.length, maxBytes),
+    chunkSize: chunkSize(bytes.length, maxBytes, frame.contentBytes),
     params: { [zlib.constants.ZSTD_d_windowLogMax]: windowLogMax(maxBytes) },
   };
   if (bytes.length < threadPoolFromBytes)

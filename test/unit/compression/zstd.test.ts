@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import zlib from 'node:zlib';
 import { codecFor, type Codec } from '../../../src/compression/index.ts';
+import { chunkSize } from '../../../src/compression/zlib-task.ts';
 import { zstdFrames } from '../../../src/compression/zstd-frame.ts';
 import { loadZstdWasm } from '../../../src/compression/zstd-wasm.ts';
 
+const hasNodeZstd = typeof zlib.zstdCompressSync === 'function';
 const text = Buffer.from('Kafka and Kavka '.repeat(500));
 const codecs: [string, () => Codec | Promise<Codec>][] = [
   ["Node's, if it has one", () => codecFor('zstd')],
@@ -48,6 +51,39 @@ for (const [name, load] of codecs) {
     });
   });
 }
+
+describe('the memory that content comes out into', () => {
+  it('chunkSize is that of the content where it is declared, and four times the body otherwise, within bounds', () => {
+    const allowed = 64 * 1024 * 1024;
+    assert.equal(chunkSize(300_000, allowed, 1_000_000), 1_000_001);
+    assert.equal(chunkSize(300_000, allowed), 1_200_000);
+    assert.equal(chunkSize(100, allowed, 2 ** 40), 6_400, 'what is declared is not believed');
+    assert.equal(chunkSize(300_000, 1_000, 1_000_000), 1_000);
+    assert.equal(chunkSize(10_000_000, allowed), 2 * 1024 * 1024);
+    assert.equal(chunkSize(1, allowed, 0), 64, 'the least that zlib takes');
+  });
+
+  it('zstdFrames tells the size of the content where a frame declares it', async () => {
+    const frame = await (await codecFor('zstd')).compress(text, undefined);
+    assert.equal(zstdFrames(frame)[0]?.contentBytes, text.length);
+    assert.equal(
+      zstdFrames(Buffer.from('28b52ffd' + '00' + '58' + '090000' + '61', 'hex'))[0]?.contentBytes,
+      undefined,
+    );
+  });
+
+  it('zstd of a whole batch comes out in one piece', { skip: !hasNodeZstd && 'Node has no zstd' }, async () => {
+    const codec = await codecFor('zstd');
+    const records = Buffer.from(Array.from({ length: 40_000 }, (_, index) => `record ${index * 7919}, `).join(''));
+    const content = await codec.decompress(await codec.compress(records, undefined), 64 * 1024 * 1024);
+    assert.ok(content.equals(records));
+    assert.equal(
+      content.buffer.byteLength,
+      records.length + 1,
+      'nothing was copied together, and no memory is left over',
+    );
+  });
+});
 
 describe('zstd in WebAssembly', () => {
   it('loadZstdWasm refuses a window above 8 MiB and names the Node that reads it', async () => {
