@@ -34,11 +34,11 @@ const largestChunkBytes = 2 * 1024 * 1024;
  * How large a piece of memory the content should come out into: one that holds all of it saves copying pieces together, which costs more
  * than decompressing. Never above what is allowed.
  *
- * @param declaredBytes what the content is said to have; believed as far as content is ever compressed
+ * @param contentBytes what the content is said to have, or has at most; believed only as far as the body is from being a bomb
  */
-export function chunkSize(compressedBytes: number, maxBytes: number, declaredBytes?: number): number {
+export function chunkSize(compressedBytes: number, maxBytes: number, contentBytes?: number): number {
   // One byte more than the content: zlib takes another piece when the last one is full.
-  const guess = declaredBytes === undefined ? 4 * compressedBytes : Math.min(declaredBytes + 1, 64 * compressedBytes);
+  const guess = contentBytes === undefined ? 4 * compressedBytes : Math.min(contentBytes + 1, 64 * compressedBytes);
   return Math.max(64, Math.min(guess, largestChunkBytes, maxBytes));
 }
 

@@ -4,13 +4,13 @@ export interface ZstdFrame {
   readonly end: number;
   /** What a decoder must keep at hand while reading it, as its header declares. */
   readonly windowBytes: number;
-  /** How much content its header declares; undefined if it does not. */
-  readonly contentBytes: number | undefined;
+  /** How much content its header declares; where it does not, the most that its blocks can have. */
+  readonly contentBytes: number;
   /** Positions that cut the frame into pieces, none of which can become more than 1 MiB; the last is its end. */
   readonly cuts: readonly number[];
 }
 
-/** No block has more content than 128 KiB. */
+const maxBlockContentBytes = 128 * 1024;
 const blocksPerPiece = 8;
 
 const frameMagic = 0xfd2fb528;
@@ -60,11 +60,12 @@ function readFrame(body: Buffer, start: number): ZstdFrame {
   const contentSizeAt = start + 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes;
   let position = contentSizeAt + contentSizeBytes;
   if (position > body.length) throw new Error('the header of a frame is cut off');
-  const contentBytes = contentSizeBytes === 0 ? undefined : contentSize(body, contentSizeAt, contentSizeBytes);
-  const windowBytes =
-    isSingleSegment && contentBytes !== undefined ? contentBytes : windowSize(body.readUInt8(start + 5));
+  const declaredBytes = contentSizeBytes === 0 ? undefined : contentSize(body, contentSizeAt, contentSizeBytes);
+  const windowBytes = isSingleSegment ? (declaredBytes ?? 0) : windowSize(body.readUInt8(start + 5));
   const cuts: number[] = [];
-  for (let isLast = false, blocks = 1; !isLast; blocks++) {
+  let blocks = 0;
+  for (let isLast = false; !isLast;) {
+    blocks++;
     if (body.length - position < 3) throw new Error('the header of a block is cut off');
     const blockHeader = body.readUIntLE(position, 3);
     const type = (blockHeader >>> 1) & 3;
@@ -77,6 +78,7 @@ function readFrame(body: Buffer, start: number): ZstdFrame {
   if (hasChecksum) position += 4;
   if (position > body.length) throw new Error('the checksum of a frame is cut off');
   cuts.push(position);
+  const contentBytes = declaredBytes ?? blocks * maxBlockContentBytes;
   return { start, end: position, windowBytes, contentBytes, cuts };
 }
 

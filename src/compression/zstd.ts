@@ -13,8 +13,11 @@ export async function loadZstd(): Promise<Codec> {
 const nodeZstd: Codec = {
   name: 'zstd',
   compress(body, level) {
-    const options: ZstdOptions =
-      level === undefined ? {} : { params: { [zlib.constants.ZSTD_c_compressionLevel]: level } };
+    const options: ZstdOptions = {
+      // It stands in the frame then, and whoever reads it knows how much memory to take.
+      pledgedSrcSize: body.length,
+      ...(level === undefined ? {} : { params: { [zlib.constants.ZSTD_c_compressionLevel]: level } }),
+    };
     if (body.length < threadPoolFromBytes) return compressing('zstd', () => zlib.zstdCompressSync(body, options));
     return compressLater('zstd', (callback) => zlib.zstdCompress(body, options, callback));
   },
