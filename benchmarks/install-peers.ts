@@ -12,6 +12,8 @@ export const peers: Readonly<Record<string, string>> = {
   '@platformatic/kafka': '2.12.1',
   'kafka-ts': '1.5.0',
   kafkajs: '2.2.4',
+  // Not a client: the optional peer of ours.
+  '@node-rs/crc32': '1.10.8',
 };
 
 /** Installs the peers unless they are there in the right versions. */

@@ -33,7 +33,15 @@ export interface Conditions {
 }
 
 /** Contenders that are no Node clients: they are left out where the best peer is looked for. */
-export const others: readonly string[] = ['bare loop', 'kavka', 'franz-go', 'librdkafka', 'java'];
+export const others: readonly string[] = [
+  'bare loop',
+  'kavka',
+  'kavka, native CRC',
+  'kavka, CRC not checked',
+  'franz-go',
+  'librdkafka',
+  'java',
+];
 
 /** The middle of some numbers: half of the sum of the two middle ones if their count is even. */
 export function median(numbers: readonly number[]): number {

@@ -29,10 +29,14 @@ import { conditionsOf, isConsuming, settings, type Scenario, type Settings } fro
 import type { Job, Measurement } from './workload.ts';
 import { panels } from './write-summary.ts';
 
-const nodeContenders = ['bare-loop', 'kavka', 'platformatic', 'kafka-ts', 'kafkajs'];
-const allContenders = ['bare-loop', 'kavka', 'franz-go', 'librdkafka', 'java', 'platformatic', 'kafka-ts', 'kafkajs'];
+const ours = ['kavka', 'kavka-native-crc', 'kavka-no-crc'];
+const nodePeers = ['platformatic', 'kafka-ts', 'kafkajs'];
+const nodeContenders = ['bare-loop', ...ours, ...nodePeers];
+const allContenders = ['bare-loop', ...ours, 'franz-go', 'librdkafka', 'java', ...nodePeers];
 const displayNames: Readonly<Record<string, string>> = {
   'bare-loop': 'bare loop',
+  'kavka-native-crc': 'kavka, native CRC',
+  'kavka-no-crc': 'kavka, CRC not checked',
   platformatic: '@platformatic/kafka',
 };
 
@@ -77,7 +81,7 @@ async function makeReady(wanted: Settings, skipped: Skipped[]): Promise<Ready[]>
 }
 
 async function nodeContender(id: string, name: string, { profileFolder }: Settings): Promise<Ready> {
-  if (id !== 'bare-loop' && id !== 'kavka') await installPeers();
+  if (nodePeers.includes(id) || id === 'kavka-native-crc') await installPeers();
   const { contender } = (await import(`./contenders/${id}.ts`)) as { contender: Contender };
   const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
   const command: Command = [process.execPath, ...profiling, fileURLToPath(new URL('workload.ts', import.meta.url))];

@@ -84,7 +84,7 @@ export const contender: Contender = {
     bulk: produce,
     singles: produce,
     awaited: produce,
-    consume: '`onBatch`, defaults',
+    consume: '`onBatch`, defaults; checks no CRC',
     lazy: '`onBatch`, nothing looked at',
     json: '`onBatch`, JSON.parse of each value',
   },

@@ -98,7 +98,7 @@ export const contender: Contender = {
     bulk: produce,
     singles: produce,
     awaited: produce,
-    consume: '`eachBatch`, defaults',
+    consume: '`eachBatch`, defaults; checks no CRC',
     lazy: '`eachBatch`, nothing looked at',
     run: '`eachMessage`, defaults',
     json: '`eachBatch`, JSON.parse of each value',

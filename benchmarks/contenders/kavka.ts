@@ -65,9 +65,10 @@ async function openConsumer(
   groupId: string,
   onRead: OnRead,
   workload: Workload,
+  special: { readonly checkCrcs?: boolean } = {},
 ): Promise<OpenConsumer> {
   const kafka = open(target);
-  const options = { groupId, autoOffsetReset: 'earliest' } as const;
+  const options = { groupId, autoOffsetReset: 'earliest', ...special } as const;
   const readings: Promise<void>[] = [];
   if (workload === 'json') {
     const consumer = kafka.consumer({ ...options, value: front.json<{ id: number }>() });
@@ -134,5 +135,13 @@ export const contender: Contender = {
   },
   bulkConcurrency: Number(process.env['BULK_CONCURRENCY'] ?? 64),
   openProducer,
-  openConsumer,
+  openConsumer: (target, groupId, onRead, workload) => openConsumer(target, groupId, onRead, workload),
+};
+
+/** This client as the other Node clients are: they read records without looking at their checksums. */
+export const withoutCrcs: Contender = {
+  ...contender,
+  name: 'kavka, CRC not checked',
+  options: { consume: '`batches()`, `checkCrcs: false`, as the other Node clients are' },
+  openConsumer: (...args) => openConsumer(...args, { checkCrcs: false }),
 };

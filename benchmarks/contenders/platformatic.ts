@@ -102,7 +102,7 @@ export const contender: Contender = {
     bulk: produce,
     singles: produce,
     awaited: produce,
-    consume: `stream with 'data' events, ${consume}`,
+    consume: `stream with 'data' events, ${consume}; checks no CRC`,
     lazy: `stream with 'data' events, nothing looked at, ${consume}`,
     each: `\`for await\` over the stream, ${consume}`,
     json: `stream with 'data' events, JSON.parse of each value, ${consume}`,

@@ -147,7 +147,7 @@ describe('Consumer and the replicas of a partition', { skip: brokers.skip }, () 
         consumerOf({ autoOffsetReset: 'earliest', groupId: topic }),
         consumerOf({ autoOffsetReset: 'none', groupId: topic }),
       ];
-      assert.deepEqual(await read(successor, others.length), others);
+      assert.deepEqual(await read(successor, others.length), others, warnings.join('\n'));
       await assert.rejects(careful.poll({ timeoutMs: patienceMs }), isTruncated);
     } finally {
       await kafka.close();

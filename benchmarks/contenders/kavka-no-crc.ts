@@ -1,0 +1,1 @@
+export { withoutCrcs as contender } from './kavka.ts';
