@@ -77,7 +77,7 @@ const layers = [
 // One line per package, so that a new one is a decision (docs/decisions/dependencies.md).
 const packages = {
   protocol: ['crc-32'],
-  compression: ['snappyjs', 'zstd-codec', 'lz4'],
+  compression: ['snappyjs', 'zstd-codec', 'lz4', 'lz4-wasm-nodejs'],
 };
 const pure = ['^src/protocol/', '-machine\\.ts$'];
 const npmTypes = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown', 'npm-bundled'];

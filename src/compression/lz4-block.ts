@@ -1,9 +1,15 @@
-/** How blocks of LZ4 are made and read; there is one in JavaScript and, with the optional peer `lz4`, a native one. */
+/** How blocks of LZ4 are made and read: in JavaScript, in WebAssembly and, with the optional peer `lz4`, by native code. */
 export interface Lz4Blocks {
   /** Writes the compressed block to the start of `output` and answers its size; 0 if it would not be smaller than the input. */
   compress(input: Buffer, start: number, end: number, output: Buffer): number;
   /** Appends the block's content to `output`. Throws if the block is malformed or has more than `maxBytes`. */
   decompress(input: Buffer, start: number, end: number, output: GrowingOutput, maxBytes: number): void;
+}
+
+/** What a package has for single blocks; both answer how many bytes of `output` they wrote. */
+export interface BlockFunctions {
+  readonly encode: (input: Buffer, output: Buffer) => number;
+  readonly decode: (input: Buffer, output: Buffer) => number;
 }
 
 /** Content that grows as it comes out, never beyond a limit; what a stream declares plays no part. */
@@ -51,6 +57,57 @@ const hashTable = new Int32Array(1 << hashBits);
 
 /** Blocks in JavaScript. */
 export const pureLz4Blocks: Lz4Blocks = { compress: compressBlock, decompress: decompressBlock };
+
+/** Whether such functions read what the pure ones write, and the other way round. */
+export function worksAsPure({ encode, decode }: BlockFunctions): boolean {
+  const sample = Buffer.from('Kafka, Kavka, Kafka, Kavka, Kafka, Kavka and once more: Kafka, Kavka');
+  const block = Buffer.alloc(256);
+  const decoded = Buffer.alloc(sample.length);
+  const pureSize = compressBlock(sample, 0, sample.length, block);
+  const reads = decode(block.subarray(0, pureSize), decoded) === sample.length && decoded.equals(sample);
+  const size = encode(sample, block);
+  const output = new GrowingOutput(sample.length, sample.length, () => new Error('more than the sample'));
+  if (size > 0) decompressBlock(block, 0, size, output, sample.length);
+  return reads && output.toBuffer().equals(sample);
+}
+
+/** How much a block becomes, found by walking through it; -1 if decoding would fail, or give more than `maxBytes`. */
+export function decodedBytes(input: Buffer, start: number, end: number, maxBytes: number): number {
+  let out = 0;
+  let position = start;
+  while (position < end) {
+    const token = input[position++] as number;
+    let length = token >>> 4;
+    if (length === 15) {
+      let more: number;
+      do {
+        if (position >= end) return -1;
+        more = input[position++] as number;
+        length += more;
+      } while (more === 255);
+    }
+    position += length;
+    out += length;
+    if (position >= end) return position === end && out <= maxBytes ? out : -1;
+
+    if (end - position < 2) return -1;
+    const distance = (input[position] as number) | ((input[position + 1] as number) << 8);
+    position += 2;
+    if (distance === 0 || distance > out) return -1;
+    length = token & 15;
+    if (length === 15) {
+      let more: number;
+      do {
+        if (position >= end) return -1;
+        more = input[position++] as number;
+        length += more;
+      } while (more === 255);
+    }
+    out += length + minMatch;
+    if (position === end || out > maxBytes) return -1;
+  }
+  return out;
+}
 
 function compressBlock(input: Buffer, start: number, end: number, output: Buffer): number {
   const room = Math.min(output.length, end - start - 1);

@@ -1,8 +1,5 @@
 import { createRequire } from 'node:module';
-import { pureLz4Blocks, type Lz4Blocks } from './lz4-block.ts';
-
-type EncodeBlock = (input: Buffer, output: Buffer) => number;
-type DecodeBlock = (input: Buffer, output: Buffer) => number;
+import { pureLz4Blocks, worksAsPure, type BlockFunctions, type Lz4Blocks } from './lz4-block.ts';
 
 /** The blocks of the package `lz4`; undefined if it is not installed, was built for another Node, or gives wrong results. */
 export function loadNativeLz4Blocks(): Lz4Blocks | undefined {
@@ -12,15 +9,15 @@ export function loadNativeLz4Blocks(): Lz4Blocks | undefined {
     const encode = 'encodeBlock' in found ? found.encodeBlock : undefined;
     const decode = 'decodeBlock' in found ? found.decodeBlock : undefined;
     if (typeof encode !== 'function' || typeof decode !== 'function') return undefined;
-    const blocks = nativeLz4Blocks(encode as EncodeBlock, decode as DecodeBlock);
-    return worksAsPure(encode as EncodeBlock, decode as DecodeBlock) ? blocks : undefined;
+    const functions = { encode, decode } as BlockFunctions;
+    return worksAsPure(functions) ? nativeLz4Blocks(functions) : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Native functions behind our interface; whatever they do not do goes to the pure ones. */
-export function nativeLz4Blocks(encode: EncodeBlock, decode: DecodeBlock): Lz4Blocks {
+export function nativeLz4Blocks({ encode, decode }: BlockFunctions): Lz4Blocks {
   return {
     compress(input, start, end, output) {
       const size = encode(input.subarray(start, end), output);
@@ -40,12 +37,4 @@ export function nativeLz4Blocks(encode: EncodeBlock, decode: DecodeBlock): Lz4Bl
       output.length += size;
     },
   };
-}
-
-function worksAsPure(encode: EncodeBlock, decode: DecodeBlock): boolean {
-  const sample = Buffer.from('Kafka, Kavka, Kafka, Kavka, Kafka, Kavka and once more: Kafka, Kavka');
-  const encoded = Buffer.alloc(256);
-  const size = encode(sample, encoded);
-  const decoded = Buffer.alloc(sample.length);
-  return size > 0 && decode(encoded.subarray(0, size), decoded) === sample.length && decoded.equals(sample);
 }

@@ -5,6 +5,7 @@ import zlib from 'node:zlib';
 import { codecFor, type Codec } from '../../../src/compression/index.ts';
 import { lz4Codec } from '../../../src/compression/lz4.ts';
 import { pureLz4Blocks } from '../../../src/compression/lz4-block.ts';
+import { loadWasmLz4Blocks } from '../../../src/compression/lz4-wasm.ts';
 import { loadZstdWasm } from '../../../src/compression/zstd-wasm.ts';
 import type { CompressionName } from '../../../src/protocol/records/index.ts';
 
@@ -13,6 +14,7 @@ const codecs: Readonly<Record<string, () => Codec | Promise<Codec>>> = {
   snappy: () => codecFor('snappy'),
   lz4: () => codecFor('lz4'),
   'lz4 in JavaScript': () => lz4Codec(pureLz4Blocks),
+  'lz4 in WebAssembly': () => lz4Codec(loadWasmLz4Blocks() ?? assert.fail('lz4-wasm-nodejs does not work here')),
   zstd: () => codecFor('zstd'),
   'zstd in WebAssembly': () => loadZstdWasm(),
 };
