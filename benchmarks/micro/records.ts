@@ -1,11 +1,14 @@
 /**
  * What a record costs in the codecs alone: appended to a batch, checked, walked again with its value taken out, compressed.
  *
- *     node benchmarks/micro/records.ts [--native-crc] [--codecs]      (and --cpu-prof before the file)
+ *     node benchmarks/micro/records.ts [--native-crc] [--codecs] [--lz4]      (and --cpu-prof before the file)
  *
  * Counts CPU time of this process, not wall time, and takes the best of five rounds: other load disturbs little.
  */
-import { codecFor, installNativeCrc32c } from '../../src/compression/index.ts';
+import { codecFor, installNativeCrc32c, type Codec } from '../../src/compression/index.ts';
+import { lz4Codec } from '../../src/compression/lz4.ts';
+import { pureLz4Blocks } from '../../src/compression/lz4-block.ts';
+import { loadWasmLz4Blocks } from '../../src/compression/lz4-wasm.ts';
 import { BatchBuilder, BatchReader, RecordCursor } from '../../src/protocol/records/index.ts';
 import { murmur2 } from '../../src/util/murmur2.ts';
 
@@ -46,6 +49,7 @@ for (const [shape, value] of Object.entries(shapes)) {
 }
 
 if (process.argv.includes('--codecs')) await reportCodecs();
+if (process.argv.includes('--lz4')) reportLz4();
 
 const keyBytes = keys.map((key) => Buffer.from(key));
 report('murmur2: 7-byte keys', () => {
@@ -96,16 +100,57 @@ async function reportCodecs(): Promise<void> {
   for (const name of ['gzip', 'snappy', 'lz4', 'zstd'] as const) {
     const codec = await codecFor(name);
     const compressed = await codec.compress(body, undefined);
-    const rounds = 300;
-    const writing = bestCpuMs(() => {
-      for (let round = 0; round < rounds; round++) void codec.compress(body, undefined);
-    });
-    const reading = bestCpuMs(() => {
-      for (let round = 0; round < rounds; round++) void codec.decompress(compressed, body.length);
-    });
-    const megabytes = (body.length * rounds) / 1e6;
+    const [write, read] = ratesOf(codec, body, compressed);
     const ratio = (body.length / compressed.length).toFixed(1);
-    const [write, read] = [writing, reading].map((ms) => ((megabytes / ms) * 1_000).toFixed(0));
     console.log(`${name.padEnd(7)} ${ratio} times smaller, compresses ${write} MB/s, decompresses ${read} MB/s`);
   }
+}
+
+/** MB of content per second of CPU time, compressed and decompressed. */
+function ratesOf(codec: Codec, body: Buffer, compressed: Buffer): [string, string] {
+  const rounds = Math.ceil(20_000_000 / body.length);
+  const rate = (step: () => unknown): string => {
+    const ms = bestCpuMs(() => {
+      for (let round = 0; round < rounds; round++) step();
+    });
+    return ((body.length * rounds) / 1e3 / ms).toFixed(0);
+  };
+  return [rate(() => codec.compress(body, undefined)), rate(() => codec.decompress(compressed, body.length))];
+}
+
+/** Both block functions of lz4 beside each other; each reads what it wrote. */
+function reportLz4(): void {
+  const wasm = loadWasmLz4Blocks();
+  if (wasm === undefined) throw new Error('lz4-wasm-nodejs does not work here');
+  console.log('| content | KiB | compressed, JavaScript | WebAssembly | decompressed, JavaScript | WebAssembly |');
+  console.log('| --- | ---: | ---: | ---: | ---: | ---: |');
+  for (const [content, text] of Object.entries(texts())) {
+    for (const kilobytes of [0.5, 1, 4, 16, 64, 1_000]) {
+      const body = Buffer.from(text.slice(0, kilobytes * 1_024));
+      const sides = [pureLz4Blocks, wasm].map((blocks) => {
+        const codec = lz4Codec(blocks);
+        const compressed = codec.compress(body, undefined) as Buffer;
+        const ratio = (body.length / compressed.length).toFixed(1);
+        const [write, read] = ratesOf(codec, body, compressed);
+        return { write: `${write} (÷ ${ratio})`, read };
+      });
+      const cells = [content, kilobytes, ...sides.map(({ write }) => write), ...sides.map(({ read }) => read)];
+      console.log(`| ${cells.join(' | ')} |`);
+    }
+  }
+}
+
+/** What services put into records: lines that repeat much, and values of which two thirds are words and a third is noise. */
+function texts(): Readonly<Record<string, string>> {
+  const words = 'order user path cart item price total event click view login state error retry queue topic'.split(' ');
+  let seed = 42;
+  const word = (): string => {
+    seed = (seed * 16_807) % 2_147_483_647;
+    return seed % 3 === 0 ? seed.toString(36) : (words[seed % words.length] ?? '');
+  };
+  const line = (id: number): string => JSON.stringify({ id, name: `user ${id % 97}`, at: id * 7_919 });
+  return {
+    'JSON lines': Array.from({ length: 30_000 }, (_, id) => line(id)).join('\n'),
+    'words and noise': Array.from({ length: 200_000 }, word).join(' '),
+  };
 }

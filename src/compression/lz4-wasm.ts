@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { decodedBytes, pureLz4Blocks, worksAsPure, type BlockFunctions, type Lz4Blocks } from './lz4-block.ts';
 
 /** Blocks with less content are decoded in JavaScript before WebAssembly has been given them. */
-const decodeFromBytes = 512;
+const decodeFromBytes = 1024;
 
 /** The blocks of the package `lz4-wasm-nodejs`; undefined if it cannot be loaded (a bundle without it, `--jitless`) or gives wrong results. */
 export function loadWasmLz4Blocks(load: () => unknown = loadPackage): Lz4Blocks | undefined {

@@ -19,7 +19,7 @@ const wasm = loadWasmLz4Blocks() ?? assert.fail('lz4-wasm-nodejs does not work h
 const random = seededRandom(SEED);
 const text = Buffer.from(Array.from({ length: 9_000 }, (_, id) => `{"id":${id},"user":"user ${id % 97}"}\n`).join(''));
 const noise = Buffer.from(Array.from({ length: 70_000 }, () => Math.floor(random() * 256)));
-const sizes = [0, 1, 12, 13, 100, 511, 512, 513, 5_000, 65_535, 65_536];
+const sizes = [0, 1, 12, 13, 100, 1_023, 1_024, 1_025, 5_000, 65_535, 65_536];
 
 describe(`lz4 blocks in WebAssembly, SEED=${SEED}`, () => {
   it('loadLz4 takes them, unless there are native ones', (t) => {
@@ -67,13 +67,13 @@ describe(`lz4 blocks in WebAssembly, SEED=${SEED}`, () => {
   });
 
   it('decompress leaves blocks that depend on earlier ones to the pure functions', () => {
-    // 600 bytes from 3 back, then 5 literals.
-    const block = Buffer.from('0f0300' + 'ffff' + '47' + '50' + '3132333435', 'hex');
-    const output = new GrowingOutput(1_000, 1_000, () => new Error('too large'));
+    // 1,365 bytes from 3 back, then 5 literals.
+    const block = Buffer.from('0f0300' + 'ffffffffff' + '47' + '50' + '3132333435', 'hex');
+    const output = new GrowingOutput(2_000, 2_000, () => new Error('too large'));
     output.bytes.write('abc');
     output.length = 3;
     wasm.decompress(block, 0, block.length, output, 65_536);
-    assert.equal(output.toBuffer().toString(), `${'abc'.repeat(201)}12345`);
+    assert.equal(output.toBuffer().toString(), `${'abc'.repeat(456)}12345`);
   });
 
   it('decompress tells for malformed blocks exactly what the pure functions tell', () => {
@@ -92,8 +92,8 @@ describe(`lz4 blocks in WebAssembly, SEED=${SEED}`, () => {
 
   it('decompress does not answer with what an earlier block left in the memory', () => {
     compressed(wasm, Buffer.from('secret '.repeat(1_000)));
-    // "abcd", 700 bytes from 0 back, 5 literals: the package takes it.
-    const block = Buffer.from('4f61626364' + '0000' + 'ffffaf' + '50' + '3132333435', 'hex');
+    // "abcd", 1,469 bytes from 0 back, 5 literals: the package takes it.
+    const block = Buffer.from('4f61626364' + '0000' + 'ffffffffffaf' + '50' + '3132333435', 'hex');
     assert.equal(outcome(wasm, block, 65_536), 'Error: a match reaches 0 bytes back');
   });
 
