@@ -42,17 +42,19 @@ export function summaryTable({ conditions, rows }: Results): string {
       contender,
       rate(find('bulk', contender)),
       rate(find('consume', contender)),
+      rate(find('bulk@1KiB', contender)),
+      rate(find('consume@1KiB', contender)),
       rate(find('singles', contender)),
       latency,
     ];
     return `| ${cells.join(' | ')} |`;
   });
   return [
-    '| records/s (CPU µs per record) | bulk produce | consume | unawaited single sends | one awaited send, p50 / p99 ms |',
-    '| --- | ---: | ---: | ---: | ---: |',
+    '| records/s (CPU µs per record) | bulk produce | consume | bulk, 1 KiB | consume, 1 KiB | unawaited single sends | one awaited send, p50 / p99 ms |',
+    '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...lines,
     '',
-    `${conditions.date}: Kafka ${conditions.kafka}, Node ${conditions.node}, ${conditions.cpus}, broker on the same machine; 6 partitions, acks=all, values of 100 bytes; medians of ${conditions.rounds} rounds.`,
+    `${conditions.date}: Kafka ${conditions.kafka}, Node ${conditions.node}, ${conditions.cpus}, broker on the same machine; 6 partitions, acks=all, values of 100 bytes where nothing else is said; medians of ${conditions.rounds} rounds.`,
   ].join('\n');
 }
 

@@ -1,6 +1,6 @@
 import type * as Crc from '../../src/protocol/records/crc.ts';
 import type { Contender } from '../contender.ts';
-import { contender as kavka } from './kavka.ts';
+import { contender as kavka, onlyUncompressed } from './kavka.ts';
 import { loadPeer } from './peer.ts';
 
 // Where the optional peer is installed a client takes it by itself; here it lies in the folder of the peers.
@@ -13,6 +13,7 @@ const told = 'with the optional peer `@node-rs/crc32` installed';
 /** This client with the checksums of the optional peer: what a machine's own instruction for them is worth. */
 export const contender: Contender = {
   ...kavka,
+  refuses: onlyUncompressed,
   name: 'kavka, native CRC',
   options: { bulk: `defaults, ${told}`, consume: `\`batches()\`, ${told}` },
 };

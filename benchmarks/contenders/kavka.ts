@@ -138,9 +138,15 @@ export const contender: Contender = {
   openConsumer: (target, groupId, onRead, workload) => openConsumer(target, groupId, onRead, workload),
 };
 
+/** Where records are compressed, the codec counts and not the checksum. */
+export function onlyUncompressed(_workload: Workload, { compression }: Target): string | undefined {
+  return compression === 'none' ? undefined : 'only measured without compression';
+}
+
 /** This client as the other Node clients are: they read records without looking at their checksums. */
 export const withoutCrcs: Contender = {
   ...contender,
+  refuses: onlyUncompressed,
   name: 'kavka, CRC not checked',
   options: { consume: '`batches()`, `checkCrcs: false`, as the other Node clients are' },
   openConsumer: (...args) => openConsumer(...args, { checkCrcs: false }),
