@@ -25,7 +25,8 @@ function loadPackage(): unknown {
  *
  * A block is walked through before it is decoded. The walk finds the exact size, without which the package does not decode and which it
  * allocates unchecked, up to 2 GiB that WebAssembly never gives back. And it keeps malformed blocks from the package, whose decoder
- * takes a match at distance 0 for content: what an earlier block left in its memory would come out as a record.
+ * takes a match at distance 0 for content: what an earlier block left in its memory would come out as a record. Blocks that reach back
+ * into earlier ones do not pass the walk either.
  */
 export function wasmLz4Blocks({ encode, decode }: BlockFunctions): Lz4Blocks {
   // After a trap or a refusal the module's stack stays where it was and what it had allocated is lost, so that there is no second call.
@@ -44,9 +45,8 @@ export function wasmLz4Blocks({ encode, decode }: BlockFunctions): Lz4Blocks {
       return pureLz4Blocks.compress(input, start, end, output);
     },
     decompress(input, start, end, output, maxBytes) {
-      const canDecode = isSound && output.matchStart === output.length;
-      const size = canDecode ? decodedBytes(input, start, end, maxBytes) : -1;
-      if (size >= decodeFromBytes && output.hasRoom(size)) {
+      const size = isSound ? decodedBytes(input, start, end, maxBytes) : -1;
+      if (size >= decodeFromBytes) {
         output.reserve(output.length + size);
         try {
           const into = output.bytes.subarray(output.length, output.length + size);

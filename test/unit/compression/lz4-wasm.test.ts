@@ -117,6 +117,7 @@ describe(`lz4 blocks in WebAssembly, SEED=${SEED}`, () => {
     const before = functions.memory.buffer.byteLength;
     for (let round = 0; round < 100_000; round++) {
       assert.throws(() => decompressed(wasm, tooFar, 3_000));
+      decompressed(wasm, whole, 3_000);
       if (round % 50 !== 0) continue;
       compressed(wasm, large);
       decompressed(wasm, largeBlock, large.length);
@@ -154,6 +155,22 @@ describe('wasmLz4Blocks', () => {
 });
 
 describe('loadWasmLz4Blocks', () => {
+  it('loadWasmLz4Blocks gives blocks that do not take an answer that is marked as refused', () => {
+    let [refuses, calls] = [false, 0];
+    const decompress = (answerAt: number, start: number, length: number): void => {
+      calls++;
+      functions.decompress(answerAt, start, length);
+      if (refuses) Buffer.from(functions.memory.buffer).writeUInt32LE(1, answerAt + 12);
+    };
+    const blocks = loadWasmLz4Blocks(() => ({ __wasm: { ...functions, decompress } })) ?? assert.fail();
+    const input = text.subarray(0, 5_000);
+    const block = compressed(wasm, input) ?? Buffer.alloc(0);
+    assert.ok(decompressed(blocks, block, 5_000).equals(input));
+    [refuses, calls] = [true, 0];
+    for (let round = 0; round < 3; round++) assert.ok(decompressed(blocks, block, 5_000).equals(input));
+    assert.equal(calls, 1);
+  });
+
   it('loadWasmLz4Blocks gives nothing if the package cannot be loaded or is another one', () => {
     const missing = (): unknown => createRequire(import.meta.url)('no-such-package-as-this');
     assert.equal(loadWasmLz4Blocks(missing), undefined);
