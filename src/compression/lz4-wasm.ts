@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { decodedBytes, pureLz4Blocks, worksAsPure, type BlockFunctions, type Lz4Blocks } from './lz4-block.ts';
 
-/** Blocks with less content are decoded in JavaScript before WebAssembly has been given them. */
+/** Below this the way into WebAssembly and back costs what it saves, and JavaScript decodes the block. */
 const decodeFromBytes = 1024;
 
 /** The blocks of the package `lz4-wasm-nodejs`; undefined if it cannot be loaded (a bundle without it, `--jitless`) or gives wrong results. */
@@ -79,8 +79,8 @@ const answerBytes = 16;
 const prefixBytes = 4;
 
 /**
- * The package's functions without the copies that its JavaScript makes: it takes the block with the prefix in one array and answers with an
- * array of its own, which costs as much as decoding, and most of the time of a small block.
+ * The package's functions without the copies that its JavaScript makes: it wants the block with its size in one array and answers with an
+ * array of its own, which is half of the time of a block of 4 KiB.
  */
 function blockFunctions(wasm: Exports): BlockFunctions {
   let bytes = Buffer.from(wasm.memory.buffer);
