@@ -201,6 +201,7 @@ async function measureOne(
   round: number,
 ): Promise<void> {
   const { id, workload } = scenario;
+  if (bench.skipped.some((each) => each.scenario === id && each.contender === ready.name)) return;
   const why = ready.refuses(scenario, base.target);
   if (why !== undefined) {
     if (round === 1 && why !== noSuchWay) bench.skipped.push({ scenario: id, contender: ready.name, why });
@@ -210,7 +211,10 @@ async function measureOne(
   const target = isConsuming(workload) ? base.target : { ...base.target, topic: name };
   const job: Job = { ...base, contender: ready.id, workload, target, groupPrefix: name };
   const before = processorMicros(bench.brokers);
-  const measured = isConsuming(workload) ? await child(ready, job) : await produceRound(bench, ready, job);
+  const measured = await (isConsuming(workload) ? child(ready, job) : produceRound(bench, ready, job)).catch(
+    (error: unknown) => handleFailure(bench, id, ready, error),
+  );
+  if (measured === undefined) return;
   const used = processorMicros(bench.brokers) - before;
   const result: Round =
     bench.brokers.length === 0 ? measured : { ...measured, brokerMicrosPerRecord: used / measured.total };
@@ -222,6 +226,16 @@ async function measureOne(
   console.error(
     `${id} round ${round} ${ready.name}: ${rate}/s, ${result.cpuMicrosPerRecord.toFixed(2)} µs CPU, ${result.residentMb.toFixed(0)} MB${p50}`,
   );
+}
+
+/** What another client cannot do is told in the report; what ours cannot ends the run. */
+function handleFailure(bench: Bench, scenario: string, { id, name }: Ready, error: unknown): undefined {
+  if (id === 'bare-loop' || ours.includes(id)) throw error;
+  const lines = String(error instanceof Error ? error.message : error).split('\n');
+  const why = `it failed: ${(lines.find((line) => /Error\b/.test(line)) ?? lines[0] ?? '').trim().slice(0, 200)}`;
+  console.error(`bench: ${name} at ${scenario}: ${why}`);
+  bench.skipped.push({ scenario, contender: name, why: why.replaceAll(process.cwd(), '.') });
+  return undefined;
 }
 
 const cache = fileURLToPath(peersFolder);
