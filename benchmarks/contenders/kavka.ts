@@ -135,7 +135,7 @@ export const contender: Contender = {
   },
   bulkConcurrency: Number(process.env['BULK_CONCURRENCY'] ?? 64),
   openProducer,
-  openConsumer: (target, groupId, onRead, workload) => openConsumer(target, groupId, onRead, workload),
+  openConsumer,
 };
 
 /** Where records are compressed, the codec counts and not the checksum. */

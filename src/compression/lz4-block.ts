@@ -79,12 +79,10 @@ export function decodedBytes(input: Buffer, start: number, end: number, maxBytes
     const token = input[position++] as number;
     let length = token >>> 4;
     if (length === 15) {
-      let more: number;
-      do {
-        if (position >= end) return -1;
-        more = input[position++] as number;
-        length += more;
-      } while (more === 255);
+      const extra = extraLength(input, position, end);
+      if (extra < 0) return -1;
+      length += extra;
+      position += extraLengthBytes(extra);
     }
     position += length;
     out += length;
@@ -96,17 +94,27 @@ export function decodedBytes(input: Buffer, start: number, end: number, maxBytes
     if (distance === 0 || distance > out) return -1;
     length = token & 15;
     if (length === 15) {
-      let more: number;
-      do {
-        if (position >= end) return -1;
-        more = input[position++] as number;
-        length += more;
-      } while (more === 255);
+      const extra = extraLength(input, position, end);
+      if (extra < 0) return -1;
+      length += extra;
+      position += extraLengthBytes(extra);
     }
     out += length + minMatch;
     if (position === end || out > maxBytes) return -1;
   }
   return out;
+}
+
+/** What follows a length of 15: bytes that are added to it, up to and with the first that is not 255; -1 if that one is missing. */
+function extraLength(input: Buffer, start: number, end: number): number {
+  let position = start;
+  while (position < end && input[position] === 255) position++;
+  return position < end ? 255 * (position - start) + (input[position] as number) : -1;
+}
+
+/** How many bytes such an addition takes. */
+function extraLengthBytes(extra: number): number {
+  return Math.floor(extra / 255) + 1;
 }
 
 function compressBlock(input: Buffer, start: number, end: number, output: Buffer): number {
@@ -193,12 +201,10 @@ function decompressBlock(input: Buffer, start: number, end: number, output: Grow
     const token = input[position++] as number;
     let length = token >>> 4;
     if (length === 15) {
-      let more: number;
-      do {
-        if (position >= end) throw new Error('the length of literals is cut off');
-        more = input[position++] as number;
-        length += more;
-      } while (more === 255);
+      const extra = extraLength(input, position, end);
+      if (extra < 0) throw new Error('the length of literals is cut off');
+      length += extra;
+      position += extraLengthBytes(extra);
     }
     if (length > end - position) throw new Error(`${length} literals are announced, ${end - position} bytes follow`);
     if (out + length > limit) throw new Error('a block has more content than its frame allows');
@@ -215,12 +221,10 @@ function decompressBlock(input: Buffer, start: number, end: number, output: Grow
     if (distance === 0 || distance > out - matchStart) throw new Error(`a match reaches ${distance} bytes back`);
     length = token & 15;
     if (length === 15) {
-      let more: number;
-      do {
-        if (position >= end) throw new Error('the length of a match is cut off');
-        more = input[position++] as number;
-        length += more;
-      } while (more === 255);
+      const extra = extraLength(input, position, end);
+      if (extra < 0) throw new Error('the length of a match is cut off');
+      length += extra;
+      position += extraLengthBytes(extra);
     }
     length += minMatch;
     if (position === end) throw new Error('the last literals are missing');
