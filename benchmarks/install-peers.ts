@@ -12,7 +12,7 @@ export const peers: Readonly<Record<string, string>> = {
   '@platformatic/kafka': '2.12.1',
   'kafka-ts': '1.5.0',
   kafkajs: '2.2.4',
-  // Not a client: the optional peer of ours.
+  // Not a client: the processor's own instruction for checksums.
   '@node-rs/crc32': '1.10.8',
 };
 

@@ -36,7 +36,6 @@ export interface Conditions {
 export const others: readonly string[] = [
   'bare loop',
   'kavka',
-  'kavka, native CRC',
   'kavka, CRC not checked',
   'franz-go',
   'librdkafka',

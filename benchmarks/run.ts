@@ -29,13 +29,12 @@ import { conditionsOf, isConsuming, settings, type Scenario, type Settings } fro
 import type { Job, Measurement } from './workload.ts';
 import { panels } from './write-summary.ts';
 
-const ours = ['kavka', 'kavka-native-crc', 'kavka-no-crc'];
+const ours = ['kavka', 'kavka-no-crc'];
 const nodePeers = ['platformatic', 'kafka-ts', 'kafkajs'];
 const nodeContenders = ['bare-loop', ...ours, ...nodePeers];
 const allContenders = ['bare-loop', ...ours, 'franz-go', 'librdkafka', 'java', ...nodePeers];
 const displayNames: Readonly<Record<string, string>> = {
   'bare-loop': 'bare loop',
-  'kavka-native-crc': 'kavka, native CRC',
   'kavka-no-crc': 'kavka, CRC not checked',
   platformatic: '@platformatic/kafka',
 };
@@ -81,7 +80,7 @@ async function makeReady(wanted: Settings, skipped: Skipped[]): Promise<Ready[]>
 }
 
 async function nodeContender(id: string, name: string, { profileFolder }: Settings): Promise<Ready> {
-  if (nodePeers.includes(id) || id === 'kavka-native-crc') await installPeers();
+  if (nodePeers.includes(id)) await installPeers();
   const { contender } = (await import(`./contenders/${id}.ts`)) as { contender: Contender };
   const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
   const command: Command = [process.execPath, ...profiling, fileURLToPath(new URL('workload.ts', import.meta.url))];

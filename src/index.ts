@@ -1,7 +1,6 @@
 import { Admin } from './admin/admin.ts';
 import { Cluster } from './cluster/cluster.ts';
 import { resolveClientOptions, type ClientOptions } from './cluster/options.ts';
-import { installNativeCrc32c } from './compression/index.ts';
 import { Consumer } from './consumer/consumer.ts';
 import type { ConsumerOptions, TypedConsumerOptions } from './consumer/options.ts';
 import type { TopicConsumerBatch, TopicConsumerRecord } from './consumer/typed-records.ts';
@@ -48,7 +47,6 @@ export class Kafka implements AsyncDisposable {
    */
   constructor(options: ClientOptions) {
     const resolved = resolveClientOptions(options);
-    installNativeCrc32c();
     this.#cluster = new Cluster(resolved, this.#events);
     if (resolved.logger !== undefined) logEvents(this.#events, resolved.logger);
   }

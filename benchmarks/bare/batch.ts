@@ -1,5 +1,5 @@
 /** Record batches by hand: what any client has to do at least for each record, and nothing else. */
-import crc32c from 'crc-32/crc32c.js';
+import { crc32c } from '../../src/protocol/records/crc.ts';
 
 /** The record batch header's length. */
 const headerBytes = 61;
@@ -76,7 +76,7 @@ function writeHeader(bytes: Buffer, end: number, count: number, facts: BatchFact
   bytes.writeInt16BE(facts.producerEpoch, 51);
   bytes.writeInt32BE(facts.baseSequence, 53);
   bytes.writeInt32BE(count, 57);
-  bytes.writeInt32BE(crc32c.buf(bytes.subarray(21, end)), 17);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(21, end)), 17);
 }
 
 function varintBytes(zigzagged: number): number {
@@ -121,7 +121,7 @@ export function readBatches(bytes: Buffer, start: number, end: number, from: num
   while (position + headerBytes <= end) {
     const batchEnd = position + 12 + bytes.readInt32BE(position + 8);
     if (batchEnd > end) break;
-    if (crc32c.buf(bytes.subarray(position + 21, batchEnd)) !== bytes.readInt32BE(position + 17)) {
+    if (crc32c(bytes.subarray(position + 21, batchEnd)) !== bytes.readUInt32BE(position + 17)) {
       throw new Error('A batch does not match its checksum');
     }
     const skipped = Math.max(0, from - Number(bytes.readBigInt64BE(position)));

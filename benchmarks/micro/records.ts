@@ -1,11 +1,11 @@
 /**
  * What a record costs in the codecs alone: appended to a batch, checked, walked again with its value taken out, compressed.
  *
- *     node benchmarks/micro/records.ts [--native-crc] [--codecs] [--lz4]      (and --cpu-prof before the file)
+ *     node benchmarks/micro/records.ts [--codecs] [--lz4]      (and --cpu-prof before the file)
  *
  * Counts CPU time of this process, not wall time, and takes the best of five rounds: other load disturbs little.
  */
-import { codecFor, installNativeCrc32c, type Codec } from '../../src/compression/index.ts';
+import { codecFor, type Codec } from '../../src/compression/index.ts';
 import { lz4Codec } from '../../src/compression/lz4.ts';
 import { pureLz4Blocks } from '../../src/compression/lz4-block.ts';
 import { loadWasmLz4Blocks } from '../../src/compression/lz4-wasm.ts';
@@ -21,8 +21,6 @@ const closing = {
   baseSequence: 0,
   transactional: false,
 } as const;
-
-if (process.argv.includes('--native-crc')) console.log(`native CRC32C: ${installNativeCrc32c()}`);
 
 const keys = Array.from({ length: 1_000 }, (_, index) => `key-${index}`);
 const shapes = {

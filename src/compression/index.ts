@@ -2,7 +2,6 @@ import type { CompressionName } from '../protocol/records/compression-type.ts';
 import { compressionFailed, type Codec } from './codec.ts';
 
 export { type Codec } from './codec.ts';
-export { installNativeCrc32c } from './native-crc32c.ts';
 
 const none: Codec = {
   name: 'none',

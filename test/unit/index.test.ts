@@ -91,7 +91,6 @@ describe('kavka/protocol', () => {
       'restamp',
       'schemas',
       'stampStored',
-      'useCrc32c',
     ]);
   });
 });

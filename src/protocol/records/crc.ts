@@ -1,33 +1,23 @@
 import crc32Tables from 'crc-32';
 import crc32cTables from 'crc-32/crc32c.js';
+import { FOLD_FROM_BYTES, loadFoldingCrc32c } from './crc32c-fold.ts';
 
-/** A checksum over all of `bytes`, as an unsigned 32-bit number. */
-export type Checksum = (bytes: Uint8Array) => number;
+let largeCrc32c: (bytes: Uint8Array) => number = (bytes) => {
+  // Not before it is needed: compiling it takes a fraction of a millisecond of every start.
+  largeCrc32c = loadFoldingCrc32c() ?? smallCrc32c;
+  return largeCrc32c(bytes);
+};
 
-const pureCrc32c: Checksum = (bytes) => crc32cTables.buf(bytes) >>> 0;
-
-let activeCrc32c = pureCrc32c;
-
-/** CRC32C (Castagnoli), which guards record batches of magic 2. */
+/** CRC32C (Castagnoli) over all of `bytes`, as an unsigned 32-bit number. It guards record batches of magic 2. */
 export function crc32c(bytes: Uint8Array): number {
-  return activeCrc32c(bytes);
+  return bytes.length < FOLD_FROM_BYTES ? smallCrc32c(bytes) : largeCrc32c(bytes);
 }
 
-/** CRC32 (IEEE), which guards the messages of magic 0 and 1. */
+function smallCrc32c(bytes: Uint8Array): number {
+  return crc32cTables.buf(bytes) >>> 0;
+}
+
+/** CRC32 (IEEE) over all of `bytes`, as an unsigned 32-bit number. It guards the messages of magic 0 and 1. */
 export function crc32(bytes: Uint8Array): number {
   return crc32Tables.buf(bytes) >>> 0;
-}
-
-/**
- * Takes a faster CRC32C, for example a native one; `undefined` goes back to the one in JavaScript.
- *
- * An implementation that does not give the known checksum of "123456789" is refused, because it would make every batch unreadable.
- *
- * @returns whether it was taken
- */
-export function useCrc32c(implementation: Checksum | undefined): boolean {
-  const candidate = implementation ?? pureCrc32c;
-  if (candidate(Buffer.from('123456789')) !== 0xe3069283) return false;
-  activeCrc32c = candidate;
-  return true;
 }

@@ -3,5 +3,4 @@ export type { BatchHeader } from './batch-header.ts';
 export { BatchReader, readBatches, type ReadBatchesOptions } from './batch-reader.ts';
 export * from './compression-type.ts';
 export * from './control-record.ts';
-export { useCrc32c, type Checksum } from './crc.ts';
 export { RecordCursor, readHeaders, type ReadRecordHeader } from './record-cursor.ts';

@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { KafkaError } from '../../../../src/errors/kafka-error.ts';
-import {
-  BatchReader,
-  controlKey,
-  controlType,
-  RecordCursor,
-  useCrc32c,
-} from '../../../../src/protocol/records/index.ts';
-import { crc32, crc32c } from '../../../../src/protocol/records/crc.ts';
+import { BatchReader, controlKey, controlType, RecordCursor } from '../../../../src/protocol/records/index.ts';
 import { plainClosing, sampleBatch } from '../../../support/records/sample-batch.ts';
 
 const lengthAt = 8;
@@ -180,32 +173,6 @@ describe('controlType', () => {
     for (const other of [[], [0, 0, 0], [0, 0, 0, 2], [0, 0, 1, 1], [255, 255, 0, 1]]) {
       assert.equal(controlType(Buffer.from(other)), 'unknown');
     }
-  });
-});
-
-describe('crc32c', () => {
-  afterEach(() => useCrc32c(undefined));
-
-  it('crc32c and crc32 give the known checksums', () => {
-    assert.equal(crc32c(Buffer.from('123456789')), 0xe3069283);
-    assert.equal(crc32(Buffer.from('123456789')), 0xcbf43926);
-  });
-
-  it('useCrc32c takes another implementation only if it gives the right checksum', () => {
-    let calls = 0;
-    const counting = (bytes: Uint8Array): number => {
-      calls++;
-      return crc32cOf(bytes);
-    };
-    const crc32cOf = (bytes: Uint8Array): number => (bytes.length === 9 ? 0xe3069283 : 42);
-    assert.equal(
-      useCrc32c(() => 0),
-      false,
-    );
-    assert.equal(crc32c(Buffer.from('123456789')), 0xe3069283);
-    assert.equal(useCrc32c(counting), true);
-    assert.equal(crc32c(Buffer.from('other')), 42);
-    assert.equal(calls, 2);
   });
 });
 
