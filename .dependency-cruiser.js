@@ -11,8 +11,8 @@ const mayImport = {
   errors: [],
   util: [],
   instrumentation: ['model'],
-  protocol: ['errors'],
-  compression: ['errors', 'protocol'],
+  protocol: ['errors', 'util'],
+  compression: ['errors', 'protocol', 'util'],
   security: ['errors', 'util'],
   network: ['protocol', 'security', 'instrumentation', 'errors', 'util'],
   cluster: [...belowCluster, 'model'],
@@ -77,7 +77,7 @@ const layers = [
 // One line per package, so that a new one is a decision (docs/decisions/dependencies.md).
 const packages = {
   protocol: ['crc-32'],
-  compression: ['snappyjs', 'zstd-codec', 'lz4', 'lz4-wasm-nodejs'],
+  compression: ['snappyjs', 'zstd-codec', 'lz4'],
 };
 const pure = ['^src/protocol/', '-machine\\.ts$'];
 const npmTypes = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown', 'npm-bundled'];

@@ -119,7 +119,7 @@ function ratesOf(codec: Codec, body: Buffer, compressed: Buffer): [string, strin
 /** Both block functions of lz4 beside each other; each reads what it wrote. */
 function reportLz4(): void {
   const wasm = loadWasmLz4Blocks();
-  if (wasm === undefined) throw new Error('lz4-wasm-nodejs does not work here');
+  if (wasm === undefined) throw new Error('there is no WebAssembly here');
   console.log('| content | KiB | compressed, JavaScript | WebAssembly | decompressed, JavaScript | WebAssembly |');
   console.log('| --- | ---: | ---: | ---: | ---: | ---: |');
   for (const [content, text] of Object.entries(texts())) {

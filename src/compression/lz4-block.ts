@@ -71,40 +71,6 @@ export function worksAsPure({ encode, decode }: BlockFunctions): boolean {
   return reads && output.toBuffer().equals(sample);
 }
 
-/** How much a block becomes, found by walking through it; -1 if decoding would fail, or give more than `maxBytes`. */
-export function decodedBytes(input: Buffer, start: number, end: number, maxBytes: number): number {
-  let out = 0;
-  let position = start;
-  while (position < end) {
-    const token = input[position++] as number;
-    let length = token >>> 4;
-    if (length === 15) {
-      const extra = extraLength(input, position, end);
-      if (extra < 0) return -1;
-      length += extra;
-      position += extraLengthBytes(extra);
-    }
-    position += length;
-    out += length;
-    if (position >= end) return position === end && out <= maxBytes ? out : -1;
-
-    if (end - position < 2) return -1;
-    const distance = (input[position] as number) | ((input[position + 1] as number) << 8);
-    position += 2;
-    if (distance === 0 || distance > out) return -1;
-    length = token & 15;
-    if (length === 15) {
-      const extra = extraLength(input, position, end);
-      if (extra < 0) return -1;
-      length += extra;
-      position += extraLengthBytes(extra);
-    }
-    out += length + minMatch;
-    if (position === end || out > maxBytes) return -1;
-  }
-  return out;
-}
-
 /** What follows a length of 15: bytes that are added to it, up to and with the first that is not 255; -1 if that one is missing. */
 function extraLength(input: Buffer, start: number, end: number): number {
   let position = start;

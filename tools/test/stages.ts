@@ -70,8 +70,11 @@ export const stages: readonly Stage[] = [
   },
   {
     name: 'generated',
-    what: 'generating the protocol again changes nothing',
-    checks: [{ name: 'protocol generator', run: ['tools/protocol-generator/generate.ts', '--check'] }],
+    what: 'generating the protocol and compiling the WebAssembly again changes nothing',
+    checks: [
+      { name: 'protocol generator', run: ['tools/protocol-generator/generate.ts', '--check'] },
+      { name: 'WebAssembly', run: ['tools/assembly/generate.ts', '--check'] },
+    ],
   },
   {
     name: 'unit',

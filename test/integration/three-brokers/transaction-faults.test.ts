@@ -6,6 +6,7 @@ import { eventually } from '../../support/eventually.ts';
 import { kafkaUnderTest } from '../../support/kafka/under-test.ts';
 
 const brokers = await kafkaUnderTest({ brokers: 3, needs: ['control'] });
+const patienceMs = 120_000;
 
 describe('Transactions while brokers are lost', { skip: brokers.skip }, () => {
   after(() => brokers.restore());
@@ -60,27 +61,38 @@ describe('Transactions while brokers are lost', { skip: brokers.skip }, () => {
     }
     await producer.transaction((tx) => tx.send({ topic, value: 'after' }));
     expected.push('after');
-    await eventually(async () => (await committed(kafka, topic)).length >= expected.length, 'all that was committed');
+    await eventually(
+      async () => (await committed(kafka, topic)).length >= expected.length,
+      'all that was committed',
+      patienceMs,
+    );
     assert.deepEqual(await committed(kafka, topic), expected);
     assert.ok(lost > 0, 'no request was under way when a coordinator was killed');
     await kafka.close();
   });
 
   it('abort what too few replicas keep from being written, and go on when they are back', async () => {
-    const kafka = new Kafka({ bootstrapServers: brokers.bootstrapServers, requestTimeoutMs: 2000 });
+    // Long enough that what the brokers say of the records is the last that is heard, even if all stand still for seconds.
+    const [requestTimeoutMs, deliveryTimeoutMs] = [8000, 10_000];
+    const kafka = new Kafka({ bootstrapServers: brokers.bootstrapServers, requestTimeoutMs });
     const topic = `too-few-${randomUUID()}`;
     const admin = kafka.admin();
     const configs = { 'min.insync.replicas': '3' };
     await admin.createTopics({ topic, partitions: 1, replicationFactor: 3, configs });
-    const producer = kafka.producer({ transactionalId: topic, deliveryTimeoutMs: 4000 });
+    const inSync = async (): Promise<number | undefined> =>
+      (await admin.describeTopics(topic)).partitions[0]?.isr.length;
+    const producer = kafka.producer({ transactionalId: topic, deliveryTimeoutMs });
     await producer.transaction((tx) => tx.send({ topic, value: 'before' }));
+    // Its marker needs all replicas, too: without it the next transaction is refused for the sake of this one.
+    await eventually(
+      async () => (await admin.describeTransactions(topic)).state === 'CompleteCommit',
+      'the marker of the first transaction',
+      patienceMs,
+    );
     const leader = (await admin.describeTopics(topic)).partitions[0]?.leaderId;
     const follower = brokers.brokerIds.find((id) => id !== leader) ?? 1;
     await brokers.stop(follower);
-    await eventually(
-      async () => (await admin.describeTopics(topic)).partitions[0]?.isr.length === 2,
-      'the in-sync set to shrink',
-    );
+    await eventually(async () => (await inSync()) === 2, 'the in-sync set to shrink', patienceMs);
     const failed: unknown = await producer
       .transaction(async (tx) => {
         await tx.send({ topic, value: 'dropped' });
@@ -89,11 +101,16 @@ describe('Transactions while brokers are lost', { skip: brokers.skip }, () => {
     assert.ok(failed instanceof SendError && failed.code === 'DELIVERY_TIMEOUT', String(failed));
     assert.ok(isKafkaError(failed.cause) && failed.cause.code.startsWith('NOT_ENOUGH_REPLICAS'), String(failed.cause));
     await brokers.start(follower);
-    await eventually(async () => {
-      await producer.transaction((tx) => tx.send({ topic, value: 'after' }));
-      return true;
-    }, 'the next transaction');
-    await eventually(async () => (await committed(kafka, topic)).includes('after'), 'what was committed');
+    await eventually(async () => (await inSync()) === 3, 'the in-sync set to grow', patienceMs);
+    await eventually(
+      async () => {
+        await producer.transaction((tx) => tx.send({ topic, value: 'after' }));
+        return true;
+      },
+      'the next transaction',
+      patienceMs,
+    );
+    await eventually(async () => (await committed(kafka, topic)).includes('after'), 'what was committed', patienceMs);
     assert.deepEqual(await committed(kafka, topic), ['before', 'after']);
     await kafka.close();
   });
