@@ -75,6 +75,13 @@ const useIt = `
   const kafka = new front.Kafka({ clientId: 'package-test', bootstrapServers: ['localhost:9'] });
   const bytes = protocol.apis.Metadata.encodeRequest({ topics: null }, 1);
   const topics = protocol.apis.Metadata.decodeRequest(bytes, 1).topics;
+  let refusal;
+  try {
+    protocol.apis.Metadata.encodeRequest({ topics: 5 }, 1);
+  } catch (error) {
+    refusal = error;
+  }
+  const hasOneOfEachClass = refusal instanceof front.UsageError;
   async function produceAndRead() {
     const cluster = await testing.TestCluster.start({ topics: { orders: 1 } });
     const own = new front.Kafka({ bootstrapServers: cluster.bootstrapServers });
@@ -84,7 +91,7 @@ const useIt = `
     await cluster.close();
     return record.value.toString();
   }
-  kafka.close().then(produceAndRead).then((value) => console.log(JSON.stringify({ front: Object.keys(front).includes('Kafka'), topics, version: manifest.name, value })));
+  kafka.close().then(produceAndRead).then((value) => console.log(JSON.stringify({ front: Object.keys(front).includes('Kafka'), topics, version: manifest.name, value, hasOneOfEachClass })));
 `;
 
 const programs: Readonly<Record<string, string>> = {
@@ -117,6 +124,9 @@ describe('package', () => {
       (file) => !/^package\/(dist\/|README\.md|LICENSE|CHANGELOG\.md|package\.json)/.test(file),
     );
     assert.deepEqual(stray, []);
+    // Bundled: finding and reading a file for each module would be most of an import's time (docs/decisions/bundle.md).
+    const code = files.filter((file) => file.endsWith('.js'));
+    assert.ok(code.length <= 20, `${code.length} files of code: ${code.join(' ')}`);
   });
 
   it('passes publint without a suggestion', async () => {
@@ -206,7 +216,8 @@ describe('package', () => {
           const { code, stdout, stderr } = await run(node, flags, project.folder);
           assert.equal(stderr, '');
           assert.equal(code, 0);
-          assert.deepEqual(JSON.parse(stdout), { front: true, topics: null, version: 'kavka', value: 'one' });
+          const expected = { front: true, topics: null, version: 'kavka', value: 'one', hasOneOfEachClass: true };
+          assert.deepEqual(JSON.parse(stdout), expected);
         });
       }
     });

@@ -8,6 +8,9 @@ import { inspect } from 'node:util';
 // eslint-disable-next-line no-restricted-syntax -- node:test looks for a default export
 export default async function* reporter(source) {
   for await (const { type, data } of source) {
+    // What a test told; it follows upon its end.
+    if (type === 'test:diagnostic')
+      yield `${JSON.stringify({ diagnostic: data.message, nesting: data.nesting, line: data.line })}\n`;
     if (type !== 'test:pass' && type !== 'test:fail') continue;
     const error = data.details.error;
     yield `${JSON.stringify({

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { countEvents, nothing, sum } from './counts.ts';
-import type { Counts, TestEvent } from './counts.ts';
+import type { Counts, TestDiagnostic, TestEvent } from './counts.ts';
 
 export interface RunFileOptions {
   /** Where `file` is relative to, and where it runs. */
@@ -58,7 +58,7 @@ function verdict(counts: Counts, code: number | undefined, timeoutMs: number): s
   return undefined;
 }
 
-function readEvents(file: string): TestEvent[] {
+function readEvents(file: string): (TestEvent | TestDiagnostic)[] {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -66,7 +66,7 @@ function readEvents(file: string): TestEvent[] {
     return []; // it ended before the reporter began
   }
   const lines = text.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
-  return lines.map((line) => JSON.parse(line) as TestEvent);
+  return lines.map((line) => JSON.parse(line) as TestEvent | TestDiagnostic);
 }
 
 export interface CommandOptions {

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { nothing, sum } from './counts.ts';
 import type { Counts } from './counts.ts';
 import { run, runTestFile } from './run-file.ts';
-import { runWithSecondAttempt } from './second-attempt.ts';
+import { mayBeUnsteady, runWithSecondAttempt } from './second-attempt.ts';
 import { filesOf, root } from './stages.ts';
 import type { Check, Stage } from './stages.ts';
 
@@ -22,7 +22,8 @@ export async function runStage(stage: Stage, { env, only }: StageRun): Promise<C
   // The long forms of the tests take longer than any file of `npm test` may.
   const timeoutMs = Number(env['FILE_TIMEOUT_MS'] ?? stage.fileTimeoutMs ?? 300_000);
   const runFile = (file: string): Promise<Counts> => runTestFile(file, { directory: root, env, timeoutMs });
-  results.push(await runWithSecondAttempt(files, stage.concurrency ?? 1, runFile));
+  const maxUnsteady = mayBeUnsteady(files.length, stage.needsKafka === true);
+  results.push(await runWithSecondAttempt(files, stage.concurrency ?? 1, runFile, maxUnsteady));
   return sum(results);
 }
 

@@ -37,6 +37,15 @@ describe('runTestFile', () => {
     assert.match(counts.failures[0]?.what ?? '', /planted defect[^]*seed 17/);
   });
 
+  it('tells of a failed test the diagnostics that were its own', async () => {
+    const counts = await runPlanted(
+      `it('a', (context) => { context.diagnostic('told by a'); });
+       it('b', (context) => { context.diagnostic('3 jobs left'); context.diagnostic('seed 4'); throw new Error('planted'); });`,
+    );
+    assert.match(counts.failures[0]?.what ?? '', /planted[^]*3 jobs left\nseed 4$/);
+    assert.doesNotMatch(counts.failures[0]?.what ?? '', /told by a|duration_ms/);
+  });
+
   it('fails a file that ran no test', async () => {
     const counts = await runPlanted('');
     assert.match(counts.failures[0]?.what ?? '', /ran no test/);

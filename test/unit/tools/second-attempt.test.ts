@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { nothing, type Counts } from '../../../tools/test/counts.ts';
-import { runWithSecondAttempt } from '../../../tools/test/second-attempt.ts';
+import { mayBeUnsteady, runWithSecondAttempt } from '../../../tools/test/second-attempt.ts';
 
 const passed: Counts = { ...nothing, passed: 1 };
 
@@ -44,5 +44,21 @@ describe('runWithSecondAttempt', () => {
     const counts = await runWithSecondAttempt(names, 1, runFile);
     assert.equal(counts.failures.length, 3);
     assert.deepEqual(runs, names);
+  });
+
+  it('gives as many their second run as it is told, and counts who fails twice', async () => {
+    const { runFile } = script({ a: [failed('a')], b: [failed('b')], c: [failed('c'), failed('c again')] });
+    const counts = await runWithSecondAttempt(['a', 'b', 'c', 'd'], 2, runFile, 3);
+    assert.deepEqual(counts.failures, failed('c').failures);
+    assert.equal(counts.unsteady.length, 2);
+  });
+});
+
+describe('mayBeUnsteady', () => {
+  it('is two, or a quarter of the files that use real brokers', () => {
+    assert.deepEqual(
+      [mayBeUnsteady(100, false), mayBeUnsteady(1, true), mayBeUnsteady(11, true), mayBeUnsteady(27, true)],
+      [2, 2, 2, 6],
+    );
   });
 });
