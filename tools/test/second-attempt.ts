@@ -11,7 +11,7 @@ const MAX_UNSTEADY_PART = 1 / 4;
 
 /** How many files of a stage may fail at first, to be run once more. */
 export function mayBeUnsteady(files: number, needsKafka: boolean): number {
-  return needsKafka ? Math.max(MAX_UNSTEADY, Math.floor(files * MAX_UNSTEADY_PART)) : MAX_UNSTEADY;
+  return needsKafka ? Math.max(MAX_UNSTEADY, Math.ceil(files * MAX_UNSTEADY_PART)) : MAX_UNSTEADY;
 }
 
 /**

@@ -141,7 +141,8 @@ describe('Jobs of a share group', { skip: brokers.skip || (typeof libs === 'stri
       });
       tell('none left');
     } finally {
-      const progress = await observer.progress(groupId, topic);
+      // Brokers that say nothing must not hide what has failed.
+      const progress = await observer.progress(groupId, topic).catch(() => []);
       const left = progress.map(({ partition, lag }) => `${lag} in ${partition}`).join(', ');
       const unconfirmed = ledger.done.size - ledger.accepted.size;
       context.diagnostic(
