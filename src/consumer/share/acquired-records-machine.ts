@@ -35,13 +35,17 @@ interface HeldRange {
   untilMs: number;
   /** A renewal is to be sent, or under way. */
   renewing: boolean;
+  /** It is under way: whether the lock still holds is for its answer to say, which may be there and not read yet. */
+  isAsked: boolean;
 }
 
 interface QueuedRange {
   readonly first: number;
   last: number;
   readonly type: AcknowledgeTypeNumber;
-  readonly untilMs: number;
+  untilMs: number;
+  /** As of the held range that it was. */
+  isAsked: boolean;
 }
 
 /**
@@ -158,7 +162,7 @@ export class AcquiredRecordsMachine {
     for (; this.#at < this.#ranges.length; this.#at++) {
       const range = this.#ranges[this.#at];
       if (range === undefined) continue;
-      this.#queue(Math.max(range.first, this.#next), range.last, acknowledgeTypes.release, this.#untilMs);
+      this.#queue(Math.max(range.first, this.#next), range.last, acknowledgeTypes.release, this.#untilMs, false);
     }
     return count;
   }
@@ -179,7 +183,7 @@ export class AcquiredRecordsMachine {
       return true;
     }
     this.#heldCount--;
-    this.#queue(index, index, type, held.untilMs);
+    this.#queue(index, index, type, held.untilMs, held.isAsked);
     if (held.first === held.last) {
       if (this.#held.length === 1) this.#held.length = 0;
       else this.#held.splice(at, 1);
@@ -192,7 +196,7 @@ export class AcquiredRecordsMachine {
 
   /** The same for all that is held. */
   acknowledgeHeld(type: AcknowledgeTypeNumber): void {
-    for (const held of this.#held) this.#queue(held.first, held.last, type, held.untilMs);
+    for (const held of this.#held) this.#queue(held.first, held.last, type, held.untilMs, held.isAsked);
     this.#spare = this.#held[0] ?? this.#spare;
     this.#held.length = 0;
     this.#heldCount = 0;
@@ -207,19 +211,18 @@ export class AcquiredRecordsMachine {
 
   /** The acknowledgements to send now, ascending; those whose lock has timed out are not among them. */
   takeQueued(nowMs: number): AcknowledgedRange[] {
-    const taken = this.#queued.filter(({ untilMs }) => untilMs > nowMs);
-    this.#queued = this.#queued.filter(({ untilMs }) => untilMs <= nowMs);
+    const taken = this.#queued.filter((one) => endOf(one) > nowMs);
+    this.#queued = this.#queued.filter((one) => endOf(one) <= nowMs);
     return joined(taken);
   }
 
   /** The renewals to send now. */
   takeRenewals(): AcknowledgedRange[] {
     const { renew } = acknowledgeTypes;
-    const taken = this.#held
-      .filter(({ renewing }) => renewing)
-      .map(({ first, last }) => ({ first, last, type: renew }));
+    const taken = this.#held.filter(({ renewing }) => renewing);
+    for (const held of taken) held.isAsked = true;
     this.#renewalCount = 0;
-    return joined(taken);
+    return joined(taken.map(({ first, last }) => ({ first, last, type: renew })));
   }
 
   /** Renewals were answered: with `untilMs`, when these locks end at the earliest now; without, nothing has changed. */
@@ -230,9 +233,14 @@ export class AcquiredRecordsMachine {
         if (held === undefined || held.last < first || held.first > last) continue;
         const from = Math.max(first, held.first);
         const to = Math.min(last, held.last);
-        const renewed = { first: from, last: to, untilMs: untilMs ?? held.untilMs, renewing: false };
+        const renewed = { first: from, last: to, untilMs: untilMs ?? held.untilMs, renewing: false, isAsked: false };
         this.#carve(at, from, to, renewed);
       }
+    }
+    for (const one of this.#queued) {
+      if (!one.isAsked) continue;
+      one.isAsked = false;
+      one.untilMs = untilMs ?? one.untilMs;
     }
     this.#countRenewals();
   }
@@ -253,13 +261,13 @@ export class AcquiredRecordsMachine {
     if (nowMs < this.#firstEndMs()) return undefined;
     const unread = nowMs >= this.#untilMs ? this.unreadCount : 0;
     if (unread > 0) this.#at = this.#ranges.length;
-    const late = this.#held.filter(({ untilMs }) => untilMs <= nowMs);
-    this.#held = this.#held.filter(({ untilMs }) => untilMs > nowMs);
+    const late = this.#held.filter((one) => endOf(one) <= nowMs);
+    this.#held = this.#held.filter((one) => endOf(one) > nowMs);
     const held = late.reduce((sum, { first, last }) => sum + last - first + 1, 0);
     this.#heldCount -= held;
     this.#countRenewals();
-    const queued = joined(this.#queued.filter(({ untilMs }) => untilMs <= nowMs));
-    this.#queued = this.#queued.filter(({ untilMs }) => untilMs > nowMs);
+    const queued = joined(this.#queued.filter((one) => endOf(one) <= nowMs));
+    this.#queued = this.#queued.filter((one) => endOf(one) > nowMs);
     return unread + held + queued.length > 0 ? { unread, held, queued } : undefined;
   }
 
@@ -290,7 +298,7 @@ export class AcquiredRecordsMachine {
   #hold(index: number): void {
     const held = this.#spare;
     if (held === undefined) {
-      this.#held.push({ first: index, last: index, untilMs: this.#untilMs, renewing: false });
+      this.#held.push({ first: index, last: index, untilMs: this.#untilMs, renewing: false, isAsked: false });
       return;
     }
     this.#spare = undefined;
@@ -298,13 +306,14 @@ export class AcquiredRecordsMachine {
     held.last = index;
     held.untilMs = this.#untilMs;
     held.renewing = false;
+    held.isAsked = false;
     this.#held.push(held);
   }
 
   #firstEndMs(): number {
     let firstMs = this.hasUnread ? this.#untilMs : Infinity;
-    for (const { untilMs } of this.#held) firstMs = Math.min(firstMs, untilMs);
-    for (const { untilMs } of this.#queued) firstMs = Math.min(firstMs, untilMs);
+    for (const one of this.#held) firstMs = Math.min(firstMs, endOf(one));
+    for (const one of this.#queued) firstMs = Math.min(firstMs, endOf(one));
     return firstMs;
   }
 
@@ -314,7 +323,7 @@ export class AcquiredRecordsMachine {
     while (range !== undefined && this.#next < index) {
       const first = Math.max(range.first, this.#next);
       const last = Math.min(range.last, index - 1);
-      if (first <= last) this.#queue(first, last, acknowledgeTypes.gap, this.#untilMs);
+      if (first <= last) this.#queue(first, last, acknowledgeTypes.gap, this.#untilMs, false);
       this.#next = Math.max(this.#next, last + 1);
       if (last < range.last) return range;
       range = this.#ranges[++this.#at];
@@ -323,11 +332,11 @@ export class AcquiredRecordsMachine {
     return range;
   }
 
-  #queue(first: number, last: number, type: AcknowledgeTypeNumber, untilMs: number): void {
+  #queue(first: number, last: number, type: AcknowledgeTypeNumber, untilMs: number, isAsked: boolean): void {
     const before = this.#queued[this.#queued.length - 1];
-    if (before !== undefined && before.last === first - 1 && before.type === type && before.untilMs === untilMs) {
-      before.last = last;
-    } else this.#queued.push({ first, last, type, untilMs });
+    const isNext = before !== undefined && before.last === first - 1 && before.type === type;
+    if (isNext && before.untilMs === untilMs && before.isAsked === isAsked) before.last = last;
+    else this.#queued.push({ first, last, type, untilMs, isAsked });
   }
 
   /** Takes a part out of a held range; `instead` takes its place, if there is one. */
@@ -359,6 +368,11 @@ export class AcquiredRecordsMachine {
     }
     return -1;
   }
+}
+
+/** When the lock of a range has surely ended. */
+function endOf({ untilMs, isAsked }: { readonly untilMs: number; readonly isAsked: boolean }): number {
+  return isAsked ? Infinity : untilMs;
 }
 
 /** The same offsets and types in order, with as few ranges as it takes. */

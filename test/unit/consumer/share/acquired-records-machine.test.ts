@@ -127,6 +127,44 @@ describe('AcquiredRecordsMachine', () => {
     assert.deepEqual(machine.takeQueued(4999), [{ first: 1, last: 1, type: accept }]);
   });
 
+  it('leaves it to the answer of a renewal that is under way whether its locks have ended', () => {
+    const machine = machineOf([0, 3]);
+    for (let index = 0; index < 4; index++) machine.handOut(index);
+    for (const index of [0, 1, 2]) machine.acknowledge(index, renew);
+    assert.equal(machine.expire(LOCKED_UNTIL_MS)?.held, 4, 'asked for, but not under way');
+
+    const late = machineOf([0, 3]);
+    for (let index = 0; index < 4; index++) late.handOut(index);
+    for (const index of [0, 1, 2]) late.acknowledge(index, renew);
+    const renewals = late.takeRenewals();
+    assert.equal(late.expire(LOCKED_UNTIL_MS)?.held, 1);
+    assert.ok(late.acknowledge(1, accept));
+    assert.equal(late.expire(LOCKED_UNTIL_MS + 1), undefined);
+    late.handleRenewed(renewals, 5000);
+    assert.equal(late.nextDeadlineMs(), 5000);
+    assert.equal(late.heldCount, 2);
+    assert.deepEqual(late.takeQueued(4999), [{ first: 1, last: 1, type: accept }]);
+    assert.equal(late.expire(5000)?.held, 2);
+  });
+
+  it('lets go of what has timed out while a renewal was under way that was refused', () => {
+    const machine = machineOf([0, 1]);
+    for (const index of [0, 1]) {
+      machine.handOut(index);
+      machine.acknowledge(index, renew);
+    }
+    const renewals = machine.takeRenewals();
+    machine.acknowledge(1, accept);
+    assert.equal(machine.nextDeadlineMs(), Infinity);
+    machine.handleRenewed(renewals, undefined);
+    assert.equal(machine.nextDeadlineMs(), LOCKED_UNTIL_MS);
+    assert.deepEqual(machine.expire(LOCKED_UNTIL_MS), {
+      unread: 0,
+      held: 1,
+      queued: [{ first: 1, last: 1, type: accept }],
+    });
+  });
+
   it('asks for no renewal of what was acknowledged meanwhile, nor twice at once', () => {
     const machine = machineOf([0, 3]);
     for (let index = 0; index < 4; index++) machine.handOut(index);
