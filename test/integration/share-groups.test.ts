@@ -139,12 +139,12 @@ describe('ShareConsumer on real Kafka', { skip: broker.skip }, () => {
   });
 
   // At the same time: most of it is waiting.
-  describe('holds a record for three times as long as its lock lasts when it is renewed', { concurrency: true }, () => {
+  describe('with locks that are renewed', { concurrency: true }, () => {
     for (const [how, options] of [
       ['by the consumer', { renewLocks: true }],
       ['by hand', { renewLocks: false }],
     ] as const) {
-      it(how, async () => {
+      it(`holds a record for three times as long as its lock lasts when it is renewed ${how}`, async () => {
         const { topic, groupId } = await queueOf([], { 'share.record.lock.duration.ms': renewedLockMs });
         const worker = readerOf(topic, { groupId, acknowledgementMode: 'explicit', ...options });
         const other = readerOf(topic, { groupId });
