@@ -56,6 +56,8 @@ async function runBroker(args: readonly string[], terminal: Terminal): Promise<v
     throw new CliError(`Cannot use "${given.positionals[0]}": kavka broker takes options only`);
   const plan = planOf(given);
   const cluster = await TestCluster.start(plan);
+  // From before the addresses are printed: who reads them may end the program at once.
+  const interrupted = terminal.interrupted();
   try {
     if (!isLoopback(plan.host ?? ''))
       terminal.say(
@@ -65,7 +67,7 @@ async function runBroker(args: readonly string[], terminal: Terminal): Promise<v
       const asJson = given.has('json') || !terminal.isInteractive;
       terminal.print(asJson ? JSON.stringify(describe(cluster)) : table(cluster, plan.dataDir, terminal));
     }
-    await terminal.interrupted();
+    await interrupted;
   } finally {
     await cluster.close();
   }
