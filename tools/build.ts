@@ -6,37 +6,54 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { build } from 'rolldown';
+import { rollup, type Plugin } from '@rollup/wasm-node';
 
 const root = path.resolve(import.meta.dirname, '..');
+const dist = path.join(root, 'dist');
+/** Where the compiler puts the modules that are bundled. */
+const compiled = path.join(root, '.cache/build');
+
 const { dependencies, peerDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Record<
   'dependencies' | 'peerDependencies',
   Record<string, string>
 >;
+const packages = Object.keys({ ...dependencies, ...peerDependencies });
 
-rmSync(path.join(root, 'dist'), { recursive: true, force: true });
-const compiler = path.join(root, 'node_modules/typescript/bin/tsc');
-const types = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
-if (types.status !== 0) process.exit(types.status ?? 1);
+/** Hands the compiler's source maps on, so that those of the bundles lead to src. */
+const withSourceMaps: Plugin = {
+  name: 'source maps of the compiler',
+  load: (file) => ({ code: readFileSync(file, 'utf8'), map: readFileSync(`${file}.map`, 'utf8') }),
+};
 
-await build({
-  cwd: root,
+function compile(...flags: string[]): void {
+  const compiler = path.join(root, 'node_modules/typescript/bin/tsc');
+  const args = [compiler, '-p', 'tsconfig.build.json', ...flags];
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+for (const folder of [dist, compiled]) rmSync(folder, { recursive: true, force: true });
+compile('--outDir', dist, '--emitDeclarationOnly', '--sourceMap', 'false');
+compile('--outDir', compiled, '--declaration', 'false', '--isolatedDeclarations', 'false');
+
+const bundle = await rollup({
   // What package.json names. What several of them use goes into chunks, so that there is one of each class.
-  input: {
-    index: 'src/index.ts',
-    'protocol/index': 'src/protocol/index.ts',
-    'testing/index': 'src/testing/index.ts',
-    'cli/main': 'src/cli/main.ts',
-  },
-  platform: 'node',
-  external: Object.keys({ ...dependencies, ...peerDependencies }).map((name) => new RegExp(`^${name}(/|$)`)),
-  logLevel: 'warn',
-  output: {
-    dir: 'dist',
-    entryFileNames: '[name].js',
-    chunkFileNames: 'chunks/[name]-[hash].js',
-    sourcemap: true,
-    // Lines and names of src show in stack traces (node --enable-source-maps); its text is in the repository.
-    sourcemapExcludeSources: true,
-  },
+  input: Object.fromEntries(
+    ['index', 'protocol/index', 'testing/index', 'cli/main'].map((entry) => [
+      entry,
+      path.join(compiled, `${entry}.js`),
+    ]),
+  ),
+  external: (id) => id.startsWith('node:') || packages.some((name) => id === name || id.startsWith(`${name}/`)),
+  plugins: [withSourceMaps],
 });
+await bundle.write({
+  dir: dist,
+  format: 'es',
+  entryFileNames: '[name].js',
+  chunkFileNames: 'chunks/[name]-[hash].js',
+  sourcemap: true,
+  // Lines and names of src show in stack traces (node --enable-source-maps); its text is in the repository.
+  sourcemapExcludeSources: true,
+});
+await bundle.close();
