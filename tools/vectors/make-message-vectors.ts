@@ -14,6 +14,7 @@ import { promisify } from 'node:util';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { fetchJars } from '../protocol-generator/maven.ts';
 import { readRelease } from '../protocol-generator/release-folder.ts';
+import { javaFlags } from './record-batch-java.ts';
 import { parseReleaseApis, printVersionsPage } from './versions-page.ts';
 
 /** Every vector is made from it; it stands in the first line of the file. */
@@ -54,7 +55,7 @@ async function runJava(kafkaVersion: string, args: readonly string[]): Promise<s
   ]);
   const program = fileURLToPath(new URL('MessageVectors.java', import.meta.url));
   // Without a logging backend slf4j says so on standard error, which is not looked at.
-  const { stdout } = await run('java', ['-cp', jars.join(delimiter), program, ...args], {
+  const { stdout } = await run('java', [...javaFlags, '-cp', jars.join(delimiter), program, ...args], {
     maxBuffer: 256 * 1024 * 1024,
   });
   return stdout;

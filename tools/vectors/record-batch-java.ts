@@ -16,6 +16,9 @@ const artifacts: readonly string[] = [
   'com.github.luben:zstd-jni:1.5.7-17',
 ];
 
+/** Java 17 reads and prints in the locale's encoding, and on a bare machine that is ASCII. */
+export const javaFlags: readonly string[] = ['-Dfile.encoding=UTF-8'];
+
 const program = fileURLToPath(new URL('RecordBatchVectors.java', import.meta.url));
 
 /** Whether there is a Java to run. */
@@ -34,7 +37,9 @@ export async function runRecordBatchJava(args: readonly string[], input = ''): P
 /** Runs a Java file beside kafka-clients and answers what it printed. */
 export async function runVectorJava(file: string, args: readonly string[], input = ''): Promise<string> {
   const jars = await fetchJars(artifacts);
-  const child = spawn('java', ['-cp', jars.join(delimiter), file, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn('java', [...javaFlags, '-cp', jars.join(delimiter), file, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   const output: Buffer[] = [];
   const errors: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
