@@ -226,7 +226,6 @@ describe('public types', () => {
       'BatchHeader',
       'BrokerErrorCode',
       'BrokerErrorName',
-      'Checksum',
       'CloseOptions',
       'CompressionName',
       'ControlType',
