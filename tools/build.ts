@@ -4,7 +4,7 @@
  *     node tools/build.ts
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { rollup, type Plugin } from '@rollup/wasm-node';
 
@@ -25,16 +25,12 @@ const withSourceMaps: Plugin = {
   load: (file) => ({ code: readFileSync(file, 'utf8'), map: readFileSync(`${file}.map`, 'utf8') }),
 };
 
-function compile(...flags: string[]): void {
-  const compiler = path.join(root, 'node_modules/typescript/bin/tsc');
-  const args = [compiler, '-p', 'tsconfig.build.json', ...flags];
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-  if (status !== 0) process.exit(status ?? 1);
-}
-
 for (const folder of [dist, compiled]) rmSync(folder, { recursive: true, force: true });
-compile('--outDir', dist, '--emitDeclarationOnly', '--sourceMap', 'false');
-compile('--outDir', compiled, '--declaration', 'false', '--isolatedDeclarations', 'false');
+const compiler = path.join(root, 'node_modules/typescript/bin/tsc');
+const args = [compiler, '-p', 'tsconfig.build.json', '--outDir', compiled];
+const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+if (status !== 0) process.exit(status ?? 1);
+cpSync(compiled, dist, { recursive: true, filter: (file) => statSync(file).isDirectory() || file.endsWith('.d.ts') });
 
 const bundle = await rollup({
   // What package.json names. What several of them use goes into chunks, so that there is one of each class.
