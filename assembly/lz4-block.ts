@@ -23,12 +23,10 @@ export function decompress(input: usize, inputEnd: usize, output: usize, outputE
     const token = <usize>load<u8>(from++);
     let length = token >> 4;
     if (length == 15) {
-      let more: usize;
-      do {
-        if (from == inputEnd) return -1;
-        more = load<u8>(from++);
-        length += more;
-      } while (more == 255);
+      const extra = extraLength(from, inputEnd);
+      if (extra < 0) return -1;
+      length += extra;
+      from += extraLengthBytes(extra);
     }
     if (length > inputEnd - from || length > outputEnd - to) return -1;
     copy(to, from, length);
@@ -42,12 +40,10 @@ export function decompress(input: usize, inputEnd: usize, output: usize, outputE
     if (distance == 0 || distance > to - output) return -1;
     length = token & 15;
     if (length == 15) {
-      let more: usize;
-      do {
-        if (from == inputEnd) return -1;
-        more = load<u8>(from++);
-        length += more;
-      } while (more == 255);
+      const extra = extraLength(from, inputEnd);
+      if (extra < 0) return -1;
+      length += extra;
+      from += extraLengthBytes(extra);
     }
     length += MIN_MATCH;
     if (from == inputEnd || length > outputEnd - to) return -1;
@@ -55,6 +51,18 @@ export function decompress(input: usize, inputEnd: usize, output: usize, outputE
     to += length;
   }
   return <i32>(to - output);
+}
+
+/** What follows a length of 15: bytes that are added to it, up to and with the first that is not 255; -1 if that one is missing. */
+function extraLength(start: usize, end: usize): isize {
+  let at = start;
+  while (at < end && load<u8>(at) == 255) at++;
+  return at < end ? <isize>(255 * (at - start) + load<u8>(at)) : -1;
+}
+
+/** How many bytes such an addition takes. */
+function extraLengthBytes(extra: usize): usize {
+  return extra / 255 + 1;
 }
 
 /** How many bytes of `[output, outputEnd)` the block takes that `[input, inputEnd)` becomes; 0 if it does not fit. */
