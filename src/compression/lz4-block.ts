@@ -6,12 +6,6 @@ export interface Lz4Blocks {
   decompress(input: Buffer, start: number, end: number, output: GrowingOutput, maxBytes: number): void;
 }
 
-/** What a package has for single blocks; both answer how many bytes of `output` they wrote. */
-export interface BlockFunctions {
-  readonly encode: (input: Buffer, output: Buffer) => number;
-  readonly decode: (input: Buffer, output: Buffer) => number;
-}
-
 /** Content that grows as it comes out, never beyond a limit; what a stream declares plays no part. */
 export class GrowingOutput {
   bytes: Buffer;
@@ -57,19 +51,6 @@ const hashTable = new Int32Array(1 << hashBits);
 
 /** Blocks in JavaScript. */
 export const pureLz4Blocks: Lz4Blocks = { compress: compressBlock, decompress: decompressBlock };
-
-/** Whether such functions read what the pure ones write, and the other way round. */
-export function worksAsPure({ encode, decode }: BlockFunctions): boolean {
-  const sample = Buffer.from('Kafka, Kavka, Kafka, Kavka, Kafka, Kavka and once more: Kafka, Kavka');
-  const block = Buffer.alloc(256);
-  const decoded = Buffer.alloc(sample.length);
-  const pureSize = compressBlock(sample, 0, sample.length, block);
-  const reads = decode(block.subarray(0, pureSize), decoded) === sample.length && decoded.equals(sample);
-  const size = encode(sample, block);
-  const output = new GrowingOutput(sample.length, sample.length, () => new Error('more than the sample'));
-  if (size > 0) decompressBlock(block, 0, size, output, sample.length);
-  return reads && output.toBuffer().equals(sample);
-}
 
 /** What follows a length of 15: bytes that are added to it, up to and with the first that is not 255; -1 if that one is missing. */
 function extraLength(input: Buffer, start: number, end: number): number {

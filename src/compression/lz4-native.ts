@@ -1,5 +1,11 @@
 import { createRequire } from 'node:module';
-import { pureLz4Blocks, worksAsPure, type BlockFunctions, type Lz4Blocks } from './lz4-block.ts';
+import { GrowingOutput, pureLz4Blocks, type Lz4Blocks } from './lz4-block.ts';
+
+/** What a package has for single blocks; both answer how many bytes of `output` they wrote. */
+export interface BlockFunctions {
+  readonly encode: (input: Buffer, output: Buffer) => number;
+  readonly decode: (input: Buffer, output: Buffer) => number;
+}
 
 /** The blocks of the package `lz4`; undefined if it is not installed, was built for another Node, or gives wrong results. */
 export function loadNativeLz4Blocks(): Lz4Blocks | undefined {
@@ -37,4 +43,17 @@ export function nativeLz4Blocks({ encode, decode }: BlockFunctions): Lz4Blocks {
       output.length += size;
     },
   };
+}
+
+/** Whether such functions read what the pure ones write, and the other way round. */
+function worksAsPure({ encode, decode }: BlockFunctions): boolean {
+  const sample = Buffer.from('Kafka, Kavka, Kafka, Kavka, Kafka, Kavka and once more: Kafka, Kavka');
+  const block = Buffer.alloc(256);
+  const decoded = Buffer.alloc(sample.length);
+  const pureSize = pureLz4Blocks.compress(sample, 0, sample.length, block);
+  const reads = decode(block.subarray(0, pureSize), decoded) === sample.length && decoded.equals(sample);
+  const size = encode(sample, block);
+  const output = new GrowingOutput(sample.length, sample.length, () => new Error('more than the sample'));
+  if (size > 0) pureLz4Blocks.decompress(block, 0, size, output, sample.length);
+  return reads && output.toBuffer().equals(sample);
 }
