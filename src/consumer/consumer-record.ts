@@ -2,6 +2,7 @@ import { RecordHeaders, type RecordHeaderEntry } from '../model/record-headers.t
 import { readTerm, type ReadTerm } from '../model/read-term.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
 import { readHeaders, type RecordCursor } from '../protocol/records/index.ts';
+import { BufferViews } from '../util/buffer-views.ts';
 import { inspectAs } from '../util/custom-inspect.ts';
 import { jsonSafe } from './json-safe.ts';
 
@@ -18,9 +19,8 @@ export interface RecordDeserializers {
 export interface BatchContext {
   /** The assigned partition that the records were fetched for. */
   readonly state: TopicPartition & { readonly term?: ReadTerm };
-  readonly bytes: Buffer;
-  /** Where {@link BatchContext.bytes} begins in what the places of the records count in. */
-  readonly bytesFrom: number;
+  /** What the places of the records count in. */
+  readonly content: BufferViews;
   readonly baseOffset: bigint;
   readonly leaderEpoch: number;
   readonly timestampType: TimestampType;
@@ -96,12 +96,11 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
     this.#context = context;
     this.#offsetDelta = place.offsetDelta;
     this.#timestampMs = place.timestampMs;
-    const { bytesFrom } = context;
-    this.#keyStart = place.keyStart - bytesFrom;
+    this.#keyStart = place.keyStart;
     this.#keyLength = place.keyLength;
-    this.#valueStart = place.valueStart - bytesFrom;
+    this.#valueStart = place.valueStart;
     this.#valueLength = place.valueLength;
-    this.#headersStart = place.headersStart - bytesFrom;
+    this.#headersStart = place.headersStart;
     this.#headerCount = place.headerCount;
   }
 
@@ -150,7 +149,8 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
   /** Its headers, in the order in which they were sent; read at the first use. */
   get headers(): RecordHeaders {
     if (this.#headers === undefined) {
-      const read = this.#headerCount > 0 ? readHeaders(this.#context.bytes, this.#headersStart, this.#headerCount) : [];
+      const { bytes, from } = this.#context.content;
+      const read = this.#headerCount > 0 ? readHeaders(bytes, this.#headersStart - from, this.#headerCount) : [];
       this.#headers = new RecordHeaders(read.map(({ key, value }): RecordHeaderEntry => [key, value]));
     }
     return this.#headers;
@@ -158,14 +158,12 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
 
   /** The key as it was sent: a view of the fetched bytes. */
   get keyBytes(): Buffer | null {
-    return this.#keyLength < 0 ? null : this.#context.bytes.subarray(this.#keyStart, this.#keyStart + this.#keyLength);
+    return this.#keyLength < 0 ? null : this.#context.content.view(this.#keyStart, this.#keyLength);
   }
 
   /** The value as it was sent: a view of the fetched bytes. */
   get valueBytes(): Buffer | null {
-    return this.#valueLength < 0
-      ? null
-      : this.#context.bytes.subarray(this.#valueStart, this.#valueStart + this.#valueLength);
+    return this.#valueLength < 0 ? null : this.#context.content.view(this.#valueStart, this.#valueLength);
   }
 
   /** The bytes that the key takes; -1 if it is null. */
@@ -198,7 +196,7 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
       return bytes.subarray(end - part.length, end);
     });
     const copy = this.withBytes(
-      { ...this.#context, bytes, bytesFrom: 0 },
+      { ...this.#context, content: new BufferViews(bytes) },
       {
         offsetDelta: this.#offsetDelta,
         timestampMs: this.#timestampMs,

@@ -1,6 +1,7 @@
 import { ProtocolError } from '../../errors/kafka-error.ts';
 import type { TopicPartition } from '../../model/topic-partition.ts';
 import { BatchReader, controlType, RecordCursor, type BatchHeader } from '../../protocol/records/index.ts';
+import { BufferViews } from '../../util/buffer-views.ts';
 import { ConsumerRecord, type BatchContext, type RecordDeserializers } from '../consumer-record.ts';
 import type { Decompress } from './decompressor.ts';
 import type { FrameLease } from './frame-lease.ts';
@@ -105,6 +106,7 @@ export class FetchedRecords {
     // Batches come whole: their first records may lie before the offset that was asked for.
     const skipBefore = this.nextOffset > cursor.baseOffset ? Number(this.nextOffset - cursor.baseOffset) : 0;
     let context: OpenContext | undefined;
+    let from = 0;
     try {
       while (into.length < limit) {
         if (!cursor.next()) {
@@ -112,7 +114,10 @@ export class FetchedRecords {
           break;
         }
         if (cursor.offsetDelta < skipBefore) continue;
-        context ??= this.#contextAt(cursor);
+        if (context === undefined) {
+          context = this.#contextOf(cursor);
+          from = cursor.position - cursor.sizeBytes;
+        }
         if (make === undefined) into.push(new ConsumerRecord<unknown, unknown>(context, cursor));
         else {
           const record = make(context, cursor);
@@ -120,17 +125,15 @@ export class FetchedRecords {
         }
       }
     } finally {
-      if (context !== undefined) this.#settleBytes(context, cursor);
+      if (context !== undefined) this.#settleBytes(context, cursor, from);
     }
   }
 
   /** What the record under the cursor shares with those that follow it. */
-  #contextAt(cursor: RecordCursor): OpenContext {
-    const isFrame = this.#lease !== undefined && cursor.bytes === this.#options.records;
+  #contextOf(cursor: RecordCursor): OpenContext {
     return {
       state: this.#options.state,
-      bytes: cursor.bytes,
-      bytesFrom: isFrame ? cursor.position - cursor.sizeBytes : 0,
+      content: new BufferViews(cursor.bytes),
       baseOffset: cursor.baseOffset,
       leaderEpoch: this.#header?.partitionLeaderEpoch ?? -1,
       timestampType: this.#header?.timestampType ?? 'create',
@@ -139,16 +142,16 @@ export class FetchedRecords {
   }
 
   /** Nothing that the user gets may be a view of memory that goes back. */
-  #settleBytes(context: OpenContext, cursor: RecordCursor): void {
+  #settleBytes(context: OpenContext, cursor: RecordCursor, from: number): void {
     if (this.#lease === undefined || cursor.bytes !== this.#options.records) return;
-    const { bytesFrom } = context;
-    const place = cursor.bytes.subarray(bytesFrom, cursor.position);
+    const place = cursor.bytes.subarray(from, cursor.position);
     if (place.length > maxCopiedBytes) {
       this.#lease.keep();
-      context.bytes = place;
+      context.content = new BufferViews(place, from);
     } else {
-      context.bytes = Buffer.allocUnsafeSlow(place.length);
-      place.copy(context.bytes);
+      const copy = Buffer.allocUnsafeSlow(place.length);
+      place.copy(copy);
+      context.content = new BufferViews(copy, from);
     }
   }
 

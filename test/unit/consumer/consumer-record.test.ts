@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { ConsumerRecord, type RecordDeserializers } from '../../../src/consumer/consumer-record.ts';
 import { PartitionState } from '../../../src/consumer/partition-state.ts';
 import { BatchBuilder, BatchReader, RecordCursor, type RecordHeader } from '../../../src/protocol/records/index.ts';
+import { BufferViews } from '../../../src/util/buffer-views.ts';
 
 const asBytes: RecordDeserializers = { key: (bytes) => bytes, value: (bytes) => bytes };
 
@@ -35,8 +36,7 @@ function recordOf(
   return new ConsumerRecord<unknown, unknown>(
     {
       state,
-      bytes: cursor.bytes,
-      bytesFrom: 0,
+      content: new BufferViews(cursor.bytes),
       baseOffset: header.baseOffset,
       leaderEpoch: 4,
       timestampType: 'create',

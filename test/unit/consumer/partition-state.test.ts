@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ConsumerRecord } from '../../../src/consumer/consumer-record.ts';
 import { PartitionState } from '../../../src/consumer/partition-state.ts';
+import { BufferViews } from '../../../src/util/buffer-views.ts';
 
 const deserializers = { key: (): null => null, value: (): null => null };
 
@@ -13,8 +14,7 @@ function stateAt(offset: bigint): PartitionState {
 function recordAt(state: PartitionState, offset: bigint): ConsumerRecord<unknown, unknown> {
   const context = {
     state,
-    bytes: Buffer.alloc(0),
-    bytesFrom: 0,
+    content: new BufferViews(Buffer.alloc(0)),
     baseOffset: offset,
     leaderEpoch: 7,
     timestampType: 'create' as const,
