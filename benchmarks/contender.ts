@@ -48,6 +48,6 @@ export interface Contender {
   /** Why it cannot do this, although it has the story; undefined if it can. */
   refuses?(workload: Workload, target: Target): string | undefined;
   openBareProducer?(target: Target, pool: readonly (readonly PlainRecord[])[]): Promise<BareProducer>;
-  openProducer?(target: Target, pool: readonly (readonly PlainRecord[])[]): Promise<OpenProducer>;
+  openProducer?(target: Target, pool: readonly (readonly PlainRecord[])[], workload: Workload): Promise<OpenProducer>;
   openConsumer(target: Target, groupId: string, onRead: OnRead, workload: Workload): Promise<OpenConsumer>;
 }

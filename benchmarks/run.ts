@@ -21,6 +21,7 @@ import { BareConnection, createTopic, deleteTopic, endOffsets } from './bare/wir
 import { brokerProcesses, processorMicros } from './broker-cpu.ts';
 import { chart } from './chart.ts';
 import { largestRecordBytes, type Contender, type Target } from './contender.ts';
+import { installConfluent } from './install-confluent.ts';
 import { installPeers, peersFolder } from './install-peers.ts';
 import { programs, programWorkloads, type Command } from './programs.ts';
 import { writePool, type PoolFile } from './record-pool.ts';
@@ -30,13 +31,20 @@ import type { Job, Measurement } from './workload.ts';
 import { panels } from './write-summary.ts';
 
 const ours = ['kavka', 'kavka-no-crc'];
-const nodePeers = ['platformatic', 'kafka-ts', 'kafkajs'];
-const nodeContenders = ['bare-loop', ...ours, ...nodePeers];
-const allContenders = ['bare-loop', ...ours, 'franz-go', 'librdkafka', 'java', ...nodePeers];
+/** How each is made ready; what one throws says why it cannot be measured on this machine. */
+const nodePeers: Readonly<Record<string, () => Promise<void>>> = {
+  platformatic: installPeers,
+  confluent: installConfluent,
+  'kafka-ts': installPeers,
+  kafkajs: installPeers,
+};
+const nodeContenders = ['bare-loop', ...ours, ...Object.keys(nodePeers)];
+const allContenders = ['bare-loop', ...ours, 'franz-go', 'librdkafka', 'java', ...Object.keys(nodePeers)];
 const displayNames: Readonly<Record<string, string>> = {
   'bare-loop': 'bare loop',
   'kavka-no-crc': 'kavka, CRC not checked',
   platformatic: '@platformatic/kafka',
+  confluent: '@confluentinc/kafka-javascript',
 };
 
 /** It has nothing like this story: not worth a line of the report. */
@@ -80,7 +88,7 @@ async function makeReady(wanted: Settings, skipped: Skipped[]): Promise<Ready[]>
 }
 
 async function nodeContender(id: string, name: string, { profileFolder }: Settings): Promise<Ready> {
-  if (nodePeers.includes(id)) await installPeers();
+  await nodePeers[id]?.();
   const { contender } = (await import(`./contenders/${id}.ts`)) as { contender: Contender };
   const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
   const command: Command = [process.execPath, ...profiling, fileURLToPath(new URL('workload.ts', import.meta.url))];

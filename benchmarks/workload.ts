@@ -147,7 +147,7 @@ async function bulk(contender: Contender, job: Job): Promise<Measurement> {
 
 async function openProducer(contender: Contender, job: Job, pool: PlainRecord[][]): Promise<OpenProducer> {
   if (contender.openProducer === undefined) throw new Error(`${contender.name} has no producer for ${job.workload}`);
-  return contender.openProducer(job.target, pool);
+  return contender.openProducer(job.target, pool, job.workload);
 }
 
 /** Sends one record per call without awaiting it, a promise each, at most 10,000 outstanding. */
