@@ -68,7 +68,7 @@ async function build(): Promise<void> {
     const { stdout = '', stderr = '' } = cause as { stdout?: string; stderr?: string };
     await writeFile(log, `${String(cause)}\n${stdout}${stderr}`);
     const needs = 'g++, make, Python 3 with pip and the headers of OpenSSL, curl and zlib';
-    throw new Error(`it has no finished binary here and cannot be built (that needs ${needs}); see ${log}`, { cause });
+    throw new Error(`it has no finished binary here and cannot be built, which needs ${needs}; see ${log}`, { cause });
   }
 }
 
