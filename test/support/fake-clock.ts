@@ -27,6 +27,7 @@ export class FakeClock implements Clock {
   }
 
   wallMs(): number {
+    this.#nowMs += this.creepMs;
     return Math.floor(this.wallStartMs + this.#nowMs);
   }
 

@@ -133,20 +133,22 @@ export class TransactionCoordinator {
   #work(): void {
     if (this.#isWorking) return;
     this.#isWorking = true;
+    // One time for both: a deadline that came between them would be neither met nor waited for.
+    const nowMs = this.#nowMs();
     try {
-      for (const machine of this.#active) this.#advance(machine);
+      for (const machine of this.#active) this.#advance(machine, nowMs);
     } finally {
       this.#isWorking = false;
     }
-    this.#setTimer();
+    this.#setTimer(nowMs);
   }
 
-  #advance(machine: TransactionMachine): void {
+  #advance(machine: TransactionMachine, nowMs: number): void {
     const { transactionalId } = machine;
     if (this.#machines.get(transactionalId) === machine && this.#canWrite(transactionalId)) {
       const deadlineMs = machine.nextDeadlineMs();
-      if (deadlineMs !== undefined && deadlineMs <= this.#nowMs())
-        machine.fence(this.rules(), this.#nowMs(), this.#newIdFor(transactionalId));
+      if (deadlineMs !== undefined && deadlineMs <= nowMs)
+        machine.fence(this.rules(), nowMs, this.#newIdFor(transactionalId));
       this.#writeMarkers(machine);
     }
     if (machine.nextDeadlineMs() === undefined && machine.pendingEnd() === undefined) this.#active.delete(machine);
@@ -166,15 +168,15 @@ export class TransactionCoordinator {
     machine.handleCompleted(this.#nowMs());
   }
 
-  #setTimer(): void {
+  #setTimer(nowMs: number): void {
     if (this.#timer !== undefined) this.#cluster.clock.clearTimer(this.#timer);
     this.#timer = undefined;
     const deadlines = [...this.#active].flatMap((machine) => machine.nextDeadlineMs() ?? []);
     // What is overdue waits for a coordinator that can write, and a change tells of that.
-    const future = deadlines.filter((deadlineMs) => deadlineMs > this.#nowMs());
+    const future = deadlines.filter((deadlineMs) => deadlineMs > nowMs);
     if (future.length === 0) return;
     const earliestMs = future.reduce((least, each) => Math.min(least, each));
-    this.#timer = this.#cluster.clock.setTimer(() => this.#work(), earliestMs - this.#nowMs());
+    this.#timer = this.#cluster.clock.setTimer(() => this.#work(), earliestMs - nowMs);
     this.#timer.unref();
   }
 

@@ -24,6 +24,18 @@ describe('TransactionCoordinator', () => {
     assert.deepEqual(readPartition(cluster, 'a'), { committed: [], markers: ['abort 0/1'] });
   });
 
+  it('aborts it although the timer comes a little early, and the deadline passes while the coordinator looks', async () => {
+    const cluster = new AskedCluster();
+    cluster.topic('a');
+    const producer = new AskedProducer(cluster);
+    await producer.init(5_000);
+    cluster.clock.earlyMs = 0.5;
+    assert.equal(await producer.produce('a', 0, 'one'), 'NONE');
+    cluster.clock.creepMs = 0.3;
+    await cluster.clock.advance(5_010);
+    assert.equal(await producer.describe(), 'CompleteAbort epoch 1');
+  });
+
   it('aborts each of several transactions at its own time', async () => {
     const cluster = new AskedCluster();
     cluster.topic('a');
