@@ -47,6 +47,9 @@ const displayNames: Readonly<Record<string, string>> = {
   confluent: '@confluentinc/kafka-javascript',
 };
 
+/** What the first batch of a partition takes a broker, which makes files for it: with a thousand of them, nobody gets an answer for seconds. */
+const FIRST_BATCH_MS = 8;
+
 /** It has nothing like this story: not worth a line of the report. */
 const noSuchWay = 'it has no such way';
 
@@ -216,11 +219,12 @@ async function measureOne(
   }
   const name = `bench-${id.replaceAll(/\W/g, '-')}-${ready.id}-${round}-${runId}`;
   const target = isConsuming(workload) ? base.target : { ...base.target, topic: name };
-  const job: Job = { ...base, contender: ready.id, workload, target, groupPrefix: name };
+  const warmUpMs = base.warmUpMs + (isConsuming(workload) ? 0 : target.partitions * FIRST_BATCH_MS);
+  const job: Job = { ...base, warmUpMs, contender: ready.id, workload, target, groupPrefix: name };
   const before = processorMicros(bench.brokers);
-  const measured = await (isConsuming(workload) ? child(ready, job) : produceRound(bench, ready, job)).catch(
-    (error: unknown) => handleFailure(bench, id, ready, error),
-  );
+  const measured = await (isConsuming(workload) ? child(ready, job) : produceRound(bench, ready, job))
+    .then(withRecords)
+    .catch((error: unknown) => handleFailure(bench, id, ready, error));
   if (measured === undefined) return;
   const used = processorMicros(bench.brokers) - before;
   const result: Round =
@@ -233,6 +237,12 @@ async function measureOne(
   console.error(
     `${id} round ${round} ${ready.name}: ${rate}/s, ${result.cpuMicrosPerRecord.toFixed(2)} µs CPU, ${result.residentMb.toFixed(0)} MB${p50}`,
   );
+}
+
+/** A round too short for a client has no figures. */
+function withRecords(measured: Measurement): Measurement {
+  if (measured.recordsPerSecond > 0) return measured;
+  throw new Error('no record was finished in the measured time; give it more --seconds');
 }
 
 /** What another client cannot do is told in the report; what ours cannot ends the run. */
