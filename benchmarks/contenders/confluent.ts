@@ -9,6 +9,7 @@ import {
 import { confluentFolder } from '../install-confluent.ts';
 import type { PlainRecord } from '../record-pool.ts';
 import type { Workload } from '../scenarios.ts';
+import { allHaveTheirShare, groupMembers } from './members.ts';
 import { loadPeer } from './peer.ts';
 
 type Callback<T = unknown> = (error: Error | null | undefined, result: T) => void;
@@ -53,8 +54,6 @@ interface RdKafka {
 
 const pollMs = Number(process.env['CONFLUENT_POLL_MS'] ?? 5);
 const consumeCount = Number(process.env['CONFLUENT_CONSUME'] ?? 10_000);
-const groupMembers = 3;
-
 function load(): RdKafka {
   return loadPeer('@confluentinc/kafka-javascript', confluentFolder) as RdKafka;
 }
@@ -141,7 +140,8 @@ async function openConsumer(
   await Promise.all(members.map(connected));
   for (const member of members) member.subscribe([target.topic]);
   // A rebalance amid the reading would have records read twice: nothing is read until the group is settled.
-  if (members.length > 1) await allHave(members, target.partitions);
+  if (members.length > 1)
+    await allHaveTheirShare(() => members.map((member) => member.assignments().length), target.partitions);
   let isClosed = false;
   for (const member of members) {
     if (workload === 'run') {
@@ -191,16 +191,6 @@ async function openStream(stream: ReadStream, onRead: OnRead): Promise<OpenConsu
       return new Promise<void>((resolve) => stream.close(resolve));
     },
   };
-}
-
-/** Resolves when each member has its share. */
-async function allHave(members: readonly Consumer[], partitions: number): Promise<void> {
-  const share = Math.floor(partitions / members.length);
-  for (;;) {
-    const counts = members.map((member) => member.assignments().length);
-    if (counts.every((count) => count >= share) && counts.reduce((a, b) => a + b) === partitions) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 const produce =

@@ -10,6 +10,7 @@ import {
 } from '../contender.ts';
 import type { PlainRecord } from '../record-pool.ts';
 import type { Workload } from '../scenarios.ts';
+import { allHaveTheirShare, groupMembers } from './members.ts';
 
 // The built package, as users have it; the path is resolved at run time, so that the harness can be checked without a build.
 const entry = new URL(process.env['KAVKA_ENTRY'] ?? '../../dist/index.js', import.meta.url).href;
@@ -93,7 +94,8 @@ async function openConsumer(
       member.subscribe([target.topic], { onPartitionsAssigned });
       readings.push(read(member, onRead));
     }
-    if (!isSettled) await allHave(members, target.partitions);
+    if (!isSettled)
+      await allHaveTheirShare(() => members.map((member) => member.assignment().length), target.partitions);
     isSettled = true;
     if (members.length > 1) for (const member of members) member.resume(member.assignment());
   }
@@ -103,18 +105,6 @@ async function openConsumer(
       await Promise.all(readings);
     },
   };
-}
-
-const groupMembers = 3;
-
-/** Resolves when each member has its share. */
-async function allHave(members: readonly Front.Consumer[], partitions: number): Promise<void> {
-  const share = Math.floor(partitions / members.length);
-  for (;;) {
-    const counts = members.map((member) => member.assignment().length);
-    if (counts.every((count) => count >= share) && counts.reduce((a, b) => a + b) === partitions) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 const produce = 'defaults (idempotent, acks=all)';
