@@ -20,6 +20,7 @@ import type { KafkaDescription } from '../test/support/kafka/options.ts';
 import { BareConnection, createTopic, deleteTopic, endOffsets } from './bare/wire.ts';
 import { brokerProcesses, processorMicros } from './broker-cpu.ts';
 import { chart } from './chart.ts';
+import { compileWorkload } from './compile-programs.ts';
 import { largestRecordBytes, type Contender, type Target } from './contender.ts';
 import { installConfluent } from './install-confluent.ts';
 import { installPeers, peersFolder } from './install-peers.ts';
@@ -64,6 +65,8 @@ interface Ready {
 /** What all rounds share. */
 interface Bench {
   readonly wanted: Settings;
+  /** The compiled {@link Job}'s program. */
+  readonly workload: string;
   readonly description: KafkaDescription;
   readonly broker: BareConnection;
   readonly brokers: readonly number[];
@@ -74,12 +77,13 @@ interface Bench {
 
 const runId = `${Date.now().toString(36)}-${process.pid}`;
 
-async function makeReady(wanted: Settings, skipped: Skipped[]): Promise<Ready[]> {
+async function makeReady(wanted: Settings, workload: string, skipped: Skipped[]): Promise<Ready[]> {
   const ready: Ready[] = [];
   for (const id of wanted.contenders) {
     const name = displayNames[id] ?? id;
     try {
-      ready.push(nodeContenders.includes(id) ? await nodeContender(id, name, wanted) : await program(id, name));
+      const isOfNode = nodeContenders.includes(id);
+      ready.push(isOfNode ? await nodeContender(id, name, workload, wanted) : await program(id, name));
     } catch (error) {
       // Its tool chain may not be there; the others are measured all the same, and the report tells.
       const why = String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
@@ -90,17 +94,17 @@ async function makeReady(wanted: Settings, skipped: Skipped[]): Promise<Ready[]>
   return ready;
 }
 
-async function nodeContender(id: string, name: string, { profileFolder }: Settings): Promise<Ready> {
+async function nodeContender(id: string, name: string, workload: string, { profileFolder }: Settings): Promise<Ready> {
   await nodePeers[id]?.();
   const { contender } = (await import(`./contenders/${id}.ts`)) as { contender: Contender };
   const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
-  const command: Command = [process.execPath, ...profiling, fileURLToPath(new URL('workload.ts', import.meta.url))];
+  const command: Command = [process.execPath, ...profiling, workload];
   return {
     id,
     name,
     command,
-    refuses: ({ workload }, target) =>
-      contender.options[workload] === undefined ? noSuchWay : contender.refuses?.(workload, target),
+    refuses: ({ workload: story }, target) =>
+      contender.options[story] === undefined ? noSuchWay : contender.refuses?.(story, target),
   };
 }
 
@@ -148,13 +152,16 @@ async function produceRound({ broker }: Bench, ready: Ready, job: Job): Promise<
 }
 
 /** Fills a topic with at least the records wanted, and answers how many there are. */
-async function fillTopic({ broker, wanted }: Bench, job: Omit<Job, 'contender' | 'workload'>): Promise<number> {
+async function fillTopic(
+  { broker, wanted, workload }: Bench,
+  job: Omit<Job, 'contender' | 'workload'>,
+): Promise<number> {
   const { topic, partitions, compression } = job.target;
   await createTopic(broker, topic, partitions, largestRecordBytes);
   // The bare loop knows no codecs; with many partitions its batches must be smaller, or most would get none.
   const contender = compression === 'none' ? 'bare-loop' : 'kavka';
   const env = { BARE_BATCH_BYTES: String(Math.min(1_000_000, Math.floor(wanted.topicBytes / partitions / 4))) };
-  const command: Command = [process.execPath, fileURLToPath(new URL('workload.ts', import.meta.url))];
+  const command: Command = [process.execPath, workload];
   const target = { ...job.target, caFile: undefined, bootstrap: job.target.bootstrap };
   for (;;) {
     const written = sum(await endOffsets(broker, topic, partitions));
@@ -305,7 +312,8 @@ async function main(): Promise<void> {
   }
   await mkdir(cache, { recursive: true });
   const skipped: Skipped[] = [];
-  const contenders = await makeReady(wanted, skipped);
+  const workload = await compileWorkload();
+  const contenders = await makeReady(wanted, workload, skipped);
   const needsTls = wanted.scenarios.some(({ tls }) => tls);
   const kafka = await startKafka({ brokers: 1, listeners: needsTls ? ['plaintext', 'ssl'] : ['plaintext'] });
   const { description } = kafka;
@@ -315,7 +323,7 @@ async function main(): Promise<void> {
   try {
     if (description.tls !== undefined) await writeFile(caFile, description.tls.ca);
     const brokers = brokerProcesses(servers, description.containers);
-    const bench: Bench = { wanted, description, broker, brokers, caFile, rows: [], skipped };
+    const bench: Bench = { wanted, workload, description, broker, brokers, caFile, rows: [], skipped };
     await measureAll(bench, contenders);
     await writeResults(bench);
   } finally {

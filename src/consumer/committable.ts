@@ -4,7 +4,7 @@ import { parseInt64, type Int64Input } from '../util/int64.ts';
 import { quote } from '../util/option-rules.ts';
 import type { Assignment } from './assignment.ts';
 import { notOwned } from './commits.ts';
-import { ConsumerBatch, stateOf } from './consumer-batch.ts';
+import { ConsumerBatch, lastOf, stateOf } from './consumer-batch.ts';
 import { ConsumerRecord } from './consumer-record.ts';
 import type { OffsetToCommit } from './offset-client.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -42,7 +42,7 @@ export interface OffsetsOfStates {
  */
 export function offsetsOf(what: Committable, assignment: Assignment, inGroup: boolean): OffsetsOfStates {
   if (what instanceof ConsumerRecord) return offsetsOfRead([what], assignment);
-  if (what instanceof ConsumerBatch) return offsetsOfRead(what.records.slice(-1), assignment);
+  if (what instanceof ConsumerBatch) return offsetsOfRead([lastOf(what)], assignment);
   return isRecords(what) ? offsetsOfRead(what, assignment) : offsetsGiven(what, assignment, inGroup);
 }
 

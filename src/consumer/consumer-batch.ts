@@ -1,7 +1,10 @@
 import { contextOf, type ConsumerRecord } from './consumer-record.ts';
+import { inspectAs } from '../util/custom-inspect.ts';
 import { PartitionState } from './partition-state.ts';
+import { LazyRecords, type RecordList } from './record-list.ts';
 
 let stateOfBatch: (batch: ConsumerBatch<unknown, unknown>) => PartitionState;
+let lastOfBatch: (batch: ConsumerBatch<unknown, unknown>) => ConsumerRecord<unknown, unknown>;
 
 /** Consecutive records of one partition, in the order of its log. */
 export class ConsumerBatch<K = Buffer | null, V = Buffer | null> implements Iterable<ConsumerRecord<K, V>> {
@@ -9,28 +12,43 @@ export class ConsumerBatch<K = Buffer | null, V = Buffer | null> implements Iter
   readonly topic: string;
   /** The number of the partition. */
   readonly partition: number;
-  /** The records, in the order of their offsets. */
-  readonly records: readonly ConsumerRecord<K, V>[];
   /** The end of the partition, as far as replicated, when the records were fetched. */
   readonly highWatermark: bigint;
   readonly #state: PartitionState;
+  #list: RecordList;
 
   static {
     stateOfBatch = (batch) => batch.#state;
+    lastOfBatch = (batch) => {
+      const last = batch.#list.at(-1);
+      if (last === undefined) throw new TypeError('Cannot tell the last record of a batch: it is empty');
+      return last;
+    };
+    inspectAs(
+      this,
+      ({ topic, partition, records, highWatermark }) => ({ topic, partition, records, highWatermark }),
+      'ConsumerBatch',
+    );
   }
 
   /** @internal */
-  constructor(state: PartitionState, records: readonly ConsumerRecord<K, V>[]) {
+  constructor(state: PartitionState, list: RecordList) {
     this.topic = state.topic;
     this.partition = state.partition;
-    this.records = records;
+    this.#list = list;
     this.highWatermark = state.highWatermark;
     this.#state = state;
   }
 
+  /** The records, in the order of their offsets. */
+  get records(): readonly ConsumerRecord<K, V>[] {
+    if (this.#list instanceof LazyRecords) this.#list = this.#list.toArray();
+    return this.#list as readonly ConsumerRecord<K, V>[];
+  }
+
   /** How many records there are; never 0. */
   get length(): number {
-    return this.records.length;
+    return this.#list.length;
   }
 
   /**
@@ -39,16 +57,26 @@ export class ConsumerBatch<K = Buffer | null, V = Buffer | null> implements Iter
    */
   markProcessed(record: Pick<ConsumerRecord<unknown, unknown>, 'offset'>): void {
     const state = this.#state;
-    const first = this.records[0];
-    if (first === undefined || record.offset < first.offset || record.offset > (this.records.at(-1) ?? first).offset)
-      return;
+    const first = this.#list.at(0);
+    if (first === undefined || record.offset < first.offset || record.offset > lastOfBatch(this).offset) return;
     if (!state.dropped && !state.term.ended) state.settleBefore(record.offset + 1n);
   }
 
-  /** The same as iterating {@link ConsumerBatch.records}. */
+  /**
+   * Goes through {@link ConsumerBatch.records}. Where keys and values are bytes as they came, it takes less memory than that: each
+   * record is made when it is its turn, and none is kept.
+   */
   [Symbol.iterator](): IterableIterator<ConsumerRecord<K, V>> {
-    return this.records.values();
+    const list = this.#list;
+    // What a deserializer has made, the user may change, and expects to find so again.
+    const isPassing = list instanceof LazyRecords && list.areBytes;
+    return (isPassing ? list : this.records)[Symbol.iterator]() as IterableIterator<ConsumerRecord<K, V>>;
   }
+}
+
+/** The last record of a batch. */
+export function lastOf(batch: ConsumerBatch<unknown, unknown>): ConsumerRecord<unknown, unknown> {
+  return lastOfBatch(batch);
 }
 
 /** The partition, and with it the assignment, that a batch or a record came from. */

@@ -1,7 +1,8 @@
 import { RecordHeaders, type RecordHeaderEntry } from '../model/record-headers.ts';
 import { readTerm, type ReadTerm } from '../model/read-term.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
-import { readHeaders, type RecordCursor } from '../protocol/records/index.ts';
+import { readHeaders } from '../protocol/records/index.ts';
+import { placeOfOne, type RecordPlaces } from '../protocol/records/record-places.ts';
 import { BufferViews } from '../util/buffer-views.ts';
 import { inspectAs } from '../util/custom-inspect.ts';
 import { jsonSafe } from './json-safe.ts';
@@ -11,16 +12,19 @@ export type TimestampType = 'create' | 'logAppend';
 
 /** Turns bytes into what the user reads; the consumer's serdes, bound. */
 export interface RecordDeserializers {
+  /** Whether both give the bytes as they are, so that reading them once more gives the same. */
+  readonly areBytes?: boolean;
   readonly key: (bytes: Buffer | null, record: ConsumerRecord<unknown, unknown>) => unknown;
   readonly value: (bytes: Buffer | null, record: ConsumerRecord<unknown, unknown>) => unknown;
 }
 
-/** What the records of one batch share, so that each of them carries only its own numbers. */
+/** What records of one batch share, so that each of them carries only its number. */
 export interface BatchContext {
   /** The assigned partition that the records were fetched for. */
   readonly state: TopicPartition & { readonly term?: ReadTerm };
   /** What the places of the records count in. */
   readonly content: BufferViews;
+  readonly places: RecordPlaces;
   readonly baseOffset: bigint;
   readonly leaderEpoch: number;
   readonly timestampType: TimestampType;
@@ -57,14 +61,7 @@ let overrideValue: (record: ConsumerRecord<unknown, unknown>, value: unknown) =>
  */
 export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
   readonly #context: BatchContext;
-  readonly #offsetDelta: number;
-  readonly #timestampMs: number;
-  readonly #keyStart: number;
-  readonly #keyLength: number;
-  readonly #valueStart: number;
-  readonly #valueLength: number;
-  readonly #headersStart: number;
-  readonly #headerCount: number;
+  readonly #index: number;
   #key: unknown = notRead;
   #value: unknown = notRead;
   #headers: RecordHeaders | undefined = undefined;
@@ -92,16 +89,9 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
   }
 
   /** @internal */
-  constructor(context: BatchContext, place: RecordPlace) {
+  constructor(context: BatchContext, index: number) {
     this.#context = context;
-    this.#offsetDelta = place.offsetDelta;
-    this.#timestampMs = place.timestampMs;
-    this.#keyStart = place.keyStart;
-    this.#keyLength = place.keyLength;
-    this.#valueStart = place.valueStart;
-    this.#valueLength = place.valueLength;
-    this.#headersStart = place.headersStart;
-    this.#headerCount = place.headerCount;
+    this.#index = index;
   }
 
   /** The topic it was read from. */
@@ -116,12 +106,12 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
 
   /** The record's place in its partition. */
   get offset(): bigint {
-    return this.#context.baseOffset + BigInt(this.#offsetDelta);
+    return this.#context.baseOffset + BigInt(this.#context.places.offsetDelta(this.#index));
   }
 
   /** In milliseconds since 1970; -1 if the record has none. */
   get timestamp(): number {
-    return this.#timestampMs;
+    return this.#context.places.timestampMs(this.#index);
   }
 
   /** Who set {@link ConsumerRecord.timestamp}. */
@@ -149,8 +139,9 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
   /** Its headers, in the order in which they were sent; read at the first use. */
   get headers(): RecordHeaders {
     if (this.#headers === undefined) {
-      const { bytes, from } = this.#context.content;
-      const read = this.#headerCount > 0 ? readHeaders(bytes, this.#headersStart - from, this.#headerCount) : [];
+      const { content, places } = this.#context;
+      const count = places.headerCount(this.#index);
+      const read = count > 0 ? readHeaders(content.bytes, places.headersStart(this.#index) - content.from, count) : [];
       this.#headers = new RecordHeaders(read.map(({ key, value }): RecordHeaderEntry => [key, value]));
     }
     return this.#headers;
@@ -158,22 +149,26 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
 
   /** The key as it was sent: a view of the fetched bytes. */
   get keyBytes(): Buffer | null {
-    return this.#keyLength < 0 ? null : this.#context.content.view(this.#keyStart, this.#keyLength);
+    const { content, places } = this.#context;
+    const length = places.keyLength(this.#index);
+    return length < 0 ? null : content.view(places.keyStart(this.#index), length);
   }
 
   /** The value as it was sent: a view of the fetched bytes. */
   get valueBytes(): Buffer | null {
-    return this.#valueLength < 0 ? null : this.#context.content.view(this.#valueStart, this.#valueLength);
+    const { content, places } = this.#context;
+    const length = places.valueLength(this.#index);
+    return length < 0 ? null : content.view(places.valueStart(this.#index), length);
   }
 
   /** The bytes that the key takes; -1 if it is null. */
   get serializedKeySize(): number {
-    return this.#keyLength;
+    return this.#context.places.keyLength(this.#index);
   }
 
   /** The bytes that the value takes; -1 if it is null. */
   get serializedValueSize(): number {
-    return this.#valueLength;
+    return this.#context.places.valueLength(this.#index);
   }
 
   /** A record for `producer.send` with the same key, value, headers and timestamp. */
@@ -195,19 +190,19 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
       end += part.length;
       return bytes.subarray(end - part.length, end);
     });
-    const copy = this.withBytes(
-      { ...this.#context, content: new BufferViews(bytes) },
-      {
-        offsetDelta: this.#offsetDelta,
-        timestampMs: this.#timestampMs,
-        keyStart: 0,
-        keyLength: this.#keyLength,
-        valueStart: Math.max(0, this.#keyLength),
-        valueLength: this.#valueLength,
-        headersStart: 0,
-        headerCount: 0,
-      },
-    );
+    const { places } = this.#context;
+    const [keyLength, valueLength] = [this.serializedKeySize, this.serializedValueSize];
+    const place = placeOfOne({
+      offsetDelta: places.offsetDelta(this.#index),
+      timestampMs: this.timestamp,
+      keyStart: 0,
+      keyLength,
+      valueStart: Math.max(0, keyLength),
+      valueLength,
+      headersStart: 0,
+      headerCount: 0,
+    });
+    const copy = this.placedAt({ ...this.#context, content: new BufferViews(bytes), places: place }, 0);
     copy.#headers = new RecordHeaders(headers.map(([key], index) => [key, copies[index + 2] ?? null]));
     // What is a view of the fetched bytes is made anew from the copy; everything else stays what it is.
     if (!(this.#key instanceof Uint8Array)) copy.#key = this.#key;
@@ -215,9 +210,9 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
     return copy;
   }
 
-  /** @internal The same record, with what its bytes are now. */
-  protected withBytes(context: BatchContext, place: RecordPlace): ConsumerRecord<K, V> {
-    return new ConsumerRecord<K, V>(context, place);
+  /** @internal The same record, which stands somewhere else now. */
+  protected placedAt(context: BatchContext, index: number): ConsumerRecord<K, V> {
+    return new ConsumerRecord<K, V>(context, index);
   }
 
   /** The record as JSON can hold it: the offset as text, bytes as base64. Never throws. */
@@ -257,19 +252,6 @@ export class ConsumerRecord<K = Buffer | null, V = Buffer | null> {
     return { topic, partition, offset, timestamp, key, value: read(() => this.value, this.valueBytes), headers };
   }
 }
-
-/** Where a record stands in its batch; a {@link RecordCursor} is one. */
-export type RecordPlace = Pick<
-  RecordCursor,
-  | 'offsetDelta'
-  | 'timestampMs'
-  | 'keyStart'
-  | 'keyLength'
-  | 'valueStart'
-  | 'valueLength'
-  | 'headersStart'
-  | 'headerCount'
->;
 
 /** What a record shares with its batch. */
 export function contextOf(record: ConsumerRecord<unknown, unknown>): BatchContext {

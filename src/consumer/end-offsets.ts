@@ -45,7 +45,7 @@ export class EndsAtFirstSight implements EndOffsets {
   }
 
   #isRead(state: PartitionState, end: bigint): boolean {
-    const next = state.ready[state.readyIndex]?.offset ?? state.position;
+    const next = state.ready.at(state.readyIndex)?.offset ?? state.position;
     return next !== undefined && next >= end;
   }
 }

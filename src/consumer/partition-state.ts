@@ -1,6 +1,7 @@
 import { contextOf, type ConsumerRecord } from './consumer-record.ts';
 import type { FetchedRecords } from './fetch/fetched-records.ts';
 import { MarkedRecords } from './marked-records.ts';
+import type { RecordList } from './record-list.ts';
 
 /** The time for which a partition is assigned; records and batches carry it, and it tells them when it is over. */
 export interface AssignmentTerm {
@@ -62,7 +63,7 @@ export class PartitionState {
   committed: bigint | undefined;
 
   /** Records that are next to be handed out, from `readyIndex` on. */
-  ready: ConsumerRecord<unknown, unknown>[] = [];
+  ready: RecordList = [];
   readyIndex = 0;
   /** Whether the next records are being decompressed or deserialized. */
   isPreparing = false;
@@ -131,7 +132,7 @@ export class PartitionState {
   }
 
   /** The same for consecutive records. */
-  handOutAll(records: readonly ConsumerRecord<unknown, unknown>[]): void {
+  handOutAll(records: RecordList): void {
     if (this.#marks !== undefined) for (const record of records) this.handOut(record);
     const last = records.at(-1);
     if (last !== undefined && this.#marks === undefined) this.handOut(last);

@@ -1,7 +1,6 @@
 import { ClosedError } from '../errors/kafka-error.ts';
 import type { Clock } from '../util/clock.ts';
 import { ConsumerBatch, pollResult, type PollResult } from './consumer-batch.ts';
-import type { ConsumerRecord } from './consumer-record.ts';
 import type { PartitionState } from './partition-state.ts';
 import type { NoRecords, Reading, ReadState, TakeOptions } from './reading.ts';
 
@@ -33,7 +32,7 @@ export async function pollRecords<K, V>(
       ? takeOrReject(reading, { signal, deadlineMs: untilMs })
       : takeMore(reading, untilMs));
     if (typeof taken === 'string') break;
-    const records = reading.handOut(taken, maxRecords - count) as ConsumerRecord<K, V>[];
+    const records = reading.handOut(taken, maxRecords - count);
     batches.push(new ConsumerBatch<K, V>(taken, records));
     count += records.length;
   }

@@ -57,7 +57,7 @@ export class RecordLoop<K, V, S extends ReadState = PartitionState> implements A
       state.readyIndex < state.ready.length &&
       !this.#reading.mustLookUp(this.#signal)
     ) {
-      const record = state.ready[state.readyIndex];
+      const record = state.ready.at(state.readyIndex);
       if (record !== undefined && (this.#end === undefined || this.#end.includes(state, record))) {
         state.settle();
         return Promise.resolve(this.#give(state, record));
@@ -93,7 +93,7 @@ export class RecordLoop<K, V, S extends ReadState = PartitionState> implements A
           this.#finish(false);
           return { done: true, value: undefined };
         }
-        const record = taken.ready[taken.readyIndex];
+        const record = taken.ready.at(taken.readyIndex);
         if (record === undefined || end?.includes(taken, record) === false) continue;
         this.#state = taken;
         return this.#give(taken, record);
@@ -157,8 +157,7 @@ export class BatchLoop<K, V> implements AsyncIterableIterator<ConsumerBatch<K, V
     try {
       const taken = await this.#reading.take({ signal: this.#signal });
       if (typeof taken !== 'string') {
-        const records = this.#reading.handOut(taken, Infinity) as ConsumerRecord<K, V>[];
-        return { done: false, value: new ConsumerBatch<K, V>(taken, records) };
+        return { done: false, value: new ConsumerBatch<K, V>(taken, this.#reading.handOut(taken, Infinity)) };
       }
       this.#finish(false);
       return { done: true, value: undefined };

@@ -4,6 +4,7 @@ import { deferred } from '../util/deferred.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
 import type { Membership } from './group/membership.ts';
 import type { PartitionState } from './partition-state.ts';
+import type { RecordList } from './record-list.ts';
 
 // Taken at import, as the clock's timers are: a test's fake timers must not stop a read.
 const { setImmediate } = globalThis;
@@ -15,12 +16,12 @@ export interface ReadState {
   /** Whether the user has records of it that are not known to be processed. */
   readonly hasInHand: boolean;
   /** Records that are next to be handed out, from `readyIndex` on. */
-  ready: ConsumerRecord<unknown, unknown>[];
+  ready: RecordList;
   readyIndex: number;
   /** This record is given to the user now. */
   handOut(record: ConsumerRecord<unknown, unknown>): void;
   /** The same for consecutive records. */
-  handOutAll(records: readonly ConsumerRecord<unknown, unknown>[]): void;
+  handOutAll(records: RecordList): void;
   /** What is in hand is processed. */
   settle(): void;
   /** What is in hand was not processed. */
@@ -283,13 +284,13 @@ export class Reading<S extends ReadState = PartitionState> {
   }
 
   /** Hands out up to `limit` records that are ready. */
-  handOut(state: S, limit: number): ConsumerRecord<unknown, unknown>[] {
+  handOut(state: S, limit: number): RecordList {
     this.#handed.add(state);
     return this.giveOut(state, limit);
   }
 
   /** The same for a handler, which says itself when it is done. */
-  giveOut(state: S, limit: number): ConsumerRecord<unknown, unknown>[] {
+  giveOut(state: S, limit: number): RecordList {
     const { ready, readyIndex } = state;
     const records = readyIndex === 0 && ready.length <= limit ? ready : ready.slice(readyIndex, readyIndex + limit);
     state.readyIndex += records.length;
@@ -301,7 +302,7 @@ export class Reading<S extends ReadState = PartitionState> {
 
   /** The same for one record, without an array for it. */
   giveOutNext(state: S): ConsumerRecord<unknown, unknown> | undefined {
-    const record = state.ready[state.readyIndex];
+    const record = state.ready.at(state.readyIndex);
     if (record === undefined) return undefined;
     state.readyIndex++;
     state.handOut(record);

@@ -1,7 +1,8 @@
 import { asError } from '../errors/thrown.ts';
-import type { ConsumerRecord, RecordDeserializers } from './consumer-record.ts';
+import type { RecordDeserializers } from './consumer-record.ts';
 import type { ResolvedConsumerOptions } from './options.ts';
 import type { PartitionState } from './partition-state.ts';
+import { LazyRecords } from './record-list.ts';
 import { isEager, prepareRecords, type PreparedRecords } from './record-values.ts';
 
 /** What the source of records needs of its consumer. */
@@ -80,7 +81,7 @@ export class RecordSource {
       if (fetched === undefined) break;
       const limit = this.#roomToPrepare();
       if (limit === 0) break;
-      const records: ConsumerRecord<unknown, unknown>[] = [];
+      const records = new LazyRecords();
       let outcome: 'more' | 'end' | Promise<void>;
       try {
         outcome = fetched.read(records, limit);
@@ -116,13 +117,13 @@ export class RecordSource {
   }
 
   /** False if there is nothing to hand out yet. */
-  #setReady(state: PartitionState, records: ConsumerRecord<unknown, unknown>[]): boolean {
+  #setReady(state: PartitionState, records: LazyRecords): boolean {
     if (!this.#isEager) {
       state.ready = records;
       state.readyIndex = 0;
       return true;
     }
-    const prepared = prepareRecords(records, this.#parts.options.onDeserializationError);
+    const prepared = prepareRecords(records.toArray(), this.#parts.options.onDeserializationError);
     if (!(prepared instanceof Promise)) {
       takePrepared(state, prepared);
       // All may have been skipped.

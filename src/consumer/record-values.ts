@@ -38,7 +38,10 @@ export function recordDeserializers(
   advice = 'seek past it, or set onDeserializationError',
 ): RecordDeserializers {
   const { topics, key, value } = options;
-  if (topics === undefined) return { key: reader(key, 'key', advice), value: reader(value, 'value', advice) };
+  if (topics === undefined) {
+    const areBytes = key === bytes && value === bytes;
+    return { areBytes, key: reader(key, 'key', advice), value: reader(value, 'value', advice) };
+  }
   return { key: topicReader(topics, 'key', advice), value: topicReader(topics, 'value', advice) };
 }
 

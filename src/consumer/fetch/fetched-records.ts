@@ -1,8 +1,10 @@
 import { ProtocolError } from '../../errors/kafka-error.ts';
 import type { TopicPartition } from '../../model/topic-partition.ts';
 import { BatchReader, controlType, RecordCursor, type BatchHeader } from '../../protocol/records/index.ts';
+import { PlaceCollector } from '../../protocol/records/record-places.ts';
 import { BufferViews } from '../../util/buffer-views.ts';
-import { ConsumerRecord, type BatchContext, type RecordDeserializers } from '../consumer-record.ts';
+import type { BatchContext, RecordDeserializers } from '../consumer-record.ts';
+import type { LazyRecords } from '../record-list.ts';
 import type { Decompress } from './decompressor.ts';
 import type { FrameLease } from './frame-lease.ts';
 import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts';
@@ -17,8 +19,8 @@ export interface FetchedRecordsOptions {
   readonly checkCrcs: boolean;
   readonly decompress: Decompress;
   readonly deserializers: RecordDeserializers;
-  /** Makes records of another kind, or none where the place is nobody's here. @defaultValue each place is a `ConsumerRecord` */
-  readonly make?: MakeRecord | undefined;
+  /** Which records are somebody's here, by the offset that they count from and their distance to it. @defaultValue all */
+  readonly includes?: ((baseOffset: bigint, offsetDelta: number) => boolean) | undefined;
   /** Set where the memory of `records` is to be given back once all is read: then records get copies of their bytes. */
   readonly lease?: FrameLease | undefined;
 }
@@ -26,11 +28,10 @@ export interface FetchedRecordsOptions {
 /** Records that take more together, as large ones do, stay where they are: to copy them would cost more than their memory is worth. */
 const maxCopiedBytes = 256 * 1024;
 
-/** A context whose bytes are only known when the last of its records is. */
-type OpenContext = { -readonly [Name in keyof BatchContext]: BatchContext[Name] };
-
-/** Makes the record at the place where the cursor stands. */
-export type MakeRecord = (context: BatchContext, cursor: RecordCursor) => ConsumerRecord<unknown, unknown> | undefined;
+/** So many records share their memory at most. */
+const mostPlaces = 1024;
+/** One for all: it is empty before and after each use. */
+const collector = new PlaceCollector(mostPlaces);
 
 /**
  * What one fetch brought for one partition, turned into records as they are asked for.
@@ -72,7 +73,7 @@ export class FetchedRecords {
    *
    * @throws ProtocolError with code CORRUPT_BATCH
    */
-  read(into: ConsumerRecord<unknown, unknown>[], limit: number): 'more' | 'end' | Promise<void> {
+  read(into: LazyRecords, limit: number): 'more' | 'end' | Promise<void> {
     // To go on behind a batch that could not be read would be to lose it.
     if (this.#error !== undefined) throw this.#error;
     try {
@@ -83,7 +84,7 @@ export class FetchedRecords {
     }
   }
 
-  #read(into: ConsumerRecord<unknown, unknown>[], limit: number): 'more' | 'end' | Promise<void> {
+  #read(into: LazyRecords, limit: number): 'more' | 'end' | Promise<void> {
     for (;;) {
       const cursor = this.#cursor ?? this.#open();
       if (cursor === 'end') {
@@ -93,66 +94,66 @@ export class FetchedRecords {
       }
       if (cursor instanceof Promise) return cursor;
       this.#take(cursor, into, limit);
-      if (this.#cursor !== undefined) {
-        this.nextOffset = cursor.offset + 1n;
-        return 'more';
-      }
+      if (this.#cursor === undefined) continue;
+      this.nextOffset = cursor.offset + 1n;
+      if (into.length >= limit) return 'more';
     }
   }
 
   /** Adds records of one batch. */
-  #take(cursor: RecordCursor, into: ConsumerRecord<unknown, unknown>[], limit: number): void {
-    const { make } = this.#options;
-    // Batches come whole: their first records may lie before the offset that was asked for.
-    const skipBefore = this.nextOffset > cursor.baseOffset ? Number(this.nextOffset - cursor.baseOffset) : 0;
-    let context: OpenContext | undefined;
-    let from = 0;
+  #take(cursor: RecordCursor, into: LazyRecords, limit: number): void {
+    const header = this.#header;
+    const from = cursor.position;
     try {
-      while (into.length < limit) {
-        if (!cursor.next()) {
-          this.#finishBatch();
-          break;
-        }
-        if (cursor.offsetDelta < skipBefore) continue;
-        if (context === undefined) {
-          context = this.#contextOf(cursor);
-          from = cursor.position - cursor.sizeBytes;
-        }
-        if (make === undefined) into.push(new ConsumerRecord<unknown, unknown>(context, cursor));
-        else {
-          const record = make(context, cursor);
-          if (record !== undefined) into.push(record);
-        }
-      }
+      if (!this.#collect(cursor, Math.min(limit - into.length, collector.capacity))) this.#finishBatch();
     } finally {
-      if (context !== undefined) this.#settleBytes(context, cursor, from);
+      // Those before a corrupt one can be used.
+      if (collector.count > 0) into.add(this.#collected(cursor, from, header));
+      collector.clear();
     }
   }
 
-  /** What the record under the cursor shares with those that follow it. */
-  #contextOf(cursor: RecordCursor): OpenContext {
+  /** False at the end of the batch. */
+  #collect(cursor: RecordCursor, limit: number): boolean {
+    const { includes } = this.#options;
+    const { baseOffset } = cursor;
+    // Batches come whole: their first records may lie before the offset that was asked for.
+    const first = this.nextOffset > baseOffset ? Number(this.nextOffset - baseOffset) : 0;
+    if (includes === undefined) return cursor.collect(collector, limit, first);
+    while (collector.count < limit) {
+      if (!cursor.next()) return false;
+      if (cursor.offsetDelta >= first && includes(baseOffset, cursor.offsetDelta)) collector.add(cursor);
+    }
+    return true;
+  }
+
+  /** What the records whose places were collected share. */
+  #collected(cursor: RecordCursor, from: number, header: BatchHeader | undefined): BatchContext {
     return {
+      ...this.#placesAndBytes(cursor, from),
       state: this.#options.state,
-      content: new BufferViews(cursor.bytes),
       baseOffset: cursor.baseOffset,
-      leaderEpoch: this.#header?.partitionLeaderEpoch ?? -1,
-      timestampType: this.#header?.timestampType ?? 'create',
+      leaderEpoch: header?.partitionLeaderEpoch ?? -1,
+      timestampType: header?.timestampType ?? 'create',
       deserializers: this.#options.deserializers,
     };
   }
 
   /** Nothing that the user gets may be a view of memory that goes back. */
-  #settleBytes(context: OpenContext, cursor: RecordCursor, from: number): void {
-    if (this.#lease === undefined || cursor.bytes !== this.#options.records) return;
-    const place = cursor.bytes.subarray(from, cursor.position);
-    if (place.length > maxCopiedBytes) {
-      this.#lease.keep();
-      context.content = new BufferViews(place, from);
-    } else {
-      const copy = Buffer.allocUnsafeSlow(place.length);
-      place.copy(copy);
-      context.content = new BufferViews(copy, from);
+  #placesAndBytes(cursor: RecordCursor, from: number): Pick<BatchContext, 'places' | 'content'> {
+    if (this.#lease === undefined || cursor.bytes !== this.#options.records) {
+      return { places: collector.finish(), content: new BufferViews(cursor.bytes) };
     }
+    const used = cursor.bytes.subarray(from, cursor.position);
+    if (used.length > maxCopiedBytes) {
+      this.#lease.keep();
+      return { places: collector.finish(), content: new BufferViews(used, from) };
+    }
+    // Both in one piece of memory: V8 and the allocator ask about as much time for a small one as for a large one.
+    const memory = Buffer.allocUnsafeSlow(collector.sizeBytes + used.length);
+    const copy = memory.subarray(collector.sizeBytes);
+    used.copy(copy);
+    return { places: collector.finish(memory.buffer), content: new BufferViews(copy, from) };
   }
 
   #finishBatch(): void {

@@ -127,8 +127,9 @@ export class AcquiredRecordsMachine {
     return this.#find(index) >= 0;
   }
 
-  /** How often the record at `index` was delivered; undefined if it was not acquired. To be asked in ascending order. */
+  /** How often the record at `index` was delivered; undefined if it was not acquired. Fast for neighbours, one after the other. */
   deliveryCountOf(index: number): number | undefined {
+    while (index <= (this.#ranges[this.#made - 1]?.last ?? -1)) this.#made--;
     let range = this.#ranges[this.#made];
     while (range !== undefined && range.last < index) range = this.#ranges[++this.#made];
     return range === undefined || index < range.first ? undefined : range.deliveryCount;

@@ -1,6 +1,7 @@
 import type { ConsumerRecord } from '../consumer-record.ts';
 import type { FetchedRecords } from '../fetch/fetched-records.ts';
 import type { ReadState } from '../reading.ts';
+import type { RecordList } from '../record-list.ts';
 import {
   acknowledgeTypes,
   type AcknowledgeTypeNumber,
@@ -50,7 +51,7 @@ export class AcquiredRecords implements ReadState {
   /** Set right after it was made; its records know where they belong. */
   fetched: FetchedRecords | undefined;
   bytes = 0;
-  ready: ConsumerRecord<unknown, unknown>[] = [];
+  ready: RecordList = [];
   readyIndex = 0;
   /** Records that come after those that are ready, and whose deserializers have yet to run. */
   rest: ConsumerRecord<unknown, unknown>[] = [];
@@ -97,7 +98,7 @@ export class AcquiredRecords implements ReadState {
     if (this.machine.hasQueued) this.tell();
   }
 
-  handOutAll(records: readonly ConsumerRecord<unknown, unknown>[]): void {
+  handOutAll(records: RecordList): void {
     for (const record of records) this.handOut(record);
   }
 

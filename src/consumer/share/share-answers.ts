@@ -17,7 +17,7 @@ import { keyOf, type ShareBroker } from './share-broker.ts';
 import { acquisitionOf } from './share-fetch-message.ts';
 import type { SharePartition } from './share-group-membership.ts';
 import type { ResolvedShareConsumerOptions } from './share-options.ts';
-import { makeShareRecords } from './share-record.ts';
+import { isAcquired } from './share-record.ts';
 
 /** What reading answers needs of its fetcher. */
 export interface ShareAnswersParts {
@@ -201,7 +201,7 @@ export class ShareAnswers {
         checkCrcs: options.checkCrcs,
         decompress: this.#decompress,
         deserializers,
-        make: makeShareRecords(acquired, acquisition.baseOffset),
+        includes: isAcquired(acquired, acquisition.baseOffset),
       },
       acquisition.baseOffset,
     );

@@ -1,12 +1,13 @@
 import type { Clock } from '../../util/clock.ts';
 import type { ConsumerRecord } from '../consumer-record.ts';
+import { LazyRecords } from '../record-list.ts';
 import type { DeserializationDecision, DeserializationErrorPolicy, DeserializationFailure } from '../options.ts';
 import type { ReadSource } from '../reading.ts';
 import { prepareRecords, type PreparedRecords } from '../record-values.ts';
 import { acknowledgeTypes } from './acquired-records-machine.ts';
 import { acquiredOf, type AcquiredRecords } from './acquired-records.ts';
 import type { ResolvedShareConsumerOptions } from './share-options.ts';
-import { acquiredIndexOf, type ShareRecord } from './share-record.ts';
+import { acquiredIndexOf, shareRecords, type ShareRecord } from './share-record.ts';
 
 /** What the source of records needs of its consumer. */
 export interface ShareRecordSourceParts {
@@ -121,14 +122,18 @@ export class ShareRecordSource implements ReadSource<AcquiredRecords> {
       let records: Records = acquired.rest;
       acquired.rest = [];
       let outcome: 'more' | 'end' | Promise<void> = 'more';
-      try {
-        if (records.length === 0) outcome = fetched.read((records = []), limit);
-      } catch (error) {
-        if (records.length === 0) {
-          this.#parts.onCorrupt(acquired, error as Error);
-          acquired.releaseUnread();
-          return false;
+      if (records.length === 0) {
+        const list = new LazyRecords();
+        try {
+          outcome = fetched.read(list, limit);
+        } catch (error) {
+          if (list.length === 0) {
+            this.#parts.onCorrupt(acquired, error as Error);
+            acquired.releaseUnread();
+            return false;
+          }
         }
+        records = shareRecords(list, acquired, acquired.baseOffset);
       }
       if (records.length > 0) {
         if (this.#setReady(acquired, records)) return true;

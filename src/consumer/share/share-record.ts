@@ -1,5 +1,5 @@
-import type { MakeRecord } from '../fetch/fetched-records.ts';
-import { ConsumerRecord, type BatchContext, type RecordPlace } from '../consumer-record.ts';
+import { ConsumerRecord, type BatchContext } from '../consumer-record.ts';
+import type { LazyRecords } from '../record-list.ts';
 
 /** The records that one answer has locked, as each of them knows them. */
 export interface LockedRecords {
@@ -29,7 +29,7 @@ export class ShareRecord<K = Buffer | null, V = Buffer | null> extends ConsumerR
   }
 
   /** @internal */
-  constructor(context: BatchContext, place: RecordPlace, locked: LockedRecords, index: number, deliveryCount: number) {
+  constructor(context: BatchContext, place: number, locked: LockedRecords, index: number, deliveryCount: number) {
     super(context, place);
     this.deliveryCount = deliveryCount;
     this.#locked = locked;
@@ -47,7 +47,7 @@ export class ShareRecord<K = Buffer | null, V = Buffer | null> extends ConsumerR
   }
 
   /** @internal */
-  protected override withBytes(context: BatchContext, place: RecordPlace): ConsumerRecord<K, V> {
+  protected override placedAt(context: BatchContext, place: number): ConsumerRecord<K, V> {
     return new ShareRecord<K, V>(context, place, this.#locked, this.#index, this.deliveryCount);
   }
 }
@@ -62,18 +62,39 @@ export function acquiredIndexOf(record: unknown): number {
   return record instanceof ShareRecord ? indexOfRecord(record as ShareRecord<unknown, unknown>) : -1;
 }
 
-/** Makes records of those offsets that were acquired; what else came with their batches is for other members. */
-export function makeShareRecords(locked: LockedRecords, baseOffset: bigint): MakeRecord {
-  let batch: BatchContext | undefined;
-  let shift = 0;
-  return (context, cursor) => {
-    if (context !== batch) {
-      batch = context;
-      shift = Number(context.baseOffset - baseOffset);
-    }
-    const index = shift + cursor.offsetDelta;
+/** Whether the record so far behind an offset was acquired; what else came with its batch is for other members. */
+export function isAcquired(
+  locked: LockedRecords,
+  baseOffset: bigint,
+): (offset: bigint, offsetDelta: number) => boolean {
+  const shiftOf = shiftFrom(baseOffset);
+  return (offset, offsetDelta) => locked.machine.deliveryCountOf(shiftOf(offset) + offsetDelta) !== undefined;
+}
+
+/** Makes the records of a list, all of which were acquired, into what a share consumer hands out. */
+export function shareRecords(
+  list: LazyRecords,
+  locked: LockedRecords,
+  baseOffset: bigint,
+): ShareRecord<unknown, unknown>[] {
+  const shiftOf = shiftFrom(baseOffset);
+  return list.map((context, place) => {
+    const index = shiftOf(context.baseOffset) + context.places.offsetDelta(place);
     const deliveryCount = locked.machine.deliveryCountOf(index);
-    if (deliveryCount === undefined) return undefined;
-    return new ShareRecord<unknown, unknown>(context, cursor, locked, index, deliveryCount);
+    if (deliveryCount === undefined) throw new RangeError(`Cannot hand out record ${index}: it was not acquired`);
+    return new ShareRecord<unknown, unknown>(context, place, locked, index, deliveryCount);
+  });
+}
+
+/** How far offsets lie behind a base; computed once for those of one batch, which come one after the other. */
+function shiftFrom(baseOffset: bigint): (offset: bigint) => number {
+  let last = baseOffset;
+  let shift = 0;
+  return (offset) => {
+    if (offset !== last) {
+      last = offset;
+      shift = Number(offset - baseOffset);
+    }
+    return shift;
   };
 }

@@ -1,5 +1,8 @@
+import assert from 'node:assert/strict';
 import { ProtocolError } from '../../../src/errors/kafka-error.ts';
 import { codecFor } from '../../../src/compression/index.ts';
+import { asError } from '../../../src/errors/thrown.ts';
+import { PlaceCollector, type RecordPlace } from '../../../src/protocol/records/record-places.ts';
 import { readBatches, readHeaders, RecordCursor, type BatchHeader } from '../../../src/protocol/records/index.ts';
 import { seededRandom } from '../seeded-random.ts';
 
@@ -46,12 +49,57 @@ async function readToTheEnd(bytes: Buffer, report: { records: number; largestBod
     const body = await decompress(batch);
     report.largestBody = Math.max(report.largestBody, body?.length ?? 0);
     const cursor = new RecordCursor(batch, body);
-    while (cursor.next()) {
-      readHeaders(cursor.bytes, cursor.headersStart, cursor.headerCount);
-      cursor.bytes.subarray(cursor.valueStart, cursor.valueStart + Math.max(0, cursor.valueLength));
-      report.records++;
+    const places: RecordPlace[] = [];
+    let refusal: Error | undefined;
+    try {
+      while (cursor.next()) {
+        readHeaders(cursor.bytes, cursor.headersStart, cursor.headerCount);
+        cursor.bytes.subarray(cursor.valueStart, cursor.valueStart + Math.max(0, cursor.valueLength));
+        places.push(placeAt(cursor));
+        report.records++;
+      }
+    } catch (error) {
+      refusal = asError(error);
     }
+    compareWithCollected(new RecordCursor(batch, body), places, refusal);
+    if (refusal !== undefined) throw refusal;
   }
+}
+
+/** What many records at once are read as has to be what they are read as one by one, up to the same error. */
+function compareWithCollected(cursor: RecordCursor, expected: readonly RecordPlace[], refusal: unknown): void {
+  const collector = new PlaceCollector(3);
+  const found: RecordPlace[] = [];
+  let thrown: unknown;
+  for (let isMore = true; isMore;) {
+    try {
+      isMore = cursor.collect(collector, collector.capacity, 0);
+    } catch (error) {
+      thrown = error;
+      isMore = false;
+    }
+    const places = collector.finish();
+    for (let at = 0; at < places.length; at++) {
+      found.push({
+        offsetDelta: places.offsetDelta(at),
+        timestampMs: places.timestampMs(at),
+        keyStart: places.keyStart(at),
+        keyLength: places.keyLength(at),
+        valueStart: places.valueStart(at),
+        valueLength: places.valueLength(at),
+        headersStart: places.headersStart(at),
+        headerCount: places.headerCount(at),
+      });
+    }
+    collector.clear();
+  }
+  assert.deepEqual(found, expected);
+  assert.equal(String(thrown), String(refusal));
+}
+
+function placeAt(cursor: RecordCursor): RecordPlace {
+  const { offsetDelta, timestampMs, keyStart, keyLength, valueStart, valueLength, headersStart, headerCount } = cursor;
+  return { offsetDelta, timestampMs, keyStart, keyLength, valueStart, valueLength, headersStart, headerCount };
 }
 
 async function decompress(batch: BatchHeader): Promise<Buffer | undefined> {

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { ConsumerRecord, type RecordDeserializers } from '../../../src/consumer/consumer-record.ts';
 import { PartitionState } from '../../../src/consumer/partition-state.ts';
+import { placeOfOne } from '../../../src/protocol/records/record-places.ts';
 import { BatchBuilder, BatchReader, RecordCursor, type RecordHeader } from '../../../src/protocol/records/index.ts';
 import { BufferViews } from '../../../src/util/buffer-views.ts';
 
@@ -37,12 +38,13 @@ function recordOf(
     {
       state,
       content: new BufferViews(cursor.bytes),
+      places: placeOfOne(cursor),
       baseOffset: header.baseOffset,
       leaderEpoch: 4,
       timestampType: 'create',
       deserializers,
     },
-    cursor,
+    0,
   );
 }
 

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ConsumerRecord } from '../../../src/consumer/consumer-record.ts';
 import { PartitionState } from '../../../src/consumer/partition-state.ts';
+import { placeOfOne } from '../../../src/protocol/records/record-places.ts';
 import { BufferViews } from '../../../src/util/buffer-views.ts';
 
 const deserializers = { key: (): null => null, value: (): null => null };
@@ -12,15 +13,8 @@ function stateAt(offset: bigint): PartitionState {
 }
 
 function recordAt(state: PartitionState, offset: bigint): ConsumerRecord<unknown, unknown> {
-  const context = {
-    state,
-    content: new BufferViews(Buffer.alloc(0)),
-    baseOffset: offset,
-    leaderEpoch: 7,
-    timestampType: 'create' as const,
-    deserializers,
-  };
-  const nothing = {
+  const place = {
+    offsetDelta: 0,
     timestampMs: 0,
     keyStart: 0,
     keyLength: -1,
@@ -29,7 +23,16 @@ function recordAt(state: PartitionState, offset: bigint): ConsumerRecord<unknown
     headersStart: 0,
     headerCount: 0,
   };
-  return new ConsumerRecord<unknown, unknown>(context, { offsetDelta: 0, ...nothing });
+  const context = {
+    state,
+    content: new BufferViews(Buffer.alloc(0)),
+    places: placeOfOne(place),
+    baseOffset: offset,
+    leaderEpoch: 7,
+    timestampType: 'create' as const,
+    deserializers,
+  };
+  return new ConsumerRecord<unknown, unknown>(context, 0);
 }
 
 describe('PartitionState', () => {

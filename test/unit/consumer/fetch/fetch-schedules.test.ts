@@ -162,7 +162,7 @@ class Subject {
     const state = this.#source.next(() => true);
     if (state === undefined) return false;
     assert.equal(state.paused, false, `partition ${state.partition} is paused, and was handed out`);
-    const records = state.ready.slice(state.readyIndex);
+    const records = state.ready.slice(state.readyIndex, state.ready.length);
     state.readyIndex = state.ready.length;
     state.handOutAll(records);
     state.settle();

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { FetchedRecords } from '../../../../src/consumer/fetch/fetched-records.ts';
 import { FrameLease } from '../../../../src/consumer/fetch/frame-lease.ts';
 import type { ConsumerRecord } from '../../../../src/consumer/consumer-record.ts';
+import { LazyRecords } from '../../../../src/consumer/record-list.ts';
 import { BatchBuilder } from '../../../../src/protocol/records/index.ts';
 
 const closing = {
@@ -54,7 +55,7 @@ function countingLease(frame: Buffer): { readonly lease: FrameLease; count: numb
 function readAll(source: FetchedRecords, limit: number): ConsumerRecord<unknown, unknown>[] {
   const all: ConsumerRecord<unknown, unknown>[] = [];
   for (;;) {
-    const some: ConsumerRecord<unknown, unknown>[] = [];
+    const some = new LazyRecords();
     const outcome = source.read(some, limit);
     all.push(...some);
     if (outcome === 'end') return all;
@@ -103,7 +104,7 @@ describe('FetchedRecords', () => {
     const counting = countingLease(frame);
     const [first, second] = [fetched(frame, counting.lease), fetched(frame, counting.lease)];
     readAll(first, 500);
-    assert.equal(first.read([], 500), 'end');
+    assert.equal(first.read(new LazyRecords(), 500), 'end');
     assert.equal(counting.count, 0, 'who asks once more after the end is not done for somebody else');
     assert.equal(readAll(second, 500).length, 4);
     assert.equal(counting.count, 1);
@@ -114,10 +115,10 @@ describe('FetchedRecords', () => {
     frame[frame.length - 5] = 0x55;
     const counting = countingLease(frame);
     const source = fetched(frame, counting.lease);
-    const records: ConsumerRecord<unknown, unknown>[] = [];
+    const records = new LazyRecords();
     assert.throws(() => source.read(records, 500), { code: 'CORRUPT_BATCH' });
     assert.equal(records.length, 2);
-    assert.equal(String(records[1]?.key), 'k1');
+    assert.equal(String(records.at(1)?.key), 'k1');
     assert.equal(counting.count, 0);
   });
 });
