@@ -1,6 +1,7 @@
-import { contextOf, type ConsumerRecord } from './consumer-record.ts';
+import { contextOf } from './consumer-record.ts';
 import type { FetchedRecords } from './fetch/fetched-records.ts';
 import { MarkedRecords } from './marked-records.ts';
+import { Place } from './place.ts';
 import type { RecordList } from './record-list.ts';
 
 /** The time for which a partition is assigned; records and batches carry it, and it tells them when it is over. */
@@ -15,9 +16,6 @@ export type StartingPoint =
   | { readonly kind: 'timestamp'; readonly timestamp: bigint }
   /** There is none to be found: the user has to seek. */
   | { readonly kind: 'seek' };
-
-/** An offset, or the record before it: most offsets are never asked for, so they are not computed. */
-type Place = bigint | ConsumerRecord<unknown, unknown> | undefined;
 
 /**
  * One assigned partition for as long as it is assigned: what is next to hand out, what is processed, what is next to fetch.
@@ -70,10 +68,10 @@ export class PartitionState {
   /** What the read ends with once `ready` is handed out. */
   failure: Error | undefined;
 
-  #position: Place;
+  readonly #position: Place = new Place();
   #inHand = false;
   /** The position before what is in hand was handed out. */
-  #settled: Place;
+  readonly #settled: Place = new Place();
   /** Which records count as processed, where that is the caller's to say. */
   #marks: MarkedRecords | undefined;
 
@@ -92,24 +90,24 @@ export class PartitionState {
 
   /** The next offset to hand out; undefined while it is not known. */
   get position(): bigint | undefined {
-    return offsetAfter(this.#position);
+    return this.#position.offset;
   }
 
   /** Behind the unbroken run of processed offsets: what may be committed. */
   get processed(): bigint | undefined {
     if (this.#marks !== undefined) return this.#marks.firstOpen ?? this.position;
-    return offsetAfter(this.#inHand ? this.#settled : this.#position);
+    return (this.#inHand ? this.#settled : this.#position).offset;
   }
 
   /** The leader epoch of the last record before {@link PartitionState.position}, or -1. */
   get positionEpoch(): number {
-    return epochOf(this.#position);
+    return this.#position.epoch;
   }
 
   /** The leader epoch of the last record before {@link PartitionState.processed}, or -1. */
   get processedEpoch(): number {
     if (this.#marks?.firstOpen !== undefined) return this.#marks.lastEpoch;
-    return epochOf(this.#inHand ? this.#settled : this.#position);
+    return (this.#inHand ? this.#settled : this.#position).epoch;
   }
 
   /** Whether the user has records that are not known to be processed. */
@@ -121,21 +119,22 @@ export class PartitionState {
     return this.readyIndex < this.ready.length;
   }
 
-  /** Moves the position behind a record that is given to the user now. */
-  handOut(record: ConsumerRecord<unknown, unknown>): void {
+  /** Moves the position behind the record of a list that is given to the user now. */
+  handOut(list: RecordList, index: number): void {
     if (!this.#inHand) {
-      this.#settled = this.#position;
+      this.#settled.meet(this.#position);
       this.#inHand = true;
     }
-    this.#position = record;
-    this.#marks?.add(record.offset, contextOf(record).leaderEpoch);
+    this.#position.moveBehind(list, index);
+    if (this.#marks === undefined) return;
+    const record = list.at(index);
+    if (record !== undefined) this.#marks.add(record.offset, contextOf(record).leaderEpoch);
   }
 
   /** The same for consecutive records. */
   handOutAll(records: RecordList): void {
-    if (this.#marks !== undefined) for (const record of records) this.handOut(record);
-    const last = records.at(-1);
-    if (last !== undefined && this.#marks === undefined) this.handOut(last);
+    const first = this.#marks === undefined ? records.length - 1 : 0;
+    for (let index = Math.max(0, first); index < records.length; index++) this.handOut(records, index);
   }
 
   /** One record that was handed out is processed, whatever becomes of those before it. */
@@ -149,12 +148,12 @@ export class PartitionState {
     if (this.#marks !== undefined) return this.#marks.markBefore(offset);
     if (!this.#inHand || position === undefined || offset > position || offset <= (processed ?? -1n)) return;
     if (offset === position) this.#inHand = false;
-    else this.#settled = offset;
+    else this.#settled.moveTo(offset);
   }
 
   /** Moves the position over offsets that have nothing to hand out: gaps, control records, aborted and skipped ones. */
   skipTo(offset: bigint): void {
-    if (offset > (this.position ?? -1n)) this.#position = offset;
+    if (offset > (this.position ?? -1n)) this.#position.moveTo(offset);
   }
 
   /** What is in hand is processed. */
@@ -165,7 +164,7 @@ export class PartitionState {
   /** What is in hand was not processed and is to be handed out again. */
   rewind(): void {
     if (!this.#inHand) return;
-    const settled = offsetAfter(this.#settled);
+    const settled = this.#settled.offset;
     if (this.#marks !== undefined) return this.rewindToMarks(settled);
     if (settled !== undefined) this.startAt(settled);
   }
@@ -199,7 +198,7 @@ export class PartitionState {
     this.validEpoch = -1;
     this.#dropFetched();
     this.start = undefined;
-    this.#position = offset;
+    this.#position.moveTo(offset);
     this.#inHand = false;
     this.fetchOffset = offset;
   }
@@ -209,7 +208,7 @@ export class PartitionState {
     this.#marks?.forgetFrom(0n);
     this.#dropFetched();
     this.start = start;
-    this.#position = undefined;
+    this.#position.moveTo(undefined);
     this.#inHand = false;
   }
 
@@ -237,12 +236,4 @@ export class PartitionState {
     this.buffered.length = 0;
     this.bufferedBytes = 0;
   }
-}
-
-function offsetAfter(place: Place): bigint | undefined {
-  return typeof place === 'object' ? place.offset + 1n : place;
-}
-
-function epochOf(place: Place): number {
-  return typeof place === 'object' ? contextOf(place).leaderEpoch : -1;
 }

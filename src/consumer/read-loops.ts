@@ -113,9 +113,10 @@ export class RecordLoop<K, V, S extends ReadState = PartitionState> implements A
   }
 
   #give(state: S, record: ConsumerRecord<unknown, unknown>): IteratorYieldResult<ConsumerRecord<K, V>> {
-    state.readyIndex++;
-    if (state.readyIndex === state.ready.length) state.ready = [];
-    state.handOut(record);
+    const { ready } = state;
+    const index = state.readyIndex++;
+    state.handOut(ready, index);
+    if (index + 1 === ready.length) state.ready = [];
     this.#left--;
     return { done: false, value: record as ConsumerRecord<K, V> };
   }

@@ -18,8 +18,8 @@ export interface ReadState {
   /** Records that are next to be handed out, from `readyIndex` on. */
   ready: RecordList;
   readyIndex: number;
-  /** This record is given to the user now. */
-  handOut(record: ConsumerRecord<unknown, unknown>): void;
+  /** This record of a list is given to the user now. */
+  handOut(list: RecordList, index: number): void;
   /** The same for consecutive records. */
   handOutAll(records: RecordList): void;
   /** What is in hand is processed. */
@@ -302,11 +302,13 @@ export class Reading<S extends ReadState = PartitionState> {
 
   /** The same for one record, without an array for it. */
   giveOutNext(state: S): ConsumerRecord<unknown, unknown> | undefined {
-    const record = state.ready.at(state.readyIndex);
+    const { ready } = state;
+    const index = state.readyIndex;
+    const record = ready.at(index);
     if (record === undefined) return undefined;
-    state.readyIndex++;
-    state.handOut(record);
-    if (state.readyIndex === state.ready.length) state.ready = [];
+    state.readyIndex = index + 1;
+    state.handOut(ready, index);
+    if (index + 1 === ready.length) state.ready = [];
     return record;
   }
 

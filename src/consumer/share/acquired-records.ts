@@ -89,8 +89,8 @@ export class AcquiredRecords implements ReadState {
     return this.readyIndex < this.ready.length;
   }
 
-  handOut(record: ConsumerRecord<unknown, unknown>): void {
-    const index = acquiredIndexOf(record);
+  handOut(list: RecordList, at: number): void {
+    const index = acquiredIndexOf(list.at(at));
     this.handed++;
     if (this.#refused.length > 0) this.#refuseBefore(index);
     this.machine.handOut(index);
@@ -99,7 +99,7 @@ export class AcquiredRecords implements ReadState {
   }
 
   handOutAll(records: RecordList): void {
-    for (const record of records) this.handOut(record);
+    for (let at = 0; at < records.length; at++) this.handOut(records, at);
   }
 
   /** The reader asks for more: what it has in hand is processed. */

@@ -38,8 +38,8 @@ function recordAt(state: PartitionState, offset: bigint): ConsumerRecord<unknown
 describe('PartitionState', () => {
   it('does not count what is in hand as processed, until it is settled', () => {
     const state = stateAt(5n);
-    state.handOut(recordAt(state, 5n));
-    state.handOut(recordAt(state, 8n));
+    state.handOut([recordAt(state, 5n)], 0);
+    state.handOut([recordAt(state, 8n)], 0);
     assert.deepEqual([state.position, state.processed, state.hasInHand], [9n, 5n, true]);
     state.settle();
     assert.deepEqual([state.position, state.processed, state.hasInHand], [9n, 9n, false]);
@@ -50,11 +50,29 @@ describe('PartitionState', () => {
     const state = stateAt(0n);
     state.skipTo(4n);
     assert.deepEqual([state.position, state.processed], [4n, 4n]);
-    state.handOut(recordAt(state, 4n));
+    state.handOut([recordAt(state, 4n)], 0);
     state.skipTo(10n);
     assert.deepEqual([state.position, state.processed], [10n, 4n]);
     state.settle();
     assert.equal(state.processed, 10n);
+  });
+
+  it('goes through a list record by record, and knows what lies behind it and what was settled', () => {
+    const state = stateAt(5n);
+    const list = [5n, 8n, 9n].map((offset) => recordAt(state, offset));
+    state.handOut(list, 0);
+    state.settle();
+    state.handOut(list, 1);
+    assert.deepEqual([state.position, state.processed, state.positionEpoch], [9n, 6n, 7]);
+    state.settle();
+    state.handOut(list, 2);
+    assert.deepEqual([state.position, state.processed, state.processedEpoch], [10n, 9n, 7]);
+    state.rewind();
+    assert.deepEqual([state.position, state.processed, state.hasInHand], [9n, 9n, false]);
+    state.handOutAll(list.slice(2));
+    assert.deepEqual([state.position, state.processed], [10n, 9n]);
+    state.handOutAll([]);
+    assert.equal(state.position, 10n);
   });
 
   it('never skips back', () => {
@@ -65,7 +83,7 @@ describe('PartitionState', () => {
 
   it('rewinds to what is processed, and fetches from there', () => {
     const state = stateAt(5n);
-    state.handOut(recordAt(state, 5n));
+    state.handOut([recordAt(state, 5n)], 0);
     const round = state.fetchRound;
     state.rewind();
     assert.deepEqual([state.position, state.processed, state.fetchOffset, state.hasInHand], [5n, 5n, 5n, false]);
@@ -74,7 +92,7 @@ describe('PartitionState', () => {
 
   it('forgets the position while a new one is looked up', () => {
     const state = stateAt(5n);
-    state.handOut(recordAt(state, 5n));
+    state.handOut([recordAt(state, 5n)], 0);
     state.startFrom({ kind: 'timestamp', timestamp: -1n });
     assert.deepEqual([state.position, state.processed], [undefined, undefined]);
     state.startAt(77n);
@@ -95,7 +113,7 @@ describe('PartitionState', () => {
         let inHand = false;
         for (const { do: action, gap } of steps) {
           if (action === 'hand') {
-            state.handOut(recordAt(state, next + BigInt(gap)));
+            state.handOut([recordAt(state, next + BigInt(gap))], 0);
             next += BigInt(gap) + 1n;
             inHand = true;
           } else if (action === 'skip') {
