@@ -186,6 +186,25 @@ describe('FrameReader', () => {
     assert.deepEqual(frames.slice(1), [Buffer.alloc(100_000, 2), Buffer.alloc(100_000, 3)]);
   });
 
+  it('frees what was given back once it is stopped, and nothing else', (test) => {
+    if (typeof ArrayBuffer.prototype.transfer !== 'function') return test.skip('this Node cannot free memory');
+    const { frames, reader } = collect();
+    for (const byte of [1, 2, 3]) {
+      feed(reader, frameWithSize(100_000, Buffer.alloc(100_000, byte)), () => 65_536);
+    }
+    const memories = frames.map(({ buffer }) => buffer);
+    const leases = memories.map((memory) => reader.leaseOf(memory));
+    leases[0]?.();
+    reader.stop();
+    assert.deepEqual(
+      memories.map(({ byteLength }) => byteLength > 0),
+      [false, true, true],
+    );
+    leases[1]?.();
+    assert.equal(memories[1]?.byteLength, 0);
+    assert.deepEqual(frames[2], Buffer.alloc(100_000, 3));
+  });
+
   it('lends no small frames, whose memory may be shared, and lets go of what lies ready when only those come', () => {
     const { frames, reader } = collect();
     const send = (bytes: number): Buffer => {
