@@ -11,6 +11,7 @@ const compiled = path.join(root, '.cache/bench-js');
  * measured as resident, and no service runs so.
  */
 export async function compileWorkload(): Promise<string> {
+  console.error('bench: compiling the program of a round …');
   await rm(compiled, { recursive: true, force: true });
   const contenders = readdirSync(path.join(root, 'benchmarks/contenders')).filter((name) => name.endsWith('.ts'));
   const sources = ['workload.ts', ...contenders.map((name) => `contenders/${name}`)];

@@ -65,7 +65,7 @@ interface Ready {
 /** What all rounds share. */
 interface Bench {
   readonly wanted: Settings;
-  /** The compiled {@link Job}'s program. */
+  /** The program of one round of a Node client, compiled. */
   readonly workload: string;
   readonly description: KafkaDescription;
   readonly broker: BareConnection;

@@ -58,7 +58,7 @@ export class ConsumerBatch<K = Buffer | null, V = Buffer | null> implements Iter
   markProcessed(record: Pick<ConsumerRecord<unknown, unknown>, 'offset'>): void {
     const state = this.#state;
     const first = this.#list.at(0);
-    if (first === undefined || record.offset < first.offset || record.offset > lastOfBatch(this).offset) return;
+    if (first === undefined || record.offset < first.offset || record.offset > lastOf(this).offset) return;
     if (!state.dropped && !state.term.ended) state.settleBefore(record.offset + 1n);
   }
 

@@ -113,10 +113,7 @@ export class RecordLoop<K, V, S extends ReadState = PartitionState> implements A
   }
 
   #give(state: S, record: ConsumerRecord<unknown, unknown>): IteratorYieldResult<ConsumerRecord<K, V>> {
-    const { ready } = state;
-    const index = state.readyIndex++;
-    state.handOut(ready, index);
-    if (index + 1 === ready.length) state.ready = [];
+    this.#reading.passNext(state);
     this.#left--;
     return { done: false, value: record as ConsumerRecord<K, V> };
   }

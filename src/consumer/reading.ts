@@ -302,14 +302,17 @@ export class Reading<S extends ReadState = PartitionState> {
 
   /** The same for one record, without an array for it. */
   giveOutNext(state: S): ConsumerRecord<unknown, unknown> | undefined {
+    const record = state.ready.at(state.readyIndex);
+    if (record !== undefined) this.passNext(state);
+    return record;
+  }
+
+  /** The caller has the next record, which is ready, and gives it out itself. */
+  passNext(state: S): void {
     const { ready } = state;
-    const index = state.readyIndex;
-    const record = ready.at(index);
-    if (record === undefined) return undefined;
-    state.readyIndex = index + 1;
+    const index = state.readyIndex++;
     state.handOut(ready, index);
     if (index + 1 === ready.length) state.ready = [];
-    return record;
   }
 
   async #take(options: TakeOptions<S>, member: Membership | undefined): Promise<S | NoRecords> {

@@ -25,8 +25,8 @@ interface Stretch {
 export class LazyRecords implements RecordList {
   length = 0;
   readonly #stretches: Stretch[] = [];
-  /** Where the last record was found: most are asked for in their order. */
-  #current: Stretch | undefined;
+  /** In which of them the last record was found: most are asked for in their order. */
+  #current = 0;
   /** The last one that was made: who holds it gets it again. */
   #last: AnyRecord | undefined;
   #lastIndex = -1;
@@ -45,11 +45,8 @@ export class LazyRecords implements RecordList {
   at(index: number): AnyRecord | undefined {
     const place = index < 0 ? this.length + index : index;
     if (place === this.#lastIndex) return this.#last;
-    let stretch = this.#current;
-    if (stretch === undefined || place < stretch.start || place >= stretch.start + stretch.count) {
-      stretch = this.#current = this.#stretchOf(place);
-      if (stretch === undefined) return undefined;
-    }
+    if (place < 0 || place >= this.length) return undefined;
+    const stretch = this.#stretchOf(place);
     const record = new ConsumerRecord<unknown, unknown>(stretch.context, stretch.first + place - stretch.start);
     this.#lastIndex = place;
     return (this.#last = record);
@@ -86,8 +83,12 @@ export class LazyRecords implements RecordList {
     return new LazyIterator(this);
   }
 
-  #stretchOf(place: number): Stretch | undefined {
-    return this.#stretches.find(({ start, count }) => place >= start && place < start + count);
+  /** From the last one on to its neighbours: batches may hold one record each. */
+  #stretchOf(place: number): Stretch {
+    let stretch = this.#stretches[this.#current] as Stretch;
+    while (place < stretch.start) stretch = this.#stretches[--this.#current] as Stretch;
+    while (place >= stretch.start + stretch.count) stretch = this.#stretches[++this.#current] as Stretch;
+    return stretch;
   }
 }
 

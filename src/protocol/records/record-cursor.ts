@@ -210,9 +210,12 @@ export class RecordCursor {
    * @throws ProtocolError with code CORRUPT_BATCH; what lies before the corrupt record is added
    */
   collect(into: PlaceCollector, limit: number, from: number): boolean {
-    if (into.count === 0) into.baseTimestampMs = this.#appendTimeMs ?? this.#baseTimestampMs;
+    const baseMs = this.#appendTimeMs ?? this.#baseTimestampMs;
+    if (into.count === 0) into.baseTimestampMs = baseMs;
+    // Where the collector counts times from another one, each is to be looked at.
+    const isSameBase = into.baseTimestampMs === baseMs;
     while (into.count < limit) {
-      if (this.#isPlain) this.#collectPlain(into, limit, from);
+      if (this.#isPlain && isSameBase) this.#collectPlain(into, limit, from);
       if (into.count === limit) return true;
       if (!this.next()) return false;
       if (this.offsetDelta >= from) into.add(this);

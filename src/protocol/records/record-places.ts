@@ -10,6 +10,15 @@ export interface RecordPlace {
   readonly headerCount: number;
 }
 
+// What stands where among the numbers of a record.
+const offsetDeltaAt = 0;
+const timestampDeltaAt = 1;
+const keyStartAt = 2;
+const keyLengthAt = 3;
+const valueStartAt = 4;
+const valueLengthAt = 5;
+const headersStartAt = 6;
+const headerCountAt = 7;
 /** A power of two, so that the place of a record is a shift. */
 const numbersPerRecord = 8;
 const bytesPerNumber = Int32Array.BYTES_PER_ELEMENT;
@@ -29,36 +38,36 @@ export class RecordPlaces {
   }
 
   offsetDelta(index: number): number {
-    return this.#numbers[index * numbersPerRecord] as number;
+    return this.#numbers[index * numbersPerRecord + offsetDeltaAt] as number;
   }
 
   timestampMs(index: number): number {
     const far = this.#farTimestamps?.get(index);
-    return far ?? this.#baseTimestampMs + (this.#numbers[index * numbersPerRecord + 1] as number);
+    return far ?? this.#baseTimestampMs + (this.#numbers[index * numbersPerRecord + timestampDeltaAt] as number);
   }
 
   keyStart(index: number): number {
-    return this.#numbers[index * numbersPerRecord + 2] as number;
+    return this.#numbers[index * numbersPerRecord + keyStartAt] as number;
   }
 
   keyLength(index: number): number {
-    return this.#numbers[index * numbersPerRecord + 3] as number;
+    return this.#numbers[index * numbersPerRecord + keyLengthAt] as number;
   }
 
   valueStart(index: number): number {
-    return this.#numbers[index * numbersPerRecord + 4] as number;
+    return this.#numbers[index * numbersPerRecord + valueStartAt] as number;
   }
 
   valueLength(index: number): number {
-    return this.#numbers[index * numbersPerRecord + 5] as number;
+    return this.#numbers[index * numbersPerRecord + valueLengthAt] as number;
   }
 
   headersStart(index: number): number {
-    return this.#numbers[index * numbersPerRecord + 6] as number;
+    return this.#numbers[index * numbersPerRecord + headersStartAt] as number;
   }
 
   headerCount(index: number): number {
-    return this.#numbers[index * numbersPerRecord + 7] as number;
+    return this.#numbers[index * numbersPerRecord + headerCountAt] as number;
   }
 }
 
@@ -116,14 +125,14 @@ export class PlaceCollector {
   ): void {
     const numbers = this.#numbers;
     const at = this.count++ * numbersPerRecord;
-    numbers[at] = offsetDelta;
-    numbers[at + 1] = timestampDelta;
-    numbers[at + 2] = keyStart;
-    numbers[at + 3] = keyLength;
-    numbers[at + 4] = valueStart;
-    numbers[at + 5] = valueLength;
-    numbers[at + 6] = headersStart;
-    numbers[at + 7] = headerCount;
+    numbers[at + offsetDeltaAt] = offsetDelta;
+    numbers[at + timestampDeltaAt] = timestampDelta;
+    numbers[at + keyStartAt] = keyStart;
+    numbers[at + keyLengthAt] = keyLength;
+    numbers[at + valueStartAt] = valueStart;
+    numbers[at + valueLengthAt] = valueLength;
+    numbers[at + headersStartAt] = headersStart;
+    numbers[at + headerCountAt] = headerCount;
   }
 
   /** What was gathered, in `sizeBytes` of this memory from its beginning on; in memory of its own if none is given. */

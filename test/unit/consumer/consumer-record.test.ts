@@ -4,8 +4,9 @@ import { inspect } from 'node:util';
 import { ConsumerRecord, type RecordDeserializers } from '../../../src/consumer/consumer-record.ts';
 import { PartitionState } from '../../../src/consumer/partition-state.ts';
 import { placeOfOne } from '../../../src/protocol/records/record-places.ts';
-import { BatchBuilder, BatchReader, RecordCursor, type RecordHeader } from '../../../src/protocol/records/index.ts';
+import { BatchReader, RecordCursor, type RecordHeader } from '../../../src/protocol/records/index.ts';
 import { BufferViews } from '../../../src/util/buffer-views.ts';
+import { sampleBatch } from '../../support/records/sample-batch.ts';
 
 const asBytes: RecordDeserializers = { key: (bytes) => bytes, value: (bytes) => bytes };
 
@@ -18,17 +19,8 @@ function recordOf(
   },
   deserializers: RecordDeserializers = asBytes,
 ): ConsumerRecord<unknown, unknown> {
-  const builder = new BatchBuilder({ initialBytes: 256, maxBytes: 1 << 20 });
-  builder.append(content.timestamp ?? 1_700_000_000_000, content.key ?? null, content.value ?? null, content.headers);
-  const bytes = builder.close({
-    compression: 'none',
-    producerId: -1n,
-    producerEpoch: -1,
-    baseSequence: -1,
-    transactional: false,
-    baseOffset: 2n ** 60n,
-    partitionLeaderEpoch: 4,
-  });
+  const { timestamp = 1_700_000_000_000, ...rest } = content;
+  const bytes = sampleBatch([{ timestampMs: timestamp, ...rest }], { baseOffset: 2n ** 60n, partitionLeaderEpoch: 4 });
   const header = new BatchReader(bytes).next();
   assert.ok(header);
   const cursor = new RecordCursor(header);

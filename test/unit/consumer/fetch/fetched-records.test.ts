@@ -5,14 +5,7 @@ import { FrameLease } from '../../../../src/consumer/fetch/frame-lease.ts';
 import type { ConsumerRecord } from '../../../../src/consumer/consumer-record.ts';
 import { LazyRecords } from '../../../../src/consumer/record-list.ts';
 import { BatchBuilder } from '../../../../src/protocol/records/index.ts';
-
-const closing = {
-  compression: 'none',
-  producerId: -1n,
-  producerEpoch: -1,
-  baseSequence: -1,
-  transactional: false,
-} as const;
+import { plainClosing } from '../../../support/records/sample-batch.ts';
 
 /** A batch whose records are told by their numbers. */
 function batch(count: number, valueBytes: number, baseOffset = 0n): Buffer {
@@ -21,7 +14,7 @@ function batch(count: number, valueBytes: number, baseOffset = 0n): Buffer {
     const value = Buffer.alloc(valueBytes, `v${index} `);
     builder.append(1_700_000_000_000, `k${index}`, value, [{ key: 'h', value: Buffer.from(`h${index}`) }]);
   }
-  return Buffer.from(builder.close({ ...closing, baseOffset }));
+  return Buffer.from(builder.close({ ...plainClosing, baseOffset }));
 }
 
 function fetched(records: Buffer, lease: FrameLease | undefined, from = 0n): FetchedRecords {

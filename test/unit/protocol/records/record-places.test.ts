@@ -1,30 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { BatchBuilder, readBatches, RecordCursor, type RecordHeader } from '../../../../src/protocol/records/index.ts';
+import { readBatches, RecordCursor } from '../../../../src/protocol/records/index.ts';
 import { PlaceCollector, type RecordPlaces } from '../../../../src/protocol/records/record-places.ts';
-
-interface Given {
-  readonly key?: string | null;
-  readonly value?: string | null;
-  readonly timestampMs?: number;
-  readonly headers?: readonly RecordHeader[];
-}
+import { sampleBatch, type SampleRecord } from '../../../support/records/sample-batch.ts';
 
 const baseMs = 1_700_000_000_000;
 
-function cursorOver(records: readonly Given[], logAppendTimeMs?: number): RecordCursor {
-  const builder = new BatchBuilder({ initialBytes: 256, maxBytes: 1 << 24 });
-  for (const { key = 'k', value = 'v', timestampMs = baseMs, headers } of records)
-    builder.append(timestampMs, key, value, headers);
-  const bytes = builder.close({
-    compression: 'none',
-    producerId: -1n,
-    producerEpoch: -1,
-    baseSequence: -1,
-    transactional: false,
-    ...(logAppendTimeMs === undefined ? {} : { logAppendTimeMs }),
-  });
-  const [batch] = readBatches(bytes);
+function cursorOver(records: readonly SampleRecord[], closing: Parameters<typeof sampleBatch>[1] = {}): RecordCursor {
+  const given = records.map((record) => ({ key: 'k', value: 'v', timestampMs: baseMs, ...record }));
+  const [batch] = readBatches(sampleBatch(given, closing));
   assert.ok(batch);
   return new RecordCursor(batch);
 }
@@ -37,7 +21,7 @@ function texts(cursor: RecordCursor, places: RecordPlaces): string[] {
   });
 }
 
-const numbered = Array.from({ length: 10 }, (_, at): Given => ({ value: `v${at}` }));
+const numbered = Array.from({ length: 10 }, (_, at): SampleRecord => ({ value: `v${at}` }));
 
 describe('RecordCursor.collect', () => {
   it('stops at the limit and goes on from there, until the batch ends', () => {
@@ -63,7 +47,12 @@ describe('RecordCursor.collect', () => {
     assert.ok(cursor.next());
     collector.add(cursor);
     assert.equal(cursor.collect(collector, 3, 0), true);
-    assert.deepEqual(texts(cursor, collector.finish()), ['v0', 'v1', 'v2']);
+    const places = collector.finish();
+    assert.deepEqual(texts(cursor, places), ['v0', 'v1', 'v2']);
+    assert.deepEqual(
+      [0, 1, 2].map((at) => places.timestampMs(at)),
+      [baseMs, baseMs, baseMs],
+    );
   });
 
   it('passes over the records before an offset', () => {
@@ -76,7 +65,7 @@ describe('RecordCursor.collect', () => {
   });
 
   it('takes records with headers among those without, nulls, and numbers of every length', () => {
-    const records: Given[] = [
+    const records: SampleRecord[] = [
       { key: null, value: null },
       { key: '', value: '' },
       { value: 'x'.repeat(63) },
@@ -121,7 +110,7 @@ describe('RecordCursor.collect', () => {
 
   it("gives the broker's time where that is what counts", () => {
     const collector = new PlaceCollector(10);
-    cursorOver([{}, { timestampMs: baseMs + 77 }], baseMs + 500).collect(collector, 10, 0);
+    cursorOver([{}, { timestampMs: baseMs + 77 }], { logAppendTimeMs: baseMs + 500 }).collect(collector, 10, 0);
     const places = collector.finish();
     assert.deepEqual([places.timestampMs(0), places.timestampMs(1)], [baseMs + 500, baseMs + 500]);
   });
