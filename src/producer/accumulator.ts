@@ -11,7 +11,7 @@ import { MemoryQueue } from './memory-queue.ts';
 import { OpenBatches } from './open-batches.ts';
 import type { ResolvedProducerOptions } from './options.ts';
 import { PartitionChooser } from './partition-chooser.ts';
-import type { HeldSend, PartitionQueue, TopicQueue } from './partition-queue.ts';
+import type { HeldRest, HeldSend, PartitionQueue, TopicQueue } from './partition-queue.ts';
 import { failTarget, type ProducerBatch, type SendTarget } from './producer-batch.ts';
 import type { ProducerCluster } from './producer-cluster.ts';
 import { headersOf } from './record-headers-input.ts';
@@ -55,11 +55,12 @@ export class Accumulator {
     this.#open = new OpenBatches(cluster, options, memory);
     this.#held = new HeldSends(cluster, memory, {
       handleFree: (held) => this.#enter(held),
+      handleRestFree: (topic, rest) => this.#enterRest(topic, rest),
       handleMemory: () => this.handleMemory(),
     });
     this.#waiting = new MemoryQueue(options, memory, this.#held, {
       put: (held) => this.#putHeld(held),
-      addRest: (rest) => this.addAll(rest.call, rest.records, rest.next, rest.timestampMs, rest.calledMs),
+      addRest: (rest) => this.#addRest(rest),
       handleWait: () => this.#sender?.schedule(),
     });
     this.#topics = new WrittenTopics(cluster, options, this.#held, {
@@ -100,8 +101,7 @@ export class Accumulator {
       if (topic === undefined || topic.name !== record.topic) topic = this.#topics.get(record.topic);
       const { keySerde, valueSerde } = topic;
       const headers = record.headers === undefined ? undefined : headersOf(record.headers);
-      const timestamp = record.timestamp ?? timestampMs;
-      if (!Number.isInteger(timestamp) || timestamp < 0) throw new TypeError(`timestamp is ${quote(timestamp)}`);
+      const timestamp = timestampOf(record, timestampMs);
       key = keySerde === undefined ? plain(record.key, 'key') : serialize(keySerde, record.key, topic.keyContext);
       const value =
         valueSerde === undefined
@@ -130,16 +130,11 @@ export class Accumulator {
     }
   }
 
-  /** Records of one array, from `from` on. */
-  addAll(call: SendCall, records: readonly AnyRecord[], from: number, timestampMs: number, calledMs: number): void {
-    const { span } = call;
-    for (let index = from; index < records.length; index++) {
-      if (this.#waiting.isStuck) {
-        this.#waiting.pushRest({ kind: 'rest', call, records, calledMs, timestampMs, next: index });
-        return;
-      }
-      this.add(records[index] as AnyRecord, call, undefined, index, timestampMs, span);
-    }
+  /** The records of one array. */
+  addAll(call: SendCall, records: readonly AnyRecord[], timestampMs: number, calledMs: number): void {
+    const end = records.length;
+    const waits = { chargedBytes: 0, isCounted: false, isCopied: false };
+    this.#addRest({ kind: 'rest', call, records, calledMs, timestampMs, next: 0, end, ...waits });
   }
 
   /** Nothing more is added to the open batch: it joins the end of those that are sent. */
@@ -216,6 +211,62 @@ export class Accumulator {
     this.#waiting.callBack();
   }
 
+  #addRest(rest: HeldRest): void {
+    const { call, records, timestampMs, end } = rest;
+    const { span } = call;
+    for (let index = rest.next; index < end; index++) {
+      if (this.#waiting.isStuck) {
+        rest.next = index;
+        this.#waiting.pushRest(copied(rest));
+        return;
+      }
+      const record = records[index];
+      const topic = this.#topics.last;
+      if (topic !== undefined && !topic.isFree && topic.isPlain && topic.name === record?.topic) {
+        rest.next = index;
+        index = this.#holdRun(topic, rest) - 1;
+      } else this.add(record as AnyRecord, call, undefined, index, timestampMs, span);
+    }
+  }
+
+  /** The next records of an array are all for one topic, which holds them; answers where they end. */
+  #holdRun(topic: TopicQueue, rest: HeldRest): number {
+    const { records } = copied(rest);
+    let end = rest.next;
+    while (end < rest.end && records[end]?.topic === topic.name) end++;
+    const run = { ...rest, end };
+    try {
+      if (this.#waiting.isMemoryFull) this.#waiting.checkRoom(topic.name);
+      this.#held.holdRest(topic, run);
+      this.#sender?.schedule();
+    } catch (error) {
+      this.#held.reject(run, () => refusal(records[run.next], error));
+    }
+    return end;
+  }
+
+  /** Records of an array whose topic is known now. */
+  #enterRest(topic: TopicQueue, rest: HeldRest): void {
+    for (; rest.next < rest.end; rest.next++) {
+      // One of them may have found memory full; the others come after it.
+      if (!this.#waiting.isEmpty) return this.#waiting.append(rest);
+      this.#enterNext(topic, rest);
+    }
+  }
+
+  #enterNext(topic: TopicQueue, { call, records, next, timestampMs, calledMs }: HeldRest): void {
+    const record = records[next] as AnyRecord;
+    try {
+      const headers = record.headers === undefined ? undefined : headersOf(record.headers);
+      const timestamp = timestampOf(record, timestampMs);
+      const held = this.#held.make(topic, record, headers, timestamp, call, undefined, next, call.span);
+      const content = { key: plain(record.key, 'key'), value: plain(record.value, 'value') };
+      this.#enter(Object.assign(held, content, { calledMs, isSerialized: true }));
+    } catch (error) {
+      call.fail(next, refusal(record, error));
+    }
+  }
+
   #refuseTooLarge(
     topic: TopicQueue,
     key: Serialized,
@@ -272,4 +323,18 @@ export class Accumulator {
     if (queue === undefined) throw new TypeError(`partition ${held.partition} does not exist any more`);
     return this.#open.put(queue, key, value, headers, timestampMs, target, promise, index, span, calledMs);
   }
+}
+
+/** @throws TypeError if it is not a time */
+function timestampOf(record: AnyRecord, otherwiseMs: number): number {
+  const timestamp = record.timestamp ?? otherwiseMs;
+  if (!Number.isInteger(timestamp) || timestamp < 0) throw new TypeError(`timestamp is ${quote(timestamp)}`);
+  return timestamp;
+}
+
+/** From now on it waits. */
+function copied(rest: HeldRest): HeldRest {
+  if (!rest.isCopied) rest.records = rest.records.slice();
+  rest.isCopied = true;
+  return rest;
 }

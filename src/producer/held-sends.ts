@@ -11,13 +11,16 @@ import type { RecordMetadata } from './record-metadata.ts';
 import { checkSerialized, refusal, serializationFailed } from './serialize.ts';
 import { notSent } from './send-errors.ts';
 
-/** What a record takes beside its key and value while it is held, about. */
+/** What a record takes beside its key and value while it is held by itself, and as one of an array, about. */
 const heldOverheadBytes = 256;
+const listedOverheadBytes = 64;
 
 /** What happens to sends that were held. */
 export interface HeldSendHooks {
   /** The first of its topic may go on. */
   handleFree(held: HeldSend): void;
+  /** The same for records of an array. */
+  handleRestFree(topic: TopicQueue, rest: HeldRest): void;
   /** Memory came free: sends that wait for it may go on. */
   handleMemory(): void;
 }
@@ -77,11 +80,7 @@ export class HeldSends {
 
   /** Puts a send behind those that its topic holds already. */
   hold(held: HeldSend, key: Serialized | PromiseLike<Serialized>, value: Serialized | PromiseLike<Serialized>): void {
-    if (this.#memory.isFull) {
-      this.#countedCount++;
-      held.isCounted = true;
-    }
-    held.topic.held.push(held);
+    this.#push(held.topic, held);
     if (isPromiseLike(key) || isPromiseLike(value)) {
       this.#charge(held, null, null);
       this.#awaitSerializers(held, key, value);
@@ -91,21 +90,32 @@ export class HeldSends {
     }
   }
 
+  /** The same for records of an array that have no serializers. */
+  holdRest(topic: TopicQueue, rest: HeldRest): void {
+    this.#push(topic, rest);
+    for (let index = rest.next; index < rest.end; index++) {
+      const record = rest.records[index];
+      rest.chargedBytes += listedOverheadBytes + sizeOf(record?.key) + sizeOf(record?.value);
+    }
+    this.#memory.take(rest.chargedBytes);
+  }
+
   /** Lets the held records of a topic go on, up to the first whose serializer has not answered. */
   release(topic: TopicQueue): void {
     if (!topic.isKnown) return;
     for (let head = topic.held.peek(); head !== undefined; head = topic.held.peek()) {
-      if (!head.isOver && !head.isSerialized) return;
+      if (head.kind === 'record' && !head.isOver && !head.isSerialized) return;
       topic.held.shift();
-      if (head.isOver) continue;
       this.#discharge(head);
-      this.#hooks.handleFree(head);
+      if (head.kind === 'rest') this.#hooks.handleRestFree(topic, head);
+      else if (!head.isOver) this.#hooks.handleFree(head);
     }
   }
 
   reject(held: HeldSend | HeldRest, error: (topic: string) => SendError): void {
     if (held.kind === 'rest') {
-      for (let index = held.next; index < held.records.length; index++) {
+      this.#discharge(held);
+      for (let index = held.next; index < held.end; index++) {
         held.call.fail(index, error(String(held.records[index]?.topic)));
       }
       return;
@@ -165,10 +175,23 @@ export class HeldSends {
     this.#memory.take(held.chargedBytes);
   }
 
-  #discharge(held: HeldSend): void {
+  #push(topic: TopicQueue, held: HeldSend | HeldRest): void {
+    if (this.#memory.isFull) {
+      this.#countedCount++;
+      held.isCounted = true;
+    }
+    topic.held.push(held);
+  }
+
+  #discharge(held: HeldSend | HeldRest): void {
     this.#memory.release(held.chargedBytes);
     held.chargedBytes = 0;
     if (held.isCounted) this.#countedCount--;
     held.isCounted = false;
   }
+}
+
+/** The length of a key or value that is not checked yet. */
+function sizeOf(content: unknown): number {
+  return typeof content === 'string' || content instanceof Uint8Array ? content.length : 0;
 }

@@ -85,7 +85,7 @@ export class MemoryQueue {
   }
 
   /** The same for one that has waited for something else until now, and is not refused any more. */
-  append(held: HeldSend): void {
+  append(held: HeldSend | HeldRest): void {
     this.#waiting.push(held);
     this.#hooks.handleWait();
   }

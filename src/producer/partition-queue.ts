@@ -57,7 +57,7 @@ export class TopicQueue implements PartitionView {
   readonly sticky: StickyPartition;
   readonly roundRobin: RoundRobinPartition = new RoundRobinPartition();
   /** Sends that wait for the partitions to be known, or for a serializer, or behind one that does. */
-  readonly held: Fifo<HeldSend> = new Fifo<HeldSend>();
+  readonly held: Fifo<HeldSend | HeldRest> = new Fifo<HeldSend | HeldRest>();
   readonly keySerde: Serializer<unknown> | undefined;
   readonly valueSerde: Serializer<unknown> | undefined;
   readonly keyContext: SerdeContext;
@@ -84,6 +84,11 @@ export class TopicQueue implements PartitionView {
   readonly isNear = (partition: number): boolean => this.partitions[partition]?.isNear === true;
 
   readonly waitingBytes = (partition: number): number => this.partitions[partition]?.waitingBytes ?? 0;
+
+  /** Whether its keys and values are bytes or texts already. */
+  get isPlain(): boolean {
+    return this.keySerde === undefined && this.valueSerde === undefined;
+  }
 
   /** Whether a record may go straight into its batch. */
   get isFree(): boolean {
@@ -133,12 +138,21 @@ export interface HeldSend {
   isOver: boolean;
 }
 
-/** What is left of an array, from `next` on, that waits for memory behind one of its own records or another send. */
+/**
+ * The records of an array from `next` to `end`, which wait together: for memory behind one of them or another send, or for their topic
+ * to be known. An object for each would be most of what a program has in memory that sends much before its topic is known.
+ */
 export interface HeldRest {
   readonly kind: 'rest';
   readonly call: SendCall;
-  readonly records: readonly ProducerRecord<unknown, unknown>[];
+  /** Once it waits a copy: who sent the array may fill it with other records. */
+  records: readonly ProducerRecord<unknown, unknown>[];
+  isCopied: boolean;
   readonly calledMs: number;
   readonly timestampMs: number;
   next: number;
+  readonly end: number;
+  /** See {@link HeldSend}. */
+  chargedBytes: number;
+  isCounted: boolean;
 }

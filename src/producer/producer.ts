@@ -343,7 +343,7 @@ export class Producer<
     span.begin(records.length);
     if (!this.#interceptors.isEmpty) this.#interceptors.followMany(call.promise, records);
     if (this.#refusal(records[0], transaction) === undefined) {
-      this.#accumulator.addAll(call, records, 0, timestampMs, clock.nowMs());
+      this.#accumulator.addAll(call, records, timestampMs, clock.nowMs());
       return call.promise;
     }
     for (const [index, record] of records.entries()) {

@@ -26,6 +26,10 @@ export class BatchRun {
 
 /** In place of the number of a run: the record is in none, or in none yet. */
 const noRun = 0;
+/** What is kept of a record: the number of its run, then these. */
+const keyBytesAt = 1;
+const valueBytesAt = 2;
+const numbersPerRecord = 3;
 
 /**
  * One `send` of an array: a promise for all of it, and per record no more than three numbers until all are settled.
@@ -36,8 +40,7 @@ export class SendCall {
   readonly #total: number;
   readonly #timestampMs: number;
   readonly #runs: BatchRun[] = [];
-  readonly #runOf: Int32Array;
-  readonly #sizes: Int32Array;
+  readonly #numbers: Int32Array;
   #timestamps: Float64Array | undefined;
   #errors: Map<number, SendError> | undefined;
   #unsettled: number;
@@ -50,8 +53,7 @@ export class SendCall {
     this.#unsettled = total;
     this.#timestampMs = timestampMs;
     this.span = span;
-    this.#runOf = new Int32Array(total);
-    this.#sizes = new Int32Array(total * 2);
+    this.#numbers = new Int32Array(total * numbersPerRecord);
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -74,8 +76,8 @@ export class SendCall {
     const cut = this.beginRun(firstDelta);
     // The records of a run stand in the order of their places in the array.
     for (let index = 0; index < this.#total && cut.count < count; index++) {
-      if (this.#runOf[index] !== run.number) continue;
-      this.#runOf[index] = cut.number;
+      if (this.#runNumberOf(index) !== run.number) continue;
+      this.#numbers[index * numbersPerRecord] = cut.number;
       cut.count++;
     }
     run.count -= count;
@@ -86,15 +88,17 @@ export class SendCall {
   /** The record at `index` was put at the end of `run`. */
   place(index: number, run: BatchRun, timestampMs: number, keyBytes: number, valueBytes: number): void {
     run.count++;
-    this.#runOf[index] = run.number;
-    this.#sizes[index * 2] = keyBytes;
-    this.#sizes[index * 2 + 1] = valueBytes;
+    const first = index * numbersPerRecord;
+    const numbers = this.#numbers;
+    numbers[first] = run.number;
+    numbers[first + keyBytesAt] = keyBytes;
+    numbers[first + valueBytesAt] = valueBytes;
     if (timestampMs !== this.#timestampMs || this.#timestamps !== undefined) this.#keepTimestamp(index, timestampMs);
   }
 
   /** The record at `index` failed before it came into a batch. */
   fail(index: number, error: SendError): void {
-    this.#runOf[index] = noRun;
+    this.#numbers[index * numbersPerRecord] = noRun;
     this.#errors ??= new Map();
     this.#errors.set(index, error);
     this.span.fail(error);
@@ -129,7 +133,7 @@ export class SendCall {
   #metadata(): RecordMetadata[] {
     const metadata = new Array<RecordMetadata>(this.#total);
     for (let index = 0; index < this.#total; index++) {
-      const run = this.#runs[(this.#runOf[index] ?? noRun) - 1];
+      const run = this.#runs[this.#runNumberOf(index) - 1];
       if (run?.delivered !== undefined) metadata[index] = this.#metadataOf(index, run, run.delivered);
     }
     return metadata;
@@ -138,24 +142,29 @@ export class SendCall {
   #metadataOf(index: number, run: BatchRun, batch: DeliveredBatch): RecordMetadata {
     const own = this.#timestamps === undefined ? this.#timestampMs : (this.#timestamps[index] ?? 0);
     const timestamp = run.logAppendTimeMs >= 0 ? run.logAppendTimeMs : own;
-    const sizes = this.#sizes;
+    const first = index * numbersPerRecord;
+    const numbers = this.#numbers;
     return new RecordMetadata(
       batch,
       run.firstDelta + run.made++,
       timestamp,
-      sizes[index * 2] ?? 0,
-      sizes[index * 2 + 1] ?? 0,
+      numbers[first + keyBytesAt] ?? 0,
+      numbers[first + valueBytesAt] ?? 0,
     );
   }
 
   #results(errors: ReadonlyMap<number, SendError>): SendResult<RecordMetadata>[] {
     return Array.from({ length: this.#total }, (_, index): SendResult<RecordMetadata> => {
-      const run = this.#runs[(this.#runOf[index] ?? noRun) - 1];
+      const run = this.#runs[this.#runNumberOf(index) - 1];
       const reason = errors.get(index) ?? run?.errorOf?.(run.firstDelta + run.made++);
       if (reason !== undefined) return { status: 'rejected', reason };
       if (run?.delivered === undefined) throw new Error('A send of many has settled before all of its records');
       return { status: 'fulfilled', value: this.#metadataOf(index, run, run.delivered) };
     });
+  }
+
+  #runNumberOf(index: number): number {
+    return this.#numbers[index * numbersPerRecord] ?? noRun;
   }
 
   #keepTimestamp(index: number, timestampMs: number): void {

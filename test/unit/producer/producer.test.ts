@@ -327,6 +327,90 @@ describe('Producer', () => {
     assert.deepEqual(cluster.log('late', 0).values, values(0, 4));
   });
 
+  it('Producer holds arrays and single records of unknown topics in the order of the calls, with less memory than they need', async () => {
+    const { cluster, producer } = setUp({ bufferMemoryBytes: 5000, maxRequestBytes: 2000, batchSizeBytes: 1000 });
+    const record = (value: string): { topic: string; partition: number; value: string } => ({
+      topic: Number(value.slice(1)) % 100 < 90 ? 'late' : 'later',
+      partition: 0,
+      value: value.padEnd(50, '.'),
+    });
+    const sent: Promise<unknown>[] = [];
+    for (let from = 0; from < 1000; from += 100) {
+      sent.push(producer.send(values(from, 99).map(record)));
+      sent.push(producer.send(record(`v${from + 99}`)));
+    }
+    await cluster.clock.advance(100);
+    cluster.addTopic('later', 1);
+    cluster.addTopic('late', 1);
+    await cluster.clock.advance(10_000);
+    await Promise.all(sent);
+    const written = ['late', 'later'].map((topic) =>
+      cluster.log(topic, 0).values.map((value) => value.replaceAll('.', '')),
+    );
+    const all = values(0, 1000);
+    assert.deepEqual(written, [
+      all.filter((value) => record(value).topic === 'late'),
+      all.filter((value) => record(value).topic === 'later'),
+    ]);
+  });
+
+  it('Producer refuses only what is wrong in an array whose topic is not known yet, each record for its own reason', async () => {
+    const { cluster, producer } = setUp({ maxRequestBytes: 1000 });
+    const sent = producer.send([
+      { topic: 'late', value: 'a' },
+      { topic: 'late', value: 5 as never },
+      { topic: 'late', value: 'b', timestamp: -1 },
+      undefined as never,
+      { topic: 'late', value: 'c', partition: 7 },
+      { topic: 'late', value: 'x'.repeat(2000) },
+      { topic: 'late', key: 'k', value: 'd', headers: [['h', 'v']] },
+    ]);
+    cluster.addTopic('late', 1);
+    const [error] = await Promise.all([sent.catch((reason: unknown) => reason), cluster.clock.advance(500)]);
+    assert.ok(error instanceof SendManyError);
+    const reasons = error.results.map((result) => (result.status === 'rejected' ? result.reason.message : 'sent'));
+    const expected = [
+      /^sent$/,
+      /number given/,
+      /timestamp is -1/,
+      /undefined given/,
+      /partition 7/,
+      /maxRequestBytes/,
+      /^sent$/,
+    ];
+    for (const [at, pattern] of expected.entries()) assert.match(reasons[at] ?? '', pattern);
+    assert.deepEqual(cluster.log('late', 0).values, ['a', 'd']);
+  });
+
+  it('Producer gives back the memory of arrays whose topic does not exist, and refuses them while too many wait', async () => {
+    const { cluster, producer } = setUp({
+      bufferMemoryBytes: 5000,
+      maxRequestBytes: 2000,
+      batchSizeBytes: 1000,
+      maxWaitingSends: 2,
+      maxBlockMs: 500,
+    });
+    const codes = async (sent: Promise<unknown>): Promise<string> => {
+      const error = await sent.catch((reason: unknown) => reason);
+      assert.ok(error instanceof SendManyError);
+      const all = error.results.map((result) => (result.status === 'rejected' ? result.reason.code : 'sent'));
+      assert.equal(all.length, 100);
+      return [...new Set(all)].join();
+    };
+    for (let round = 0; round < 3; round++) {
+      const list = values(0, 100).map((value) => ({ topic: 'nowhere', value }));
+      const sent = Array.from({ length: 5 }, () => codes(producer.send(list)));
+      const [told] = await Promise.all([Promise.all(sent), cluster.clock.advance(1000)]);
+      const missing = 'UNKNOWN_TOPIC_OR_PARTITION';
+      // The first one fills the memory, and two may wait: an array counts as one.
+      assert.deepEqual(told, [missing, missing, missing, 'BUFFER_FULL', 'BUFFER_FULL']);
+    }
+    await producer.ready();
+    const sent = producer.send({ topic: 't', value: 'x'.repeat(1500) });
+    await cluster.clock.advance(100);
+    assert.equal((await sent).offset, 0n);
+  });
+
   it('Producer rejects the sends of a topic that does not exist, and looks again for the next one', async () => {
     const { cluster, producer } = setUp({ maxBlockMs: 500 });
     const sent = producer.send({ topic: 'nowhere', value: 'x' });
@@ -427,6 +511,27 @@ describe('Producer', () => {
       cluster.log('t', 0).values.map((value) => value.replaceAll('.', '')),
       [...values(0, 300), 'last'],
     );
+  });
+
+  it('Producer.send of an array takes it as it is now: who fills it with other records meanwhile changes nothing', async () => {
+    const { cluster, producer } = setUp({ bufferMemoryBytes: 5000, maxRequestBytes: 2000, batchSizeBytes: 1000 });
+    const records = (
+      topic: string,
+      from: number,
+      count: number,
+    ): { topic: string; partition: number; value: string }[] =>
+      values(from, count).map((value) => ({ topic, partition: 0, value: value.padEnd(50, '.') }));
+    const [forMemory, forTopic] = [records('t', 0, 200), records('late', 0, 20)];
+    const sent = [producer.send(forMemory), producer.send(forTopic)];
+    for (const list of [forMemory, forTopic]) list.splice(0, list.length, ...records('t', 900, 3));
+    cluster.addTopic('late', 1);
+    await cluster.clock.advance(10_000);
+    assert.deepEqual(
+      (await Promise.all(sent)).map(({ length }) => length),
+      [200, 20],
+    );
+    const written = (topic: string): string[] => cluster.log(topic, 0).values.map((value) => value.replaceAll('.', ''));
+    assert.deepEqual([written('t'), written('late')], [values(0, 200), values(0, 20)]);
   });
 
   it('Producer.ready waits while memory is used up', async () => {
