@@ -123,7 +123,7 @@ export const contender: Contender = {
     json: 'defaults, `batches()`, `value: json()`',
     group: `defaults, \`batches()\`, ${groupMembers} members in one process`,
   },
-  bulkConcurrency: Number(process.env['BULK_CONCURRENCY'] ?? 64),
+  bulkConcurrency: Number(process.env['BULK_CONCURRENCY'] ?? 16),
   openProducer,
   openConsumer,
 };

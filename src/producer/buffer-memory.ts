@@ -1,27 +1,37 @@
-import { BatchBuilder } from '../protocol/records/index.ts';
+import { BatchBuilder, type BatchMemory } from '../protocol/records/index.ts';
 
-const smallestClassBytes = 4096;
-const classFactor = 4;
+const smallestBytes = 4096;
 
 /**
  * The memory of a producer: how much of it is taken, and the buffers that lie ready to be filled again.
  *
- * A builder comes back only through {@link BufferMemory.giveBack}, whose caller knows that no request holds its buffer any more.
+ * Buffers double in size up to that of a full batch, and a batch that outgrows its buffer changes it for the next larger one: with
+ * buffers of any size, those that lie ready would seldom be those that are asked for, and all the memory that is allocated anew makes V8
+ * collect garbage. A buffer comes back only through {@link BufferMemory.giveBack}, whose caller knows that no request holds it any
+ * more, or from a batch that is still open.
  */
-export class BufferMemory {
+export class BufferMemory implements BatchMemory {
   readonly #limitBytes: number;
-  readonly #batchBytes: number;
-  readonly #ready: BatchBuilder[][] = [];
+  /** Of the largest buffers that are kept. */
+  readonly #largestBytes: number;
+  /** By size: each place has buffers twice as large as the one before. */
+  readonly #ready: Buffer[][] = [];
   #usedBytes = 0;
   #readyBytes = 0;
 
+  /** @param batchBytes the size of a full batch */
   constructor(limitBytes: number, batchBytes: number) {
     this.#limitBytes = limitBytes;
-    this.#batchBytes = batchBytes;
+    this.#largestBytes = BatchBuilder.bufferBytes(batchBytes);
   }
 
   get usedBytes(): number {
     return this.#usedBytes;
+  }
+
+  /** What lies ready to be filled again. */
+  get readyBytes(): number {
+    return this.#readyBytes;
   }
 
   get isFull(): boolean {
@@ -33,12 +43,8 @@ export class BufferMemory {
    * taken by {@link take} as it is filled.
    */
   builder(expectedBytes: number, maxBytes: number): BatchBuilder {
-    const index = this.#classFor(Math.min(expectedBytes, maxBytes));
-    const builder = this.#ready[index]?.pop();
-    if (builder === undefined) return new BatchBuilder({ initialBytes: this.#classBytes(index), maxBytes });
-    this.#readyBytes -= builder.capacityBytes;
-    builder.limitTo(maxBytes);
-    return builder;
+    const initialBytes = BatchBuilder.bufferBytes(Math.min(expectedBytes, maxBytes));
+    return new BatchBuilder({ initialBytes, maxBytes, memory: this });
   }
 
   /** Counts memory as taken. It may exceed the limit by what one record needs: the caller asks {@link isFull} before. */
@@ -53,11 +59,24 @@ export class BufferMemory {
 
   /** A builder that nothing reads any more; the memory that was taken for it must have been released. */
   giveBack(builder: BatchBuilder): void {
-    const bytes = builder.capacityBytes;
-    if (bytes === 0 || this.#usedBytes + this.#readyBytes + bytes > this.#limitBytes) return;
-    builder.reset();
-    const index = this.#classOf(bytes);
-    (this.#ready[index] ??= []).push(builder);
+    builder.release();
+  }
+
+  allocate(bytes: number): Buffer {
+    // A record that is larger than a full batch.
+    if (bytes > this.#largestBytes) return Buffer.allocUnsafeSlow(bytes);
+    const place = this.#placeFor(bytes);
+    // One that is twice as large is better than a new one; those beyond would count as more than the batch is worth.
+    const ready = this.#ready[place]?.pop() ?? this.#ready[place + 1]?.pop();
+    if (ready === undefined) return Buffer.allocUnsafeSlow(this.#bytesAt(place));
+    this.#readyBytes -= ready.length;
+    return ready;
+  }
+
+  recycle(buffer: Buffer): void {
+    const bytes = buffer.length;
+    if (bytes > this.#largestBytes || this.#usedBytes + this.#readyBytes + bytes > this.#limitBytes) return;
+    (this.#ready[this.#placeFor(bytes)] ??= []).push(buffer);
     this.#readyBytes += bytes;
   }
 
@@ -66,21 +85,14 @@ export class BufferMemory {
     this.#readyBytes = 0;
   }
 
-  /** The smallest class that holds so many bytes. */
-  #classFor(bytes: number): number {
-    let index = 0;
-    while (this.#classBytes(index) < bytes && this.#classBytes(index) < this.#batchBytes) index++;
-    return index;
+  /** Where the smallest buffers lie that hold so many bytes. */
+  #placeFor(bytes: number): number {
+    let place = 0;
+    while (this.#bytesAt(place) < bytes) place++;
+    return place;
   }
 
-  /** The largest class that a buffer of so many bytes can serve. */
-  #classOf(bytes: number): number {
-    let index = 0;
-    while (this.#classBytes(index) < this.#batchBytes && this.#classBytes(index + 1) <= bytes) index++;
-    return index;
-  }
-
-  #classBytes(index: number): number {
-    return Math.min(smallestClassBytes * classFactor ** index, this.#batchBytes);
+  #bytesAt(place: number): number {
+    return Math.min(smallestBytes * 2 ** place, this.#largestBytes);
   }
 }

@@ -38,6 +38,16 @@ export interface BatchBuilderOptions {
   readonly initialBytes: number;
   /** The size of the batch, header included, beyond which only a record that is alone in its batch is taken. */
   readonly maxBytes: number;
+  /** Where its buffers come from. @defaultValue new ones, for the garbage collector */
+  readonly memory?: BatchMemory;
+}
+
+/** Where the buffers of batches come from, and go to when nobody reads them any more. */
+export interface BatchMemory {
+  /** A buffer of at least so many bytes; what is in it does not matter. */
+  allocate(bytes: number): Buffer;
+  /** One that came from {@link BatchMemory.allocate}. */
+  recycle(buffer: Buffer): void;
 }
 
 /** Who wrote a batch: -1, -1, -1 where the producer is not idempotent. */
@@ -86,11 +96,12 @@ const maxBatchBytes = 0x7fff_ffff;
 /**
  * One open batch of one partition: records are encoded as they are appended, straight into one growing buffer.
  *
- * Nothing is allocated per record. The buffer is never handed out twice: {@link BatchBuilder.reset} is the only way to fill
- * it again, and is for the owner to call once nobody reads what {@link BatchBuilder.close} gave out.
+ * Nothing is allocated per record. The buffer is never handed out twice: {@link BatchBuilder.reset} and {@link BatchBuilder.release}
+ * are the only ways to fill it again, and are for the owner to call once nobody reads what {@link BatchBuilder.close} gave out.
  */
 export class BatchBuilder {
   readonly #initialBytes: number;
+  readonly #memory: BatchMemory;
   #maxBytes: number;
   #buffer: Buffer = emptyBuffer;
   #position = batchHeaderBytes;
@@ -104,9 +115,15 @@ export class BatchBuilder {
   // Texts of one topic are alike: once one was not ASCII, measuring first is cheaper than trying.
   #measureFirst = false;
 
+  /** The size of the buffer that holds a batch of so many bytes. */
+  static bufferBytes(batchBytes: number): number {
+    return batchBytes + utf8Slack;
+  }
+
   constructor(options: BatchBuilderOptions) {
     this.#initialBytes = Math.max(options.initialBytes, batchHeaderBytes);
     this.#maxBytes = options.maxBytes;
+    this.#memory = options.memory ?? newMemory;
   }
 
   /** How many records were taken. */
@@ -233,6 +250,14 @@ export class BatchBuilder {
     this.#lastRecordBytes = 0;
   }
 
+  /** Empties the builder and gives its buffer back to where it came from; the same caution as with {@link BatchBuilder.reset}. */
+  release(): void {
+    const buffer = this.#buffer;
+    this.reset();
+    this.#buffer = emptyBuffer;
+    if (buffer.length > 0) this.#memory.recycle(buffer);
+  }
+
   /** Answers undefined if a text that was taken for ASCII is not; nothing has happened then. */
   #write(
     timestampMs: number,
@@ -313,11 +338,13 @@ export class BatchBuilder {
         },
       );
     }
-    const doubled = Math.min(this.#buffer.length * 2, this.#maxBytes + utf8Slack);
-    // Not from the pool: a batch lives long, and a pooled slice would keep its neighbours alive.
-    const larger = Buffer.allocUnsafeSlow(Math.max(neededBytes, doubled, this.#initialBytes));
-    this.#buffer.copy(larger, 0, 0, this.#position);
+    const doubled = Math.min(this.#buffer.length * 2, BatchBuilder.bufferBytes(this.#maxBytes));
+    const smaller = this.#buffer;
+    const larger = this.#memory.allocate(Math.max(neededBytes, doubled, this.#initialBytes));
+    smaller.copy(larger, 0, 0, this.#position);
     this.#buffer = larger;
+    // While the batch is open, nobody else has seen it.
+    if (smaller.length > 0) this.#memory.recycle(smaller);
   }
 
   #batchBytes(options: CloseOptions): Buffer {
@@ -380,6 +407,11 @@ export function recordSizeBound(
 }
 
 const emptyBuffer: Buffer = Buffer.alloc(0);
+const newMemory: BatchMemory = {
+  // Not from Node's pool: a batch lives long, and a pooled slice would keep its neighbours alive.
+  allocate: (bytes) => Buffer.allocUnsafeSlow(bytes),
+  recycle: () => undefined,
+};
 /** Length 5, attributes 1, timestamp 10, offset 5, two lengths of 5. */
 const maxRecordOverheadBytes = 31;
 
