@@ -1,6 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import { asError } from '../errors/thrown.ts';
+import { nodeTls } from '../security/node-tls.ts';
 import type { TlsSettings } from '../security/tls-options.ts';
 import { FrameReader } from './frame-reader.ts';
 import { PeerClosedError } from './peer-closed-error.ts';
@@ -133,7 +133,7 @@ export class Transport {
     if (tls === undefined) return connectTcp({ host: address, port, onread });
     // Node's types do not list `onread` here; its documentation does.
     const options = { ...tls.connectOptions(host), host: address, port, onread };
-    return connectTls(options);
+    return nodeTls().connect(options);
   }
 
   #read(count: number): boolean {

@@ -1,12 +1,5 @@
 import { isIP } from 'node:net';
-import {
-  checkServerIdentity,
-  createSecureContext,
-  type ConnectionOptions,
-  type PeerCertificate,
-  type SecureContext,
-  type SecureVersion,
-} from 'node:tls';
+import type { ConnectionOptions, PeerCertificate, SecureContext, SecureVersion } from 'node:tls';
 import { UsageError } from '../errors/kafka-error.ts';
 import {
   anyOf,
@@ -18,6 +11,7 @@ import {
   type OptionRule,
 } from '../util/option-rules.ts';
 import { inspectAs } from '../util/custom-inspect.ts';
+import { nodeTls } from './node-tls.ts';
 import { REDACTED } from './redaction.ts';
 
 /** PEM or DER, as Node takes it. */
@@ -100,7 +94,7 @@ export class TlsSettings {
   connectOptions(host: string): ConnectionOptions {
     // A trailing dot makes a name absolute for DNS; certificates are written without it.
     const identity = this.#options.servername ?? host.replace(/\.$/, '');
-    const check = this.#options.checkServerIdentity ?? checkServerIdentity;
+    const check = this.#options.checkServerIdentity ?? nodeTls().checkServerIdentity;
     return {
       secureContext: this.#context,
       rejectUnauthorized: this.rejectUnauthorized,
@@ -135,7 +129,9 @@ function secureContext(options: TlsOptions): SecureContext {
   }
   const given = { ca, cert, key, pfx, passphrase, minVersion, maxVersion, ciphers };
   try {
-    return createSecureContext(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
+    return nodeTls().createSecureContext(
+      Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    );
   } catch (error) {
     throw unusable(`ca, cert, key or pfx cannot be read (${reason(error)})`);
   }

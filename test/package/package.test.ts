@@ -189,6 +189,17 @@ describe('package', () => {
         assert.deepEqual(scripted, []);
       });
 
+      it('loads neither TLS nor compression before somebody uses them', async () => {
+        // How Node's own modules are named there; it is not documented, so the last one makes sure of it.
+        const program = `import('kavka').then(() => console.log(process.moduleLoadList.join('\\n')))`;
+        const { stdout } = await run(await nodeBinary(version), ['--eval', program], project.folder);
+        const loaded = stdout.trim().split('\n');
+        assert.deepEqual(
+          ['tls', 'zlib', 'net'].map((name) => loaded.includes(`NativeModule ${name}`)),
+          [false, false, true],
+        );
+      });
+
       it('starts a broker by its command, which Ctrl-C ends', async () => {
         // Where npm and npx link the commands of a package.
         const command = join(project.folder, 'node_modules/.bin/kavka');
