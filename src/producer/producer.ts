@@ -122,6 +122,9 @@ export class Producer<
   /**
    * Sends records and resolves, when all are acknowledged, with their metadata in the same order. This is the fastest form.
    *
+   * The array is taken as it is now and may be filled anew at once; its records, and the bytes in them, must stay as they are until the
+   * promise settles.
+   *
    * @throws {@link SendManyError} when all have settled and one or more failed; its `results` has one entry for each record
    */
   send(records: readonly R[]): Promise<RecordMetadata[]>;
