@@ -57,10 +57,12 @@ export class HeldSends {
     index: number,
     span: SendSpan,
   ): HeldSend {
+    const { key, value, partition } = record;
     return {
       kind: 'record',
       topic,
-      record,
+      // Who sent it may change it for the next one.
+      record: { topic: topic.name, key, value, partition },
       target,
       promise,
       index,

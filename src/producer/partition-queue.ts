@@ -115,7 +115,8 @@ export interface TopicParts {
 export interface HeldSend {
   readonly kind: 'record';
   readonly topic: TopicQueue;
-  readonly record: ProducerRecord<unknown, unknown>;
+  /** A copy of what was given, for who chooses the partition. */
+  readonly record: Pick<ProducerRecord<unknown, unknown>, 'topic' | 'key' | 'value' | 'partition'>;
   readonly target: SendTarget;
   readonly promise: Promise<RecordMetadata> | undefined;
   readonly index: number;

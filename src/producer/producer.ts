@@ -113,6 +113,9 @@ export class Producer<
   /**
    * Sends one record and resolves when it is acknowledged as `acks` says.
    *
+   * The record is taken as it is now and may be changed for the next one at once; bytes that it was given must stay as they are until the
+   * promise settles.
+   *
    * Never throws: what is wrong with a record rejects. A send that nobody awaits does not end the process when it fails; the
    * next {@link Producer.flush} tells.
    *

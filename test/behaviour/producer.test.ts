@@ -175,6 +175,26 @@ describe('Producer', { skip: broker.skip }, () => {
     );
   });
 
+  it('takes an array as it is when it is sent, although it waits for its topic and for memory, and is filled anew meanwhile', async () => {
+    const topic = await makeTopic();
+    const own = new Kafka({ bootstrapServers: broker.bootstrapServers });
+    const producer = own.producer({ bufferMemoryBytes: 50_000, batchSizeBytes: 10_000, maxRequestBytes: 20_000 });
+    const list: { topic: string; value: string }[] = [];
+    const sent: Promise<RecordMetadata[]>[] = [];
+    // The first arrays wait for the topic, the later ones for memory as well.
+    for (let from = 0; from < 5000; from += 500) {
+      for (let number = from; number < from + 500; number++) list.push({ topic, value: String(number).padStart(50) });
+      sent.push(producer.send(list));
+      list.length = 0;
+    }
+    await Promise.all(sent);
+    await own.close();
+    assert.deepEqual(
+      (await read(topic)).map(({ value }) => Number(value)),
+      Array.from({ length: 5000 }, (_, number) => number),
+    );
+  });
+
   it('puts records of equal keys into one partition, and spreads those without', async () => {
     const topic = await makeTopic(6);
     const producer = kafka.producer({ batchSizeBytes: 1000 });

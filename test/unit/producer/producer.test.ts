@@ -513,6 +513,21 @@ describe('Producer', () => {
     );
   });
 
+  it('Producer.send takes a record as it is now: who changes it for the next one meanwhile changes nothing', async () => {
+    const { cluster, producer } = setUp();
+    const record: { topic: string; partition: number; value: string } = { topic: 'late', partition: 0, value: 'a' };
+    const sent = [producer.send(record)];
+    Object.assign(record, { partition: 1, value: 'b' });
+    sent.push(producer.send(record));
+    Object.assign(record, { topic: 't', partition: 0, value: 'c' });
+    sent.push(producer.send(record));
+    cluster.addTopic('late', 2);
+    await cluster.clock.advance(500);
+    await Promise.all(sent);
+    const written = [cluster.log('late', 0), cluster.log('late', 1), cluster.log('t', 0)].map(({ values: all }) => all);
+    assert.deepEqual(written, [['a'], ['b'], ['c']]);
+  });
+
   it('Producer.send of an array takes it as it is now: who fills it with other records meanwhile changes nothing', async () => {
     const { cluster, producer } = setUp({ bufferMemoryBytes: 5000, maxRequestBytes: 2000, batchSizeBytes: 1000 });
     const records = (
