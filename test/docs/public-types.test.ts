@@ -224,6 +224,7 @@ describe('public types', () => {
       'Api',
       'BatchBuilderOptions',
       'BatchHeader',
+      'BatchMemory',
       'BrokerErrorCode',
       'BrokerErrorName',
       'CloseOptions',
