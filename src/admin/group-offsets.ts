@@ -16,7 +16,12 @@ import { fulfilled, inRounds, orRejected, refused, rejected, unanswered, type It
 export interface ListGroupOffsetsOptions extends CallOptions {
   /** Only these partitions. @defaultValue every partition that the group has an offset for */
   readonly partitions?: readonly TopicPartition[] | undefined;
-  /** Waits for open transactions that would change the offsets (KIP-447). @defaultValue false */
+  /**
+   * Waits for open transactions that would change the offsets (KIP-447). Without {@link partitions} brokers do not wait for those that
+   * bring a partition its first offset.
+   *
+   * @defaultValue false
+   */
   readonly requireStable?: boolean | undefined;
 }
 
