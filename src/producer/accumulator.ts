@@ -132,9 +132,18 @@ export class Accumulator {
 
   /** The records of one array. */
   addAll(call: SendCall, records: readonly AnyRecord[], timestampMs: number, calledMs: number): void {
-    const end = records.length;
-    const waits = { chargedBytes: 0, isCounted: false, isCopied: false };
-    this.#addRest({ kind: 'rest', call, records, calledMs, timestampMs, next: 0, end, ...waits });
+    this.#addRest({
+      kind: 'rest',
+      call,
+      records,
+      isCopied: false,
+      calledMs,
+      timestampMs,
+      next: 0,
+      end: records.length,
+      chargedBytes: 0,
+      isCounted: false,
+    });
   }
 
   /** Nothing more is added to the open batch: it joins the end of those that are sent. */

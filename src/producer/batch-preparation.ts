@@ -121,6 +121,6 @@ export class BatchPreparation {
     if (builder === undefined || bytes === undefined) return;
     this.#memory.release(batch.heldBytes - bytes.length);
     batch.heldBytes = bytes.length;
-    this.#memory.giveBack(builder);
+    builder.release();
   }
 }

@@ -7,8 +7,8 @@ const smallestBytes = 4096;
  *
  * Buffers double in size up to that of a full batch, and a batch that outgrows its buffer changes it for the next larger one: with
  * buffers of any size, those that lie ready would seldom be those that are asked for, and all the memory that is allocated anew makes V8
- * collect garbage. A buffer comes back only through {@link BufferMemory.giveBack}, whose caller knows that no request holds it any
- * more, or from a batch that is still open.
+ * collect garbage. A buffer comes back only through {@link BatchBuilder.release}, whose caller knows that no request holds it any
+ * more and has released what was taken for it, or from a batch that is still open.
  */
 export class BufferMemory implements BatchMemory {
   readonly #limitBytes: number;
@@ -55,11 +55,6 @@ export class BufferMemory implements BatchMemory {
 
   release(bytes: number): void {
     this.#usedBytes -= bytes;
-  }
-
-  /** A builder that nothing reads any more; the memory that was taken for it must have been released. */
-  giveBack(builder: BatchBuilder): void {
-    builder.release();
   }
 
   allocate(bytes: number): Buffer {

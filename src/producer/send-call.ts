@@ -76,7 +76,7 @@ export class SendCall {
     const cut = this.beginRun(firstDelta);
     // The records of a run stand in the order of their places in the array.
     for (let index = 0; index < this.#total && cut.count < count; index++) {
-      if (this.#runNumberOf(index) !== run.number) continue;
+      if (this.#runOf(index) !== run) continue;
       this.#numbers[index * numbersPerRecord] = cut.number;
       cut.count++;
     }
@@ -133,7 +133,7 @@ export class SendCall {
   #metadata(): RecordMetadata[] {
     const metadata = new Array<RecordMetadata>(this.#total);
     for (let index = 0; index < this.#total; index++) {
-      const run = this.#runs[this.#runNumberOf(index) - 1];
+      const run = this.#runOf(index);
       if (run?.delivered !== undefined) metadata[index] = this.#metadataOf(index, run, run.delivered);
     }
     return metadata;
@@ -155,7 +155,7 @@ export class SendCall {
 
   #results(errors: ReadonlyMap<number, SendError>): SendResult<RecordMetadata>[] {
     return Array.from({ length: this.#total }, (_, index): SendResult<RecordMetadata> => {
-      const run = this.#runs[this.#runNumberOf(index) - 1];
+      const run = this.#runOf(index);
       const reason = errors.get(index) ?? run?.errorOf?.(run.firstDelta + run.made++);
       if (reason !== undefined) return { status: 'rejected', reason };
       if (run?.delivered === undefined) throw new Error('A send of many has settled before all of its records');
@@ -163,8 +163,8 @@ export class SendCall {
     });
   }
 
-  #runNumberOf(index: number): number {
-    return this.#numbers[index * numbersPerRecord] ?? noRun;
+  #runOf(index: number): BatchRun | undefined {
+    return this.#runs[(this.#numbers[index * numbersPerRecord] ?? noRun) - 1];
   }
 
   #keepTimestamp(index: number, timestampMs: number): void {

@@ -462,7 +462,7 @@ export class Sender {
     batch.promiseBytes = 0;
     batch.bytes = undefined;
     batch.compressed = undefined;
-    if (batch.builder !== undefined) this.#memory.giveBack(batch.builder);
+    batch.builder?.release();
     batch.builder = undefined;
   }
 

@@ -21,7 +21,7 @@ describe('BufferMemory', () => {
       for (const size of sizes) {
         const builder = fill(memory.builder(expectedBytes, 100_000), size);
         expectedBytes = builder.sizeBytes;
-        memory.giveBack(builder);
+        builder.release();
       }
     };
     send();

@@ -1,29 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ClientOptions } from '../../../src/cluster/options.ts';
 import type { KafkaError } from '../../../src/errors/kafka-error.ts';
 import { AuthenticationError, AuthorizationError } from '../../../src/errors/kafka-error.ts';
 import { SendError, SendManyError } from '../../../src/errors/send-error.ts';
 import type { Serializer } from '../../../src/model/serdes.ts';
-import type { ProducerOptions } from '../../../src/producer/options.ts';
 import type { PartitionerInput } from '../../../src/producer/partitioner.ts';
 import { Producer } from '../../../src/producer/producer.ts';
 import type { RecordMetadata } from '../../../src/producer/record-metadata.ts';
 import { settle } from '../../support/fake-clock.ts';
 import { FakeCluster, type PartitionAction } from './fake-cluster.ts';
+import { setUp, watch } from './producer-rig.ts';
 
 type Text = string | Uint8Array | null;
-
-/** A producer on two brokers with topic "t" of two partitions (leaders 1 and 2), which answer each request after 5 ms. */
-function setUp(
-  options: ProducerOptions = {},
-  clientOptions: Partial<ClientOptions> = {},
-): { cluster: FakeCluster; producer: Producer } {
-  const cluster = new FakeCluster(clientOptions);
-  cluster.addTopic('t', 2, { isKnown: true });
-  cluster.onRequest = (pending) => cluster.clock.setTimer(() => pending.answer(), 5);
-  return { cluster, producer: new Producer(cluster, options) };
-}
 
 async function failure(promise: Promise<unknown>): Promise<SendError> {
   const error: unknown = await promise.then(
@@ -32,16 +20,6 @@ async function failure(promise: Promise<unknown>): Promise<SendError> {
   );
   assert.ok(error instanceof SendError, `expected a SendError, got ${String(error)}`);
   return error;
-}
-
-/** How a promise stands now. */
-function watch<T>(promise: Promise<T>): { state: 'pending' | 'fulfilled' | 'rejected'; value?: T; error?: unknown } {
-  const seen: { state: 'pending' | 'fulfilled' | 'rejected'; value?: T; error?: unknown } = { state: 'pending' };
-  promise.then(
-    (value) => Object.assign(seen, { state: 'fulfilled', value }),
-    (error: unknown) => Object.assign(seen, { state: 'rejected', error }),
-  );
-  return seen;
 }
 
 const values = (from: number, count: number): string[] => Array.from({ length: count }, (_, at) => `v${from + at}`);
