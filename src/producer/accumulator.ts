@@ -40,6 +40,8 @@ export class Accumulator {
   readonly #held: HeldSends;
   readonly #waiting: MemoryQueue;
   readonly #topics: WrittenTopics;
+  /** Key and value of a record without headers need not be measured if they are no longer than this together. */
+  readonly #smallLength: number;
   #sender: Sender | undefined;
 
   /** @param onSequencesLost sequence numbers of the present producer id must not be used for topics that are new to the producer */
@@ -51,6 +53,7 @@ export class Accumulator {
   ) {
     this.#cluster = cluster;
     this.#options = options;
+    this.#smallLength = (options.maxRequestBytes - sizeSlackBytes) / maxBytesPerCharacter;
     this.#chooser = new PartitionChooser(options.partitioner, () => cluster.refreshSoon());
     this.#open = new OpenBatches(cluster, options, memory);
     this.#held = new HeldSends(cluster, memory, {
@@ -231,18 +234,57 @@ export class Accumulator {
       }
       const record = records[index];
       const topic = this.#topics.last;
-      if (topic !== undefined && !topic.isFree && topic.isPlain && topic.name === record?.topic) {
+      if (topic !== undefined && !topic.isFree && topic.isPlain && names(record, topic)) {
         rest.next = index;
         index = this.#holdRun(topic, rest) - 1;
-      } else this.add(record as AnyRecord, call, undefined, index, timestampMs, span);
+        continue;
+      }
+      const next = topic === undefined ? index : this.#putRun(topic, rest, index);
+      if (next > index) index = next - 1;
+      else this.add(record as AnyRecord, call, undefined, index, timestampMs, span);
     }
+  }
+
+  /**
+   * The quick way for nearly all records of arrays, those that go into an open batch as they are: in one loop of which V8 makes one piece,
+   * since the calls of {@link add} take longer than what they do. Answers where it ended; {@link add} knows what to do with the record
+   * there.
+   */
+  #putRun(topic: TopicQueue, { call, records, timestampMs: sentMs, end }: HeldRest, from: number): number {
+    const { name, partitions } = topic;
+    const chooser = this.#chooser;
+    if (!topic.isFree || !topic.isPlain || this.#waiting.isMemoryFull || !chooser.hashesKeys) return from;
+    for (let index = from; index < end; index++) {
+      let key: Serialized, value: Serialized, timestamp: number;
+      try {
+        const record = records[index] as AnyRecord;
+        if (record.topic !== name || record.headers !== undefined || record.partition !== undefined) return index;
+        timestamp = record.timestamp ?? sentMs;
+        key = (record.key ?? null) as Serialized;
+        value = (record.value ?? null) as Serialized;
+      } catch {
+        return index; // it is no record, or one that throws
+      }
+      if (timestamp !== sentMs && !isTimestamp(timestamp)) return index;
+      if (lengthOf(key) + lengthOf(value) > this.#smallLength) return index;
+      const queue = partitions[chooser.chooseByKey(topic, key)];
+      const batch = queue?.open;
+      if (queue === undefined || batch?.builder === undefined || batch.span !== call.span) return index;
+      const { builder } = batch;
+      if (!builder.append(timestamp, key, value, undefined)) return index;
+      batch.expectOf(call, index, timestamp, builder.lastKeyBytes, builder.lastValueBytes);
+      topic.sticky.count(queue.partition, builder.lastRecordBytes);
+      // Seldom, and there may be no room or no open batch after it.
+      if (this.#open.handleAppended(queue, batch, builder)) return index + 1;
+    }
+    return end;
   }
 
   /** The next records of an array are all for one topic, which holds them; answers where they end. */
   #holdRun(topic: TopicQueue, rest: HeldRest): number {
     const { records } = copied(rest);
     let end = rest.next;
-    while (end < rest.end && records[end]?.topic === topic.name) end++;
+    while (end < rest.end && names(records[end], topic)) end++;
     const run = { ...rest, end };
     try {
       if (this.#waiting.isMemoryFull) this.#waiting.checkRoom(topic.name);
@@ -282,11 +324,8 @@ export class Accumulator {
     value: Serialized,
     headers: readonly RecordHeader[] | undefined,
   ): void {
+    if (headers === undefined && lengthOf(key) + lengthOf(value) <= this.#smallLength) return;
     const { maxRequestBytes } = this.#options;
-    if (headers === undefined) {
-      const characters = (key === null ? 0 : key.length) + (value === null ? 0 : value.length);
-      if (characters * maxBytesPerCharacter + sizeSlackBytes <= maxRequestBytes) return;
-    }
     const bytes = recordSizeBound(key, value, headers, maxRequestBytes);
     if (bytes <= maxRequestBytes) return;
     const why = `the record takes up to ${bytes} bytes, above maxRequestBytes, which is ${maxRequestBytes}`;
@@ -334,11 +373,30 @@ export class Accumulator {
   }
 }
 
+/** Whether a record is for this topic; one that throws when it is asked is for none. */
+function names(record: AnyRecord | undefined, topic: TopicQueue): boolean {
+  try {
+    return record?.topic === topic.name;
+  } catch {
+    return false;
+  }
+}
+
 /** @throws TypeError if it is not a time */
 function timestampOf(record: AnyRecord, otherwiseMs: number): number {
   const timestamp = record.timestamp ?? otherwiseMs;
-  if (!Number.isInteger(timestamp) || timestamp < 0) throw new TypeError(`timestamp is ${quote(timestamp)}`);
+  if (!isTimestamp(timestamp)) throw new TypeError(`timestamp is ${quote(timestamp)}`);
   return timestamp;
+}
+
+function isTimestamp(timestamp: number): boolean {
+  return Number.isInteger(timestamp) && timestamp >= 0;
+}
+
+/** How long a key or value is; infinitely if it is none. */
+function lengthOf(content: unknown): number {
+  if (typeof content === 'string' || content instanceof Uint8Array) return content.length;
+  return content === null ? 0 : Infinity;
 }
 
 /** From now on it waits. */

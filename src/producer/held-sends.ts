@@ -9,7 +9,7 @@ import { failTarget, type SendTarget } from './producer-batch.ts';
 import type { ProducerCluster } from './producer-cluster.ts';
 import type { RecordMetadata } from './record-metadata.ts';
 import { checkSerialized, refusal, serializationFailed } from './serialize.ts';
-import { notSent } from './send-errors.ts';
+import { notSent, topicOf } from './send-errors.ts';
 
 /** What a record takes beside its key and value while it is held by itself, and as one of an array, about. */
 const heldOverheadBytes = 256;
@@ -118,7 +118,7 @@ export class HeldSends {
     if (held.kind === 'rest') {
       this.#discharge(held);
       for (let index = held.next; index < held.end; index++) {
-        held.call.fail(index, error(String(held.records[index]?.topic)));
+        held.call.fail(index, error(topicOf(held.records[index])));
       }
       return;
     }

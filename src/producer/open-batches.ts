@@ -1,5 +1,5 @@
 import type { Serialized } from '../model/serdes.ts';
-import type { RecordHeader } from '../protocol/records/index.ts';
+import type { BatchBuilder, RecordHeader } from '../protocol/records/index.ts';
 import type { BufferMemory } from './buffer-memory.ts';
 import type { SendSpan } from './flush-tracker.ts';
 import type { ResolvedProducerOptions } from './options.ts';
@@ -65,21 +65,23 @@ export class OpenBatches {
     }
     const { builder } = batch;
     if (builder === undefined) return false;
-    const capacity = builder.capacityBytes;
-    if (capacity !== batch.heldBytes) {
-      this.#memory.take(capacity - batch.heldBytes);
-      batch.heldBytes = capacity;
-    }
     batch.expect(target, promise, index, timestampMs, builder.lastKeyBytes, builder.lastValueBytes);
     if (promise !== undefined) {
       batch.promiseBytes += promiseBytes;
       this.#memory.take(promiseBytes);
     }
     queue.topic.sticky.count(queue.partition, builder.lastRecordBytes);
-    if (builder.sizeBytes >= batch.lookAtBytes) {
-      batch.lookAtBytes += lookEveryBytes;
-      this.#sender?.handleLarge(queue);
-    }
+    this.handleAppended(queue, batch, builder);
+    return true;
+  }
+
+  /**
+   * A record was appended: counts what the buffer has grown by, and lets a batch go that has become large. Answers whether there was any
+   * of it, which is seldom.
+   */
+  handleAppended(queue: PartitionQueue, batch: ProducerBatch, builder: BatchBuilder): boolean {
+    if (builder.capacityBytes === batch.heldBytes && builder.sizeBytes < batch.lookAtBytes) return false;
+    this.#handleGrown(queue, batch, builder);
     return true;
   }
 
@@ -110,6 +112,14 @@ export class OpenBatches {
   #complete(queue: PartitionQueue): void {
     this.seal(queue);
     this.#sender?.handleFull(queue);
+  }
+
+  #handleGrown(queue: PartitionQueue, batch: ProducerBatch, { capacityBytes, sizeBytes }: BatchBuilder): void {
+    this.#memory.take(capacityBytes - batch.heldBytes);
+    batch.heldBytes = capacityBytes;
+    if (sizeBytes < batch.lookAtBytes) return;
+    batch.lookAtBytes += lookEveryBytes;
+    this.#sender?.handleLarge(queue);
   }
 
   #begin(queue: PartitionQueue, span: SendSpan, calledMs: number): ProducerBatch {

@@ -11,14 +11,14 @@ import { swallow } from './serialize.ts';
 /** Finds the partition of a record: the one that it names, or what the option `partitioner` says. */
 export class PartitionChooser {
   readonly #partitioner: BuiltInPartitioner | Partitioner;
-  /** Whether records with a key go where its hash says. */
-  readonly #hashesKeys: boolean;
+  /** Whether {@link chooseByKey} says where a record goes that names no partition. */
+  readonly hashesKeys: boolean;
   readonly #onTooHigh: () => void;
 
   /** @param onTooHigh somebody names a partition above those that are known: the topic may have grown */
   constructor(partitioner: BuiltInPartitioner | Partitioner, onTooHigh: () => void) {
     this.#partitioner = partitioner;
-    this.#hashesKeys =
+    this.hashesKeys =
       partitioner instanceof BuiltInPartitioner && partitioner.kind === 'default' && !partitioner.ignoreKeys;
     this.#onTooHigh = onTooHigh;
   }
@@ -28,8 +28,14 @@ export class PartitionChooser {
     const { partition } = record;
     if (partition !== undefined) return this.#checkPartition(topic, partition, 'the record names');
     // Nearly all records: decided first, and apart, so that V8 finds this small enough to put it into its caller.
-    if (key !== null && this.#hashesKeys) return partitionOfKey(key, topic.partitions.length);
+    if (this.hashesKeys) return this.chooseByKey(topic, key);
     return this.#chooseOtherwise(topic, record, key, value);
+  }
+
+  /** By the hash of the key, or the partition that records without one stay with for a while. */
+  chooseByKey(topic: TopicQueue, key: Serialized): number {
+    const count = topic.partitions.length;
+    return key === null ? topic.sticky.next(count, topic) : partitionOfKey(key, count);
   }
 
   #chooseOtherwise(

@@ -61,6 +61,7 @@ export class ProducerBatch implements SequencedBatch {
   readonly #tables: SendTables;
   #singles: SendTable | undefined;
   readonly #runs: BatchRun[] = [];
+  /** The one that the last record belongs to. */
   #lastRun: BatchRun | undefined;
 
   constructor(
@@ -88,18 +89,21 @@ export class ProducerBatch implements SequencedBatch {
     keyBytes: number,
     valueBytes: number,
   ): void {
-    const delta = this.recordCount++;
     if (target instanceof SendCall) {
-      let run = this.#lastRun;
-      if (run?.call !== target || run.firstDelta + run.count !== delta) {
-        run = this.#lastRun = target.beginRun(delta);
-        this.#runs.push(run);
-      }
-      target.place(index, run, timestampMs, keyBytes, valueBytes);
+      this.expectOf(target, index, timestampMs, keyBytes, valueBytes);
       return;
     }
+    const delta = this.recordCount++;
+    this.#lastRun = undefined;
     this.#singles ??= this.#tables.take();
     this.#singles.add(target, promise, delta, timestampMs, keyBytes, valueBytes);
+  }
+
+  /** The same for a record of an array. */
+  expectOf(call: SendCall, index: number, timestampMs: number, keyBytes: number, valueBytes: number): void {
+    const run = this.#lastRun?.call === call ? this.#lastRun : this.#beginRun(call);
+    this.recordCount++;
+    call.place(index, run, timestampMs, keyBytes, valueBytes);
   }
 
   /** Tells everybody: acknowledged. */
@@ -144,6 +148,13 @@ export class ProducerBatch implements SequencedBatch {
     const [timestampMs, keyBytes, valueBytes] = [singles.timestampMs(at), singles.keyBytes(at), singles.valueBytes(at)];
     this.#singles ??= this.#tables.take();
     this.#singles.add(singles.target(at), promise, offsetDelta, timestampMs, keyBytes, valueBytes);
+  }
+
+  #beginRun(call: SendCall): BatchRun {
+    const run = call.beginRun(this.recordCount);
+    this.#runs.push(run);
+    this.#lastRun = run;
+    return run;
   }
 
   #deliverSingles(singles: SendTable, delivered: DeliveredBatch, logAppendTimeMs: number): void {

@@ -17,7 +17,7 @@ import type { OnDelivery, ResolveSend } from './send-table.ts';
 import type { RecordMetadata } from './record-metadata.ts';
 import { SendCall } from './send-call.ts';
 import { Sender } from './sender.ts';
-import { batchFailed, notSent, notSentBecause, outcomeOf } from './send-errors.ts';
+import { batchFailed, notSent, notSentBecause, outcomeOf, topicOf } from './send-errors.ts';
 import { Transaction, type TransactionScope, type TransactionWaitOptions } from './transaction.ts';
 import { TransactionDriver } from './transaction-driver.ts';
 import { RecordWritable, type ProducerWritableOptions } from './writable.ts';
@@ -361,7 +361,7 @@ export class Producer<
   /** Why nothing can be sent now, or not in this way. */
   #refusal(record: { readonly topic: string } | undefined, transaction: number): SendError | undefined {
     if (this.#closing !== undefined) return closedFor(record);
-    return this.#transactions?.refusal(String(record?.topic), transaction);
+    return this.#transactions?.refusal(topicOf(record), transaction);
   }
 
   #newDriver(): TransactionDriver | undefined {
@@ -443,5 +443,5 @@ function isList<T>(input: T | readonly T[]): input is readonly T[] {
 }
 
 function closedFor(record: { readonly topic: string } | undefined): ReturnType<typeof notSent> {
-  return notSent(String(record?.topic), 'CLOSED', 'the producer has been closed');
+  return notSent(topicOf(record), 'CLOSED', 'the producer has been closed');
 }

@@ -11,6 +11,15 @@ export function doingSend(topic: string, partition?: number): string {
   return `Cannot send to ${where}topic ${quote(topic)}`;
 }
 
+/** The topic that was given for a record, for an error; empty where it cannot be read. */
+export function topicOf(record: unknown): string {
+  try {
+    return typeof record === 'object' && record !== null ? String((record as { topic?: unknown }).topic) : '';
+  } catch {
+    return ''; // a getter, or a proxy, that throws
+  }
+}
+
 /** A record that never came into a batch. */
 export function notSent(topic: string, code: ErrorCode, why: string, cause?: unknown, retriable = false): SendError {
   return new SendError(`${doingSend(topic)}: ${why}`, { code, outcome: 'not-sent', topic, cause, retriable });

@@ -3,7 +3,7 @@ import type { SendError } from '../errors/send-error.ts';
 import { reasonOf } from '../errors/thrown.ts';
 import { isPromiseLike, type Serialized, type SerdeContext, type Serializer } from '../model/serdes.ts';
 import { quote } from '../util/option-rules.ts';
-import { notSent } from './send-errors.ts';
+import { notSent, topicOf } from './send-errors.ts';
 
 /** A key or value of a producer without a serde. */
 export function plain(content: unknown, field: 'key' | 'value'): Serialized {
@@ -43,7 +43,7 @@ export function serializationFailed(topic: string, field: string, error: unknown
 
 /** What the record's send rejects with. */
 export function refusal(record: unknown, error: unknown): SendError {
-  const topic = typeof record === 'object' && record !== null ? String((record as { topic?: unknown }).topic) : '';
+  const topic = topicOf(record);
   if (error instanceof KafkaError && 'outcome' in error) return error as SendError;
   if (typeof record !== 'object' || record === null) {
     return notSent(topic, 'INVALID_ARGUMENT', `${quote(record)} given, where a record was expected`, error);

@@ -85,7 +85,7 @@ export interface CloseOptions extends ProducerStamp {
 }
 
 /** Key and value up to here are copied character by character, which beats the call into native code. */
-const shortStringLength = 24;
+const shortLength = 24;
 /**
  * A UTF-8 write that is given this much more room than the string has characters fills more bytes than that exactly when the
  * string is not ASCII: it stops at most three bytes short of the room.
@@ -172,18 +172,12 @@ export class BatchBuilder {
     value: string | Uint8Array | null,
     headers: readonly RecordHeader[] | undefined,
   ): boolean {
-    const headersBytes = headers === undefined ? 1 : headersSize(headers);
     if (!this.#measureFirst) {
       // The fast path takes every text for ASCII, so that a string's length is its size, and notices if it was wrong.
-      const keyBytes = key === null ? -1 : key.length;
-      const valueBytes = value === null ? -1 : value.length;
-      const taken = this.#write(timestampMs, key, keyBytes, value, valueBytes, headers, headersBytes);
+      const taken = this.#write(timestampMs, key, value, headers, false);
       if (taken !== undefined) return taken;
     }
-    const keyBytes = exactSize(key);
-    const valueBytes = exactSize(value);
-    this.#measureFirst = keyBytes !== (key?.length ?? -1) || valueBytes !== (value?.length ?? -1);
-    return this.#write(timestampMs, key, keyBytes, value, valueBytes, headers, headersBytes) ?? false;
+    return this.#appendMeasured(timestampMs, key, value, headers);
   }
 
   /** Another limit than the one it was made with; what it has taken already stays. */
@@ -258,21 +252,34 @@ export class BatchBuilder {
     if (buffer.length > 0) this.#memory.recycle(buffer);
   }
 
+  #appendMeasured(
+    timestampMs: number,
+    key: string | Uint8Array | null,
+    value: string | Uint8Array | null,
+    headers: readonly RecordHeader[] | undefined,
+  ): boolean {
+    const taken = this.#write(timestampMs, key, value, headers, true) ?? false;
+    if (taken) {
+      this.#measureFirst = this.#lastKeyBytes !== (key?.length ?? -1) || this.#lastValueBytes !== (value?.length ?? -1);
+    }
+    return taken;
+  }
+
   /** Answers undefined if a text that was taken for ASCII is not; nothing has happened then. */
   #write(
     timestampMs: number,
     key: string | Uint8Array | null,
-    keyBytes: number,
     value: string | Uint8Array | null,
-    valueBytes: number,
     headers: readonly RecordHeader[] | undefined,
-    headersBytes: number,
+    isMeasured: boolean,
   ): boolean | undefined {
     const first = this.#recordCount === 0;
     const offsetDelta = this.#nextOffsetDelta;
     const delta = first ? 0 : timestampMs - this.#baseTimestamp;
     const isShortDelta = (delta | 0) === delta;
     const wideDelta = isShortDelta && !first ? 0n : this.#wideDelta(timestampMs);
+    const keyBytes = isMeasured ? exactSize(key) : (key?.length ?? -1);
+    const valueBytes = isMeasured ? exactSize(value) : (value?.length ?? -1);
     const bodyBytes =
       1 +
       (isShortDelta ? varintSize(delta) : varlongSize(wideDelta)) +
@@ -281,7 +288,7 @@ export class BatchBuilder {
       (keyBytes > 0 ? keyBytes : 0) +
       varintSize(valueBytes) +
       (valueBytes > 0 ? valueBytes : 0) +
-      headersBytes;
+      (headers === undefined ? 1 : headersSize(headers));
     const start = this.#position;
     const end = start + varintSize(bodyBytes) + bodyBytes;
     if (end > this.#maxBytes && !first) return false;
@@ -427,7 +434,7 @@ function exactSize(content: string | Uint8Array | null): number {
 
 function utf8Size(text: string): number {
   const length = text.length;
-  if (length > shortStringLength) return Buffer.byteLength(text);
+  if (length > shortLength) return Buffer.byteLength(text);
   for (let index = 0; index < length; index++) {
     if (text.charCodeAt(index) >= 0x80) return Buffer.byteLength(text);
   }
@@ -436,14 +443,17 @@ function utf8Size(text: string): number {
 
 /** Answers false if `content` is a text of another size than `size`, which is its length or, where it differs, its exact size. */
 function writeContent(buffer: Buffer, position: number, content: string | Uint8Array, size: number): boolean {
-  if (typeof content !== 'string') {
-    writeBytes(buffer, position, content, size);
-    return true;
-  }
-  if (size !== content.length) return buffer.write(content, position, size) === size;
-  if (size > shortStringLength) return buffer.write(content, position, size + utf8Slack) === size;
-  for (let index = 0; index < size; index++) {
-    const code = content.charCodeAt(index);
+  if (typeof content === 'string') return writeText(buffer, position, content, size);
+  writeBytes(buffer, position, content, size);
+  return true;
+}
+
+function writeText(buffer: Buffer, position: number, text: string, size: number): boolean {
+  const { length } = text;
+  if (size !== length) return buffer.write(text, position, size) === size;
+  if (size > shortLength) return buffer.write(text, position, size + utf8Slack) === size;
+  for (let index = 0; index < length; index++) {
+    const code = text.charCodeAt(index);
     if (code >= 0x80) return false;
     buffer[position + index] = code;
   }
@@ -451,10 +461,7 @@ function writeContent(buffer: Buffer, position: number, content: string | Uint8A
 }
 
 function writeBytes(buffer: Buffer, position: number, bytes: Uint8Array, size: number): void {
-  if (size > shortStringLength) {
-    buffer.set(bytes, position);
-    return;
-  }
+  if (size > shortLength) return buffer.set(bytes, position);
   for (let index = 0; index < size; index++) buffer[position + index] = bytes[index] ?? 0;
 }
 

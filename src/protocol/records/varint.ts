@@ -2,23 +2,18 @@ const two28 = 2 ** 28;
 
 /** How many bytes the zigzag varint of an int32 takes. */
 export function varintSize(value: number): number {
-  const zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
-  if (zigzag < 0x80) return 1;
-  if (zigzag < 0x4000) return 2;
-  if (zigzag < 0x20_0000) return 3;
-  return zigzag < 0x1000_0000 ? 4 : 5;
+  // A byte for each seven bits, (9 × bits + 64) >> 6 with bits = 32 - clz32: without branches it is small enough for V8 to put it into
+  // its callers.
+  return (352 - 9 * Math.clz32(((value << 1) ^ (value >> 31)) | 1)) >>> 6;
 }
 
 /** Writes an int32 as a zigzag varint; the caller has made room. Returns the position after it. */
 export function writeVarint(bytes: Uint8Array, position: number, value: number): number {
-  let zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
   let at = position;
-  while (zigzag >= 0x80) {
-    bytes[at++] = (zigzag & 0x7f) | 0x80;
-    zigzag >>>= 7;
-  }
-  bytes[at++] = zigzag;
-  return at;
+  let zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
+  for (; zigzag > 0x7f; zigzag >>>= 7) bytes[at++] = zigzag | 0x80; // the array keeps the low eight bits
+  bytes[at] = zigzag;
+  return at + 1;
 }
 
 /** How many bytes the zigzag varint of an int64 takes. */

@@ -14,6 +14,7 @@ import {
   SendError,
   SendManyError,
 } from '../../../src/errors/index.ts';
+import { reasonOf } from '../../../src/errors/thrown.ts';
 
 describe('brokerError', () => {
   it("keeps Kafka's name, the broker's words and its advice", () => {
@@ -77,5 +78,18 @@ describe('AdminError', () => {
     const rejected = (reason: KafkaError) => ({ status: 'rejected', reason }) as const;
     assert.equal(new AdminError('Cannot create topics', [rejected(passing)]).retriable, true);
     assert.equal(new AdminError('Cannot create topics', [rejected(passing), rejected(final)]).retriable, false);
+  });
+});
+
+describe('reasonOf', () => {
+  it('has a text for whatever was thrown', () => {
+    const given = [new RangeError('too far'), 'plain', 5, undefined, Object.create(null)] as const;
+    assert.deepEqual(given.map(reasonOf), [
+      'too far',
+      'plain',
+      '5',
+      'undefined',
+      'something without a text was thrown',
+    ]);
   });
 });

@@ -104,6 +104,33 @@ describe('Producer', () => {
     await assert.rejects(producer.send([undefined] as never), SendManyError);
   });
 
+  it('Producer.send never throws when a record does as it is read, and no flush waits for that record', async () => {
+    const { cluster, producer } = setUp();
+    const record = {
+      get topic(): string {
+        throw new RangeError('the row is gone');
+      },
+    };
+    const error = await failure(producer.send(record));
+    assert.match(error.message, /the row is gone/);
+    const sent = ['t', 'late'].map((topic) =>
+      watch(producer.send([{ topic, value: 'a' }, record, { topic, value: 'b' }])),
+    );
+    cluster.addTopic('late', 1);
+    const flushed = producer.flush().catch((reason: unknown) => reason);
+    await cluster.clock.advance(500);
+    for (const { error: rejection } of sent) {
+      assert.ok(rejection instanceof SendManyError);
+      assert.deepEqual(
+        rejection.results.map(({ status }) => status),
+        ['fulfilled', 'rejected', 'fulfilled'],
+      );
+    }
+    assert.match(String(await flushed), /3 records were not delivered/);
+    await producer.close();
+    assert.equal((await failure(producer.send(record))).code, 'CLOSED');
+  });
+
   it('Producer.enqueue tells its callback once, and an error that nobody takes goes to the event', async () => {
     const { cluster, producer } = setUp();
     const told: unknown[] = [];
