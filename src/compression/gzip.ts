@@ -1,6 +1,6 @@
 import zlib, { type ZlibOptions } from 'node:zlib';
 import { compressing, threadPoolFromBytes, type Codec } from './codec.ts';
-import { chunkSize, compressLater, decompressLater, decompressNow } from './zlib-task.ts';
+import { chunkSize, compressedChunkSize, compressLater, decompressLater, decompressNow } from './zlib-task.ts';
 
 /** The same for compressing with gzip, which takes several times as long as zstd for the same bytes. */
 const compressInPoolFromBytes = 8 * 1024;
@@ -9,7 +9,10 @@ const compressInPoolFromBytes = 8 * 1024;
 export const gzip: Codec = {
   name: 'gzip',
   compress(body, level) {
-    const options: ZlibOptions = level === undefined ? {} : { level };
+    const options: ZlibOptions = {
+      chunkSize: compressedChunkSize(body.length),
+      ...(level === undefined ? {} : { level }),
+    };
     if (body.length < compressInPoolFromBytes) return compressing('gzip', () => zlib.gzipSync(body, options));
     return compressLater('gzip', (callback) => zlib.gzip(body, options, callback));
   },

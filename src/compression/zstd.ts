@@ -1,6 +1,6 @@
 import zlib, { type ZstdOptions } from 'node:zlib';
 import { compressing, decompressing, threadPoolFromBytes, type Codec } from './codec.ts';
-import { chunkSize, compressLater, decompressLater, decompressNow } from './zlib-task.ts';
+import { chunkSize, compressedChunkSize, compressLater, decompressLater, decompressNow } from './zlib-task.ts';
 import { zstdFrames, type ZstdFrame } from './zstd-frame.ts';
 
 /** Zstandard: Node's own from 22.15 and 23.8 on, the package `zstd-codec` before. */
@@ -16,6 +16,7 @@ const nodeZstd: Codec = {
     const options: ZstdOptions = {
       // It stands in the frame then, and whoever reads it knows how much memory to take.
       pledgedSrcSize: body.length,
+      chunkSize: compressedChunkSize(body.length),
       ...(level === undefined ? {} : { params: { [zlib.constants.ZSTD_c_compressionLevel]: level } }),
     };
     if (body.length < threadPoolFromBytes) return compressing('zstd', () => zlib.zstdCompressSync(body, options));

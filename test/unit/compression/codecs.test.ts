@@ -167,3 +167,25 @@ async function rejectsCorrupt(codec: Codec, bytes: Buffer): Promise<void> {
   const expected = { name: 'ProtocolError', code: 'CORRUPT_BATCH', message: /^Cannot decompress records with / };
   await assert.rejects(async () => codec.decompress(bytes, 1_000_000), expected);
 }
+
+describe('codecs of Node', () => {
+  const streams = { gzip: () => zlib.createGzip(), zstd: () => zlib.createZstdCompress() };
+  for (const name of ['gzip', 'zstd'] as const) {
+    it(
+      `${name} compresses a batch in a few jobs of the thread pool`,
+      { skip: name === 'zstd' && !hasNodeZstd },
+      async (test) => {
+        // Node tells nobody how often it uses the pool: what its streams hand their work to is looked at.
+        const { _handle: handle } = streams[name]() as unknown as { _handle: object };
+        const jobs = test.mock.method(Object.getPrototypeOf(handle) as { write: () => void }, 'write');
+        const codec = await codecFor(name);
+        const text = Buffer.from(
+          Array.from({ length: 20_000 }, (_, id) => `{"id":${id * 7919},"at":${id ** 3}}`).join(),
+        );
+        const compressed = await codec.compress(text, undefined);
+        assert.ok(compressed.length > 200_000, 'a dozen of the pieces that are the default of Node');
+        assert.ok(jobs.mock.callCount() > 0 && jobs.mock.callCount() <= 3, `${jobs.mock.callCount()} jobs`);
+      },
+    );
+  }
+});
