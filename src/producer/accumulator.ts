@@ -226,22 +226,26 @@ export class Accumulator {
   #addRest(rest: HeldRest): void {
     const { call, records, timestampMs, end } = rest;
     const { span } = call;
-    for (let index = rest.next; index < end; index++) {
+    let index = rest.next;
+    while (index < end) {
       if (this.#waiting.isStuck) {
         rest.next = index;
         this.#waiting.pushRest(copied(rest));
         return;
       }
-      const record = records[index];
       const topic = this.#topics.last;
-      if (topic !== undefined && !topic.isFree && topic.isPlain && names(record, topic)) {
+      if (topic !== undefined && !topic.isFree && topic.isPlain && names(records[index], topic)) {
         rest.next = index;
-        index = this.#holdRun(topic, rest) - 1;
+        index = this.#holdRun(topic, rest);
         continue;
       }
-      const next = topic === undefined ? index : this.#putRun(topic, rest, index);
-      if (next > index) index = next - 1;
-      else this.add(record as AnyRecord, call, undefined, index, timestampMs, span);
+      const putEnd = topic === undefined ? index : this.#putRun(topic, rest, index);
+      if (putEnd > index) {
+        index = putEnd;
+        continue;
+      }
+      this.add(records[index] as AnyRecord, call, undefined, index, timestampMs, span);
+      index++;
     }
   }
 
@@ -273,7 +277,6 @@ export class Accumulator {
       const { builder } = batch;
       if (!builder.append(timestamp, key, value, undefined)) return index;
       batch.expectOf(call, index, timestamp, builder.lastKeyBytes, builder.lastValueBytes);
-      topic.sticky.count(queue.partition, builder.lastRecordBytes);
       // Seldom, and there may be no room or no open batch after it.
       if (this.#open.handleAppended(queue, batch, builder)) return index + 1;
     }

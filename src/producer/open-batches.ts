@@ -70,16 +70,16 @@ export class OpenBatches {
       batch.promiseBytes += promiseBytes;
       this.#memory.take(promiseBytes);
     }
-    queue.topic.sticky.count(queue.partition, builder.lastRecordBytes);
     this.handleAppended(queue, batch, builder);
     return true;
   }
 
   /**
-   * A record was appended: counts what the buffer has grown by, and lets a batch go that has become large. Answers whether there was any
-   * of it, which is seldom.
+   * A record was appended: counts it, and what the buffer has grown by, and lets a batch go that has become large. Answers whether there
+   * was any of the latter two, which is seldom.
    */
   handleAppended(queue: PartitionQueue, batch: ProducerBatch, builder: BatchBuilder): boolean {
+    queue.topic.sticky.count(queue.partition, builder.lastRecordBytes);
     if (builder.capacityBytes === batch.heldBytes && builder.sizeBytes < batch.lookAtBytes) return false;
     this.#handleGrown(queue, batch, builder);
     return true;

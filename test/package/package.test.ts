@@ -12,6 +12,9 @@ import { eventually } from '../support/eventually.ts';
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const tools = join(repository, 'node_modules');
 
+/** An install takes seconds; npm asks a registry that does not answer again for minutes, and prints nothing. */
+const maxMs = 180_000;
+
 interface Outcome {
   readonly code: number | string | null | undefined;
   readonly stdout: string;
@@ -21,10 +24,16 @@ interface Outcome {
 function run(program: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   // Settings that the surrounding npm hands down would change what a user's npm does.
   const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS|NODE_TEST)/i.test(name));
-  const options = { cwd, env: { ...Object.fromEntries(inherited), ...env }, maxBuffer: 64 * 1024 * 1024 };
+  const options = {
+    cwd,
+    env: { ...Object.fromEntries(inherited), ...env },
+    maxBuffer: 64 * 1024 * 1024,
+    timeout: maxMs,
+  };
   return new Promise((resolve) => {
     execFile(program, args, options, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : error.code, stdout, stderr });
+      const cut = error?.killed === true ? `\nCut off after ${maxMs / 1_000} s; does npm reach its registry?\n` : '';
+      resolve({ code: error === null ? 0 : error.code, stdout, stderr: stderr + cut });
     });
   });
 }
