@@ -153,7 +153,7 @@ export class BatchLoop<K, V> implements AsyncIterableIterator<ConsumerBatch<K, V
     this.#isOpen = true;
     this.#isWaiting = true;
     try {
-      const taken = await this.#reading.take({ signal: this.#signal });
+      const taken = this.#reading.takeNow(this.#signal) ?? (await this.#reading.take({ signal: this.#signal }));
       if (typeof taken !== 'string') {
         return { done: false, value: new ConsumerBatch<K, V>(taken, this.#reading.handOut(taken, Infinity)) };
       }

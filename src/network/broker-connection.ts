@@ -5,11 +5,11 @@ import { decodeResponseHeader, encodeRequestFrame } from '../protocol/framing.ts
 import { Reader } from '../protocol/wire/reader.ts';
 import { inspectAs } from '../util/custom-inspect.ts';
 import { deferred } from '../util/deferred.ts';
+import { LazyTimer } from '../util/lazy-timer.ts';
 import type { BrokerVersions } from './broker-versions.ts';
 import type { BrokerAddress, Connection, RequestOptions } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { nextCorrelationId, type HandshakeResult } from './handshake-machine.ts';
-import { LazyTimer } from './lazy-timer.ts';
 import type { NetworkSettings } from './network-options.ts';
 import { PeerClosedError } from './peer-closed-error.ts';
 import { settle, type PendingRequest } from './pending-request.ts';

@@ -138,6 +138,19 @@ describe('package', () => {
     assert.ok(code.length <= 20, `${code.length} files of code: ${code.join(' ')}`);
   });
 
+  it('holds code in ASCII only: one other character doubles what the source takes in memory', async () => {
+    const { code, stdout, stderr } = await run('tar', ['-xzf', tarball], scratch);
+    assert.equal(code, 0, stdout + stderr);
+    const files = (await readdir(join(scratch, 'package/dist'), { recursive: true })).filter((file) =>
+      file.endsWith('.js'),
+    );
+    assert.ok(files.length > 5, `${files.length} files of code`);
+    for (const file of files) {
+      const [stray] = /.{0,20}[\u0080-\uffff]/.exec(await readFile(join(scratch, 'package/dist', file), 'utf8')) ?? [];
+      assert.equal(stray, undefined, file);
+    }
+  });
+
   it('passes publint without a suggestion', async () => {
     const { code, stdout, stderr } = await run(
       process.execPath,

@@ -1,8 +1,8 @@
 import { KafkaError, UsageError } from '../../errors/kafka-error.ts';
 import { asError } from '../../errors/thrown.ts';
 import type { Clock } from '../../util/clock.ts';
+import { LazyTimer } from '../../util/lazy-timer.ts';
 import { isPassingFailure } from '../offset-client.ts';
-import { MemberTimer } from './member-timer.ts';
 import type { RequestFailed } from './reading-messages.ts';
 
 /** What decides for a member of a group. */
@@ -29,14 +29,14 @@ export class MemberDriver<Input, Effect> {
   readonly #clock: Clock;
   readonly #machine: MemberMachine<Input | RequestFailed, Effect>;
   readonly #hooks: MemberHooks<Input, Effect>;
-  readonly #timer: MemberTimer;
+  readonly #timer: LazyTimer;
   #lastFailure: Error | undefined;
 
   constructor(clock: Clock, machine: MemberMachine<Input | RequestFailed, Effect>, hooks: MemberHooks<Input, Effect>) {
     this.#clock = clock;
     this.#machine = machine;
     this.#hooks = hooks;
-    this.#timer = new MemberTimer(clock, () => this.#tick());
+    this.#timer = new LazyTimer(clock, () => this.#tick());
   }
 
   /** What went wrong with the last request; undefined after an answer without an error. */
@@ -80,7 +80,7 @@ export class MemberDriver<Input, Effect> {
 
   #act(): void {
     for (const effect of this.#machine.takeEffects()) this.#hooks.perform(effect);
-    this.#timer.set(this.#machine.nextDeadlineMs());
+    this.#timer.atLatest(this.#machine.nextDeadlineMs() ?? Infinity);
     this.#hooks.onPerformed?.();
   }
 }

@@ -55,6 +55,20 @@ describe('MemberDriver', () => {
     assert.deepEqual(heard.slice(0, 2), [{ kind: 'left' }, 'tick at 100']);
   });
 
+  it('sets no timer with each input: a reader comes and goes a hundred thousand times a second', async (t) => {
+    const { clock, driver, heard } = setUp();
+    const set = t.mock.method(clock, 'setTimer');
+    driver.handle({ kind: 'answered' });
+    await clock.advance(50);
+    for (let turn = 0; turn < 10; turn++) driver.handle({ kind: 'answered' });
+    assert.equal(set.mock.callCount(), 1);
+    heard.length = 0;
+    // It may come early, which does no harm, and not late.
+    await clock.advance(100);
+    assert.equal(heard[0], 'tick at 100');
+    assert.equal(set.mock.callCount(), 2);
+  });
+
   it('lets no time pass after the end', async () => {
     const { clock, driver, heard } = setUp();
     driver.end({ kind: 'left' });

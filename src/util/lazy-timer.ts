@@ -1,8 +1,8 @@
-import type { Clock, TimerHandle } from '../util/clock.ts';
+import type { Clock, TimerHandle } from './clock.ts';
 
 /**
  * One timer for many deadlines: it is set for the earliest that it was told, and when it fires its owner looks what is due and
- * tells it the next. So a request costs a comparison, not a timer. It never keeps the process alive.
+ * tells it the next. So a request, or a read, costs a comparison, not a timer. It never keeps the process alive.
  */
 export class LazyTimer {
   readonly #clock: Clock;
