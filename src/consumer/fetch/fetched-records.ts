@@ -3,6 +3,7 @@ import type { TopicPartition } from '../../model/topic-partition.ts';
 import { BatchReader, controlType, RecordCursor, type BatchHeader } from '../../protocol/records/index.ts';
 import { PlaceCollector } from '../../protocol/records/record-places.ts';
 import { BufferViews } from '../../util/buffer-views.ts';
+import { HeapCounterweight } from '../../util/heap-counterweight.ts';
 import type { BatchContext, RecordDeserializers } from '../consumer-record.ts';
 import type { LazyRecords } from '../record-list.ts';
 import type { Decompress } from './decompressor.ts';
@@ -25,13 +26,18 @@ export interface FetchedRecordsOptions {
   readonly lease?: FrameLease | undefined;
 }
 
-/** Records that take more together, as large ones do, stay where they are: to copy them would cost more than their memory is worth. */
-const maxCopiedBytes = 256 * 1024;
+/** Records that take more together, as very large ones do, stay where they are: to copy them would cost more than their memory is worth. */
+const maxCopiedBytes = 1024 * 1024;
+/** What V8 takes for a record and the view of its value, once they are made. */
+const objectBytesPerRecord = 190;
+/** Half as much on the heap as outside of it is enough for young collections to come in time. */
+const heapShare = 1 / 2;
 
 /** So many records share their memory at most. */
 const mostPlaces = 1024;
 /** One for all: it is empty before and after each use. */
 const collector = new PlaceCollector(mostPlaces);
+const counterweight = new HeapCounterweight();
 
 /**
  * What one fetch brought for one partition, turned into records as they are asked for.
@@ -141,6 +147,9 @@ export class FetchedRecords {
 
   /** Nothing that the user gets may be a view of memory that goes back. */
   #placesAndBytes(cursor: RecordCursor, from: number): Pick<BatchContext, 'places' | 'content'> {
+    // A deserializer makes something on the heap of all bytes.
+    if (this.#options.deserializers.areBytes === true)
+      counterweight.add((cursor.position - from) * heapShare, collector.count * objectBytesPerRecord);
     if (this.#lease === undefined || cursor.bytes !== this.#options.records) {
       return { places: collector.finish(), content: new BufferViews(cursor.bytes) };
     }

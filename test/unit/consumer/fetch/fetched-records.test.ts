@@ -5,6 +5,7 @@ import { FrameLease } from '../../../../src/consumer/fetch/frame-lease.ts';
 import type { ConsumerRecord } from '../../../../src/consumer/consumer-record.ts';
 import { LazyRecords } from '../../../../src/consumer/record-list.ts';
 import { BatchBuilder } from '../../../../src/protocol/records/index.ts';
+import { heapGrowthOf } from '../../../support/heap-growth.ts';
 import { plainClosing } from '../../../support/records/sample-batch.ts';
 
 /** A batch whose records are told by their numbers. */
@@ -17,7 +18,7 @@ function batch(count: number, valueBytes: number, baseOffset = 0n): Buffer {
   return Buffer.from(builder.close({ ...plainClosing, baseOffset }));
 }
 
-function fetched(records: Buffer, lease: FrameLease | undefined, from = 0n): FetchedRecords {
+function fetched(records: Buffer, lease: FrameLease | undefined, from = 0n, areBytes = true): FetchedRecords {
   return new FetchedRecords(
     {
       state: { topic: 'orders', partition: 0 },
@@ -26,7 +27,7 @@ function fetched(records: Buffer, lease: FrameLease | undefined, from = 0n): Fet
       aborted: undefined,
       checkCrcs: true,
       decompress: () => assert.fail('nothing is compressed'),
-      deserializers: { key: (bytes) => bytes, value: (bytes) => bytes },
+      deserializers: { areBytes, key: (bytes) => bytes, value: (bytes) => bytes },
       lease,
     },
     from,
@@ -84,12 +85,12 @@ describe('FetchedRecords', () => {
   });
 
   it('keeps the memory of large records, which are views of it', () => {
-    const frame = batch(3, 200 * 1024);
+    const frame = batch(3, 500 * 1024);
     const counting = countingLease(frame);
     const records = readAll(fetched(frame, counting.lease), 500);
     assert.equal(counting.count, 0);
     assert.equal((records[0]?.value as Buffer).buffer, frame.buffer);
-    assert.deepEqual(records[2]?.value, Buffer.alloc(200 * 1024, 'v2 '));
+    assert.deepEqual(records[2]?.value, Buffer.alloc(500 * 1024, 'v2 '));
   });
 
   it('gives nothing back before the last partition of the answer is read', () => {
@@ -114,4 +115,20 @@ describe('FetchedRecords', () => {
     assert.equal(String(records.at(1)?.key), 'k1');
     assert.equal(counting.count, 0);
   });
+
+  for (const [how, valueBytes, areBytes, isWeighty] of [
+    ['half as much of the heap as is fetched, of large values that stay bytes', 4000, true, true],
+    ['little of the heap for large values that something is made of', 4000, false, false],
+    ['little of the heap for small values, whose objects weigh as much', 350, true, false],
+  ] as const) {
+    it(`takes ${how}`, () => {
+      const frame = batch(500, valueBytes);
+      const { median, most } = heapGrowthOf(() => {
+        const source = fetched(frame, new FrameLease(() => undefined), 0n, areBytes);
+        assert.equal(source.read(new LazyRecords(), 500), 'more');
+      });
+      if (isWeighty) assert.ok(most > 800_000, `${most} bytes`);
+      else assert.ok(median < 50_000, `${median} bytes`);
+    });
+  }
 });
