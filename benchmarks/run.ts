@@ -68,11 +68,22 @@ interface Bench {
   /** The program of one round of a Node client, compiled. */
   readonly workload: string;
   readonly description: KafkaDescription;
-  readonly broker: BareConnection;
+  /** Where brokers listen without TLS. */
+  readonly servers: string;
   readonly brokers: readonly number[];
   readonly caFile: string;
   readonly rows: { scenario: string; contender: string; rounds: Round[] }[];
   readonly skipped: Skipped[];
+}
+
+/** By a connection of its own: one that lay idle while a slow machine read for ten minutes, the broker would have closed. */
+async function ask<T>({ servers }: Bench, question: (broker: BareConnection) => Promise<T>): Promise<T> {
+  const broker = await BareConnection.open(servers);
+  try {
+    return await question(broker);
+  } finally {
+    broker.close();
+  }
 }
 
 const runId = `${Date.now().toString(36)}-${process.pid}`;
@@ -136,35 +147,33 @@ function sum(numbers: readonly number[]): number {
 }
 
 /** Runs a producing job on a topic of its own and compares what it counts with what the broker has. */
-async function produceRound({ broker }: Bench, ready: Ready, job: Job): Promise<Measurement> {
+async function produceRound(bench: Bench, ready: Ready, job: Job): Promise<Measurement> {
   const { topic, partitions } = job.target;
-  await createTopic(broker, topic, partitions, largestRecordBytes);
+  await ask(bench, (broker) => createTopic(broker, topic, partitions, largestRecordBytes));
   try {
     const result = await child(ready, job);
-    const written = sum(await endOffsets(broker, topic, partitions));
+    const written = sum(await ask(bench, (broker) => endOffsets(broker, topic, partitions)));
     if (written !== result.total) {
       throw new Error(`${ready.name} says ${result.total} records were acknowledged, the broker has ${written}`);
     }
     return result;
   } finally {
-    await deleteTopic(broker, topic);
+    await ask(bench, (broker) => deleteTopic(broker, topic));
   }
 }
 
 /** Fills a topic with at least the records wanted, and answers how many there are. */
-async function fillTopic(
-  { broker, wanted, workload }: Bench,
-  job: Omit<Job, 'contender' | 'workload'>,
-): Promise<number> {
+async function fillTopic(bench: Bench, job: Omit<Job, 'contender' | 'workload'>): Promise<number> {
+  const { wanted, workload } = bench;
   const { topic, partitions, compression } = job.target;
-  await createTopic(broker, topic, partitions, largestRecordBytes);
+  await ask(bench, (broker) => createTopic(broker, topic, partitions, largestRecordBytes));
   // The bare loop knows no codecs; with many partitions its batches must be smaller, or most would get none.
   const contender = compression === 'none' ? 'bare-loop' : 'kavka';
   const env = { BARE_BATCH_BYTES: String(Math.min(1_000_000, Math.floor(wanted.topicBytes / partitions / 4))) };
   const command: Command = [process.execPath, workload];
   const target = { ...job.target, caFile: undefined, bootstrap: job.target.bootstrap };
   for (;;) {
-    const written = sum(await endOffsets(broker, topic, partitions));
+    const written = sum(await ask(bench, (broker) => endOffsets(broker, topic, partitions)));
     if (written >= job.records) return written;
     const fill: Job = { ...job, target, contender, workload: 'bulk', warmUpMs: 0, measureMs: 100 };
     await child({ command, name: contender }, fill, env);
@@ -206,7 +215,7 @@ async function measureGroup(bench: Bench, scenarios: readonly Scenario[], conten
       }
     }
   } finally {
-    if (mustRead) await deleteTopic(bench.broker, target.topic).catch(() => undefined);
+    if (mustRead) await ask(bench, (broker) => deleteTopic(broker, target.topic)).catch(() => undefined);
   }
 }
 
@@ -317,17 +326,15 @@ async function main(): Promise<void> {
   const needsTls = wanted.scenarios.some(({ tls }) => tls);
   const kafka = await startKafka({ brokers: 1, listeners: needsTls ? ['plaintext', 'ssl'] : ['plaintext'] });
   const { description } = kafka;
-  const servers = description.listeners.plaintext ?? [];
-  const broker = await BareConnection.open(servers.join(','));
+  const servers = (description.listeners.plaintext ?? []).join(',');
   const caFile = path.join(cache, `ca-${runId}.pem`);
   try {
     if (description.tls !== undefined) await writeFile(caFile, description.tls.ca);
-    const brokers = brokerProcesses(servers, description.containers);
-    const bench: Bench = { wanted, workload, description, broker, brokers, caFile, rows: [], skipped };
+    const brokers = brokerProcesses(servers.split(','), description.containers);
+    const bench: Bench = { wanted, workload, description, servers, brokers, caFile, rows: [], skipped };
     await measureAll(bench, contenders);
     await writeResults(bench);
   } finally {
-    broker.close();
     await rm(caFile, { force: true });
     await kafka.close();
   }

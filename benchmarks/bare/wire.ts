@@ -12,6 +12,7 @@ export class BareConnection {
   #frame: Buffer | undefined;
   #filled = 0;
   #correlationId = 0;
+  #failure: Error | undefined;
 
   private constructor(host: string, port: number) {
     this.#socket = net.connect({
@@ -37,6 +38,7 @@ export class BareConnection {
 
   /** Sends a request whose body is `pieces`, without copying them, and resolves with the body of the answer. */
   send(apiKey: number, version: number, pieces: readonly Uint8Array[]): Promise<Buffer> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const header = Buffer.allocUnsafe(4 + 10);
     let size = 10;
     for (const piece of pieces) size += piece.length;
@@ -80,6 +82,7 @@ export class BareConnection {
   }
 
   #fail(error: Error): void {
+    this.#failure ??= error;
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 }
