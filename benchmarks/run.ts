@@ -183,9 +183,8 @@ async function fillTopic(bench: Bench, job: Omit<Job, 'contender' | 'workload'>)
 /** Measures the scenarios that share their conditions: round by round, all of them and all contenders in turn. */
 async function measureGroup(bench: Bench, scenarios: readonly Scenario[], contenders: readonly Ready[]): Promise<void> {
   const [{ valueBytes, partitions, compression, tls }] = scenarios as [Scenario];
-  const { wanted, description } = bench;
+  const { wanted, description, servers } = bench;
   const listener = description.listeners[tls ? 'ssl' : 'plaintext'];
-  const plaintext = description.listeners.plaintext?.join(',') ?? '';
   if (listener === undefined) {
     for (const { id } of scenarios) bench.skipped.push({ scenario: id, contender: 'all', why: 'no TLS listener' });
     return;
@@ -202,7 +201,7 @@ async function measureGroup(bench: Bench, scenarios: readonly Scenario[], conten
   const mustRead = scenarios.some(({ workload }) => isConsuming(workload));
   const enough = Math.min(wanted.maxRecords, Math.ceil(wanted.topicBytes / valueBytes));
   try {
-    const filling = { ...base, records: enough, target: { ...target, bootstrap: plaintext } };
+    const filling = { ...base, records: enough, target: { ...target, bootstrap: servers } };
     const records = mustRead ? await fillTopic(bench, filling) : 0;
     for (let round = 1; round <= wanted.rounds; round++) {
       for (const scenario of scenarios) {
@@ -326,11 +325,12 @@ async function main(): Promise<void> {
   const needsTls = wanted.scenarios.some(({ tls }) => tls);
   const kafka = await startKafka({ brokers: 1, listeners: needsTls ? ['plaintext', 'ssl'] : ['plaintext'] });
   const { description } = kafka;
-  const servers = (description.listeners.plaintext ?? []).join(',');
+  const plaintext = description.listeners.plaintext ?? [];
   const caFile = path.join(cache, `ca-${runId}.pem`);
   try {
     if (description.tls !== undefined) await writeFile(caFile, description.tls.ca);
-    const brokers = brokerProcesses(servers.split(','), description.containers);
+    const brokers = brokerProcesses(plaintext, description.containers);
+    const servers = plaintext.join(',');
     const bench: Bench = { wanted, workload, description, servers, brokers, caFile, rows: [], skipped };
     await measureAll(bench, contenders);
     await writeResults(bench);
