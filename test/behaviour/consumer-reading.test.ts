@@ -52,6 +52,27 @@ describe('Consumer and what it promises its reader', { skip: broker.skip }, () =
     await consumer.close();
   });
 
+  it('counts a batch that is at hand as processed when the next is asked for, and hands out none after close()', async () => {
+    const topic = await topicOf(['a', 'b', 'c', 'd', 'e']);
+    const first = subscribed(topic, { maxPollRecords: 1, autoCommitIntervalMs: NEVER_MS });
+    const seen: string[] = [];
+    for await (const batch of first.batches()) {
+      seen.push(...batch.records.map(text));
+      if (seen.length === 3) break;
+    }
+    await first.close();
+    assert.deepEqual(seen.splice(0), ['a', 'b', 'c']);
+    const second = subscribed(topic, { maxPollRecords: 1 });
+    assert.equal(await committed(second, topic), 2n);
+    let closing: Promise<void> | undefined;
+    for await (const batch of second.batches()) {
+      seen.push(...batch.records.map(text));
+      if (seen.length === 2) closing = second.close();
+    }
+    await closing;
+    assert.deepEqual(seen, ['c', 'd']);
+  });
+
   for (const [name, options] of Object.entries({
     range: { partitionAssignors: ['range'] },
     'cooperative-sticky': { partitionAssignors: ['cooperative-sticky'] },
