@@ -10,6 +10,8 @@ import type { CompressionName } from '../protocol/records/compression-type.ts';
  */
 export interface Codec {
   readonly name: CompressionName;
+  /** From this size on, a body is decompressed in the thread pool; Infinity where that never happens. */
+  readonly poolFromBytes: number;
   /** `level` is the codec's own scale; a codec without levels ignores it. */
   compress(body: Buffer, level: number | undefined): Buffer | Promise<Buffer>;
   /** Never gives, nor holds, more than about `maxBytes`. */

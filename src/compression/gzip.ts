@@ -8,6 +8,7 @@ const compressInPoolFromBytes = 8 * 1024;
 /** Levels 1 to 9, as zlib has them; 6 if none is given. */
 export const gzip: Codec = {
   name: 'gzip',
+  poolFromBytes: threadPoolFromBytes,
   compress(body, level) {
     const options: ZlibOptions = {
       chunkSize: compressedChunkSize(body.length),

@@ -5,6 +5,7 @@ export { type Codec } from './codec.ts';
 
 const none: Codec = {
   name: 'none',
+  poolFromBytes: Infinity,
   compress: (body) => body,
   decompress: (body) => body,
 };
@@ -43,4 +44,9 @@ export function codecFor(name: CompressionName): Codec | Promise<Codec> {
   );
   loading.set(name, promise);
   return promise;
+}
+
+/** The codec of this name if it was used before. */
+export function loadedCodec(name: CompressionName): Codec | undefined {
+  return loaded.get(name);
 }

@@ -14,6 +14,7 @@ export function loadLz4(): Codec {
 export function lz4Codec(blocks: Lz4Blocks): Codec {
   return {
     name: 'lz4',
+    poolFromBytes: Infinity,
     compress: (body) => compressing('lz4', () => compressLz4Frame(blocks, body)),
     decompress: (body, maxBytes) => decompressing('lz4', () => decompressLz4Frames(blocks, body, maxBytes)),
   };

@@ -9,6 +9,7 @@ import { checkSnappyBlock } from './snappy-block.ts';
  */
 export const snappy: Codec = {
   name: 'snappy',
+  poolFromBytes: Infinity,
   compress: (body) => compressing('snappy', () => compressFramed(body)),
   decompress: (body, maxBytes) => decompressing('snappy', () => decompress(body, maxBytes)),
 };

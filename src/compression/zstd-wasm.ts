@@ -16,6 +16,7 @@ export async function loadZstdWasm(): Promise<Codec> {
   const wasm = new Wasm(await loadBinding());
   return {
     name: 'zstd',
+    poolFromBytes: Infinity,
     compress: (body, level) =>
       wasm.use(
         (binding) => compress(binding, body, level ?? defaultLevel),

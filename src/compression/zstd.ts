@@ -12,6 +12,7 @@ export async function loadZstd(): Promise<Codec> {
 /** Node's own; levels 1 to 22, 3 if none is given. */
 const nodeZstd: Codec = {
   name: 'zstd',
+  poolFromBytes: threadPoolFromBytes,
   compress(body, level) {
     const options: ZstdOptions = {
       // It stands in the frame then, and whoever reads it knows how much memory to take.

@@ -119,6 +119,11 @@ export class PartitionState {
     return this.readyIndex < this.ready.length;
   }
 
+  /** The bytes of the answers behind the one that is being read. */
+  get waitingBytes(): number {
+    return this.bufferedBytes - (this.buffered[0]?.bytes ?? 0);
+  }
+
   /** Moves the position behind the record of a list that is given to the user now. */
   handOut(list: RecordList, index: number): void {
     if (!this.#inHand) {

@@ -24,6 +24,9 @@ const CORRUPTIONS_TOLERATED = 2;
 /** So many partitions share what may be in the hands of slow deserializers, so that one of them does not stop the others. */
 const PREPARING_AT_ONCE = 8;
 
+/** So many batches are decompressed before they are due where one partition alone has records: as many as Node's thread pool has threads. */
+const DECOMPRESSED_AHEAD = 4;
+
 /** Makes records of the fetched bytes, a limited number at a time, from one partition after the other. */
 export class RecordSource {
   readonly #parts: RecordSourceParts;
@@ -34,6 +37,8 @@ export class RecordSource {
   #preparing = 0;
   /** Where the round of partitions goes on. */
   #next = 0;
+  /** The partition that was read last. */
+  #last: PartitionState | undefined;
 
   constructor(parts: RecordSourceParts) {
     this.#parts = parts;
@@ -94,6 +99,7 @@ export class RecordSource {
       }
       if (records.length > 0) {
         state.corruptions = 0;
+        this.#decompressAhead(state);
         if (this.#parts.options.autoCommit === 'marked') state.trackMarks();
         if (this.#setReady(state, records)) return true;
       } else if (outcome === 'end') {
@@ -106,6 +112,20 @@ export class RecordSource {
       }
     }
     return false;
+  }
+
+  /**
+   * The thread pool works on what comes next while the user works on this. Where partitions take turns it does anyway: one is decompressed
+   * while another is read.
+   */
+  #decompressAhead(state: PartitionState): void {
+    const isAlone = state === this.#last;
+    this.#last = state;
+    let room = isAlone ? DECOMPRESSED_AHEAD : 0;
+    for (const fetched of state.buffered) {
+      if (room <= 0) return;
+      room -= fetched.decompressAhead(room);
+    }
   }
 
   /** How many records may be made now: all those whose deserializers are at work together are at most `maxPollRecords`. */

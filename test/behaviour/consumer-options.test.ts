@@ -154,6 +154,20 @@ describe('ConsumerOptions', { skip: broker.skip }, () => {
     assert.ok(unlimited >= 4, `${unlimited} batches`);
   });
 
+  it('fetches the next answer while one is being read, and no third', async () => {
+    // An answer has two batches, and as much of the third as fits.
+    const topic = await topicOf(Array.from({ length: 8 }, () => 'x'.repeat(10_000)));
+    const { client, events } = watched('consumer.fetched');
+    const consumer = assigned(topic, { maxPartitionFetchBytes: 25_000 }, 1, client);
+    assert.equal((await consumer.poll({ maxRecords: 1, timeoutMs: 30_000 })).length, 1);
+    await eventually(() => events.length === 2, 'an answer beside the one that is read');
+    const admin = kafka.admin();
+    for (let look = 0; look < 3; look++) await admin.describeTopics(topic);
+    assert.equal(events.length, 2);
+    assert.equal((await consumer.poll({ minRecords: 7, timeoutMs: 30_000 })).length, 7);
+    await client.close();
+  });
+
   it('maxPollRecords: no poll and no batch has more', async () => {
     const topic = `consumer-options-${randomUUID()}`;
     await kafka.admin().createTopics({ topic, partitions: 1, replicationFactor: 1 });

@@ -10,6 +10,8 @@ export interface Fetchable {
   /** The reader under way has come to its end of it, as if it were paused. */
   readonly unwanted?: boolean;
   readonly bufferedBytes: number;
+  /** Those of them that lie behind the answer that is being read, or will be first. */
+  readonly waitingBytes: number;
   readonly retryAtMs: number;
   readonly lastServed: number;
 }
@@ -83,8 +85,9 @@ export class FetchMachine {
       if (nodeId === undefined) continue;
       let wanted = byNode.get(nodeId);
       if (wanted === undefined) byNode.set(nodeId, (wanted = { ready: [], full: 0 }));
-      // One answer may wait while the user works on another, so that the next fetch is under way meanwhile.
-      if (partition.bufferedBytes >= this.#limits.maxPartitionFetchBytes) wanted.full++;
+      // One answer may wait while the user works on another, so that the next fetch is under way meanwhile. Not the bytes of both: a
+      // broker fills an answer to the last byte, with a part of a batch.
+      if (partition.waitingBytes >= this.#limits.maxPartitionFetchBytes) wanted.full++;
       else wanted.ready.push(partition);
     }
     const plans: FetchPlan<P>[] = [];

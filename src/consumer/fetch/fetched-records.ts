@@ -6,7 +6,7 @@ import { BufferViews } from '../../util/buffer-views.ts';
 import { HeapCounterweight } from '../../util/heap-counterweight.ts';
 import type { BatchContext, RecordDeserializers } from '../consumer-record.ts';
 import type { LazyRecords } from '../record-list.ts';
-import type { Decompress } from './decompressor.ts';
+import type { Decompressor } from './decompressor.ts';
 import type { FrameLease } from './frame-lease.ts';
 import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts';
 
@@ -18,7 +18,7 @@ export interface FetchedRecordsOptions {
   /** Undefined where transactions do not matter (read_uncommitted). */
   readonly aborted: readonly AbortedTransaction[] | undefined;
   readonly checkCrcs: boolean;
-  readonly decompress: Decompress;
+  readonly decompressor: Decompressor;
   readonly deserializers: RecordDeserializers;
   /** Which records are somebody's here, by the offset that they count from and their distance to it. @defaultValue all */
   readonly includes?: ((baseOffset: bigint, offsetDelta: number) => boolean) | undefined;
@@ -39,11 +39,20 @@ const mostPlaces = 1024;
 const collector = new PlaceCollector(mostPlaces);
 const counterweight = new HeapCounterweight();
 
+/** A batch that is being decompressed, or that is done. */
+interface Decompression {
+  readonly header: BatchHeader;
+  body: Buffer | undefined;
+  error: unknown;
+  /** Never rejects; undefined if it was done at once. */
+  finished: Promise<void> | undefined;
+}
+
 /**
  * What one fetch brought for one partition, turned into records as they are asked for.
  *
- * Each batch is checked and decompressed when its first record is due, so that nothing is held twice for longer than needed,
- * and the batches before a corrupt one can be used.
+ * Each batch is checked and decompressed when its first record is due, or a few batches before, so that nothing is held twice for longer
+ * than needed, and the batches before a corrupt one can be used.
  */
 export class FetchedRecords {
   /** What it holds in memory. */
@@ -57,9 +66,10 @@ export class FetchedRecords {
   #cursor: RecordCursor | undefined;
   #header: BatchHeader | undefined;
   #batchEnd = 0n;
-  /** A batch whose decompression is under way, or done. */
-  #pending: { readonly header: BatchHeader; body: Buffer | undefined; error: unknown } | undefined;
-  #promise: Promise<void> | undefined;
+  /** The batch that is due. */
+  #pending: Decompression | undefined;
+  /** Those behind it that were begun before they are due, in order. */
+  readonly #ahead: Decompression[] = [];
   #error: Error | undefined;
   #lease: FrameLease | undefined;
 
@@ -88,6 +98,27 @@ export class FetchedRecords {
       this.#error = toProtocolError(error);
       throw this.#error;
     }
+  }
+
+  /**
+   * Begins to decompress batches before they are due, so that there are `limit` of them, where the thread pool does it. Answers how many
+   * there are.
+   */
+  decompressAhead(limit: number): number {
+    while (this.#ahead.length < limit) {
+      const next = this.#reader.peek();
+      if (next === undefined || !this.#options.decompressor.isAside(next.compression, next.bodyBytes)) break;
+      let header: BatchHeader | undefined;
+      try {
+        header = this.#reader.next();
+      } catch {
+        // It is said when it is due: the reader stays before it.
+        break;
+      }
+      if (header === undefined) break;
+      this.#ahead.push(this.#startDecompression(header));
+    }
+    return this.#ahead.length;
   }
 
   #read(into: LazyRecords, limit: number): 'more' | 'end' | Promise<void> {
@@ -177,7 +208,8 @@ export class FetchedRecords {
       const pending = this.#takePending();
       if (pending instanceof Promise) return pending;
       if (pending !== undefined) return this.#begin(pending.header, pending.body);
-      const header = this.#reader.next();
+      const ahead = this.#ahead.shift();
+      const header = ahead?.header ?? this.#reader.next();
       if (header === undefined) return 'end';
       this.#batchEnd = header.baseOffset + BigInt(header.lastOffsetDelta) + 1n;
       if (this.#batchEnd <= this.nextOffset) continue;
@@ -186,7 +218,7 @@ export class FetchedRecords {
         continue;
       }
       if (header.compression === 'none') return this.#begin(header, undefined);
-      this.#startDecompression(header);
+      this.#pending = ahead ?? this.#startDecompression(header);
     }
   }
 
@@ -208,37 +240,33 @@ export class FetchedRecords {
     return header.isTransactional && this.#aborted?.isAborted(header.producerId, lastOffset) === true;
   }
 
-  #startDecompression(header: BatchHeader): void {
+  #startDecompression(header: BatchHeader): Decompression {
     const body = header.bytes.subarray(header.recordsStart, header.end);
-    const pending: { header: BatchHeader; body: Buffer | undefined; error: unknown } = {
-      header,
-      body: undefined,
-      error: undefined,
-    };
-    this.#pending = pending;
-    const result = this.#options.decompress(header.compression, body);
+    const decompression: Decompression = { header, body: undefined, error: undefined, finished: undefined };
+    const result = this.#options.decompressor.decompress(header.compression, body);
     if (!(result instanceof Promise)) {
-      pending.body = result;
-      return;
+      decompression.body = result;
+      return decompression;
     }
-    this.#promise = result.then(
+    decompression.finished = result.then(
       (decompressed) => {
-        pending.body = decompressed;
+        decompression.body = decompressed;
       },
       (error: unknown) => {
-        pending.error = error;
+        decompression.error = error;
       },
     );
+    return decompression;
   }
 
   #takePending(): { readonly header: BatchHeader; readonly body: Buffer } | Promise<void> | undefined {
     const pending = this.#pending;
     if (pending === undefined) return undefined;
-    if (pending.body === undefined && pending.error === undefined && this.#promise !== undefined) return this.#promise;
+    const { header, body, error, finished } = pending;
+    if (body === undefined && error === undefined && finished !== undefined) return finished;
     this.#pending = undefined;
-    this.#promise = undefined;
-    if (pending.body === undefined) throw pending.error;
-    return { header: pending.header, body: pending.body };
+    if (body === undefined) throw error;
+    return { header, body };
   }
 }
 

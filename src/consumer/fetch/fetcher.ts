@@ -14,7 +14,7 @@ import { isPassingFailure } from '../offset-client.ts';
 import type { ResolvedConsumerOptions } from '../options.ts';
 import type { PartitionState } from '../partition-state.ts';
 import { spanOf } from './batch-span.ts';
-import { decompressor, type Decompress } from './decompressor.ts';
+import { decompressor, type Decompressor } from './decompressor.ts';
 import { EpochValidation, type Divergence } from './epoch-validation.ts';
 import { FetchMachine, type FetchPlan } from './fetch-machine.ts';
 import { FETCH_BY_TOPIC_ID, fetchRequest, type FetchSettings } from './fetch-request.ts';
@@ -57,7 +57,7 @@ const NO_LEADER = { leaderId: -1, leaderEpoch: -1 };
 export class Fetcher {
   readonly #parts: FetcherParts;
   readonly #machine: FetchMachine;
-  readonly #decompress: Decompress;
+  readonly #decompressor: Decompressor;
   readonly #validation: EpochValidation;
   /** One session with each broker. */
   readonly #sessions = new Map<number, FetchSessionMachine>();
@@ -83,7 +83,7 @@ export class Fetcher {
       onTruncated: parts.onTruncated,
       onFatal: parts.onFatal,
     });
-    this.#decompress = decompressor(options.maxBufferedBytes);
+    this.#decompressor = decompressor(options.maxBufferedBytes);
   }
 
   /** Sends what is due. Call it whenever something has changed; it does nothing if nothing is due. */
@@ -355,7 +355,7 @@ export class Fetcher {
       highWatermark: data.highWatermark,
       aborted: options.isolationLevel === 'read_committed' ? (data.abortedTransactions ?? []) : undefined,
       checkCrcs: options.checkCrcs,
-      decompress: this.#decompress,
+      decompressor: this.#decompressor,
       deserializers,
     };
   }

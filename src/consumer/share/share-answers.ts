@@ -7,7 +7,7 @@ import type { ShareAcknowledgeResponse } from '../../protocol/generated/share-ac
 import type { ShareFetchResponse, ShareFetchResponsePartitionData } from '../../protocol/generated/share-fetch.ts';
 import { backoffMs, type BackoffPolicy } from '../../util/backoff.ts';
 import type { RecordDeserializers } from '../consumer-record.ts';
-import { decompressor, type Decompress } from '../fetch/decompressor.ts';
+import { decompressor, type Decompressor } from '../fetch/decompressor.ts';
 import { FetchedRecords } from '../fetch/fetched-records.ts';
 import { staleMetadata } from '../fetch/stale-metadata.ts';
 import { AcquiredRecordsMachine } from './acquired-records-machine.ts';
@@ -59,13 +59,13 @@ export const fatalErrors: ReadonlySet<number> = new Set([
 /** Reads what brokers answer: records that are locked for us, what became of acknowledgements, errors of partitions. */
 export class ShareAnswers {
   readonly #parts: ShareAnswersParts;
-  readonly #decompress: Decompress;
+  readonly #decompressor: Decompressor;
   readonly #pauses = new Map<string, Pause>();
   #lockTimeoutMs: number | undefined;
 
   constructor(parts: ShareAnswersParts) {
     this.#parts = parts;
-    this.#decompress = decompressor(parts.options.maxBufferedBytes);
+    this.#decompressor = decompressor(parts.options.maxBufferedBytes);
   }
 
   /** How long the brokers lock records, in milliseconds; undefined before the first answer. */
@@ -199,7 +199,7 @@ export class ShareAnswers {
         // The broker has left out what the group is not to see.
         aborted: undefined,
         checkCrcs: options.checkCrcs,
-        decompress: this.#decompress,
+        decompressor: this.#decompressor,
         deserializers,
         includes: isAcquired(acquired, acquisition.baseOffset),
       },

@@ -33,6 +33,13 @@ export interface ReadBatchesOptions {
   readonly checkCrcs?: boolean;
 }
 
+/** What a batch says of itself. */
+export interface BatchPreview {
+  /** Of its records, as they are stored. */
+  readonly bodyBytes: number;
+  readonly compression: CompressionName;
+}
+
 /**
  * Goes through the batches of a `records` field; each is checked when it is asked for, so that those before a corrupt one
  * can be used.
@@ -50,6 +57,17 @@ export class BatchReader {
   /** How many bytes were taken by whole batches. If it stays 0 though there are bytes, the first batch is incomplete. */
   get position(): number {
     return this.#position;
+  }
+
+  /** What the next batch says of itself, of which nothing is checked; undefined unless it is whole and not of the old formats. */
+  peek(): BatchPreview | undefined {
+    const start = this.#position;
+    const records = this.#records;
+    if (records.length - start < batchHeaderBytes || records.readInt8(start + magicAt) !== 2) return undefined;
+    const end = start + batchPrefixBytes + records.readInt32BE(start + batchLengthAt);
+    const compression = compressionNames[records.readInt16BE(start + attributesAt) & codecMask];
+    if (compression === undefined || end > records.length) return undefined;
+    return { bodyBytes: end - start - batchHeaderBytes, compression };
   }
 
   /**

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import zlib from 'node:zlib';
-import { codecFor, type Codec } from '../../../src/compression/index.ts';
+import { codecFor, loadedCodec, type Codec } from '../../../src/compression/index.ts';
 import { lz4Codec } from '../../../src/compression/lz4.ts';
 import { pureLz4Blocks } from '../../../src/compression/lz4-block.ts';
 import { loadWasmLz4Blocks } from '../../../src/compression/lz4-wasm.ts';
@@ -112,6 +112,27 @@ describe('codecFor', () => {
       assert.ok(large instanceof Promise || (name === 'zstd' && !hasNodeZstd));
       await large;
     }
+  });
+
+  it('codecs say from which size on they leave bodies to the thread pool', async () => {
+    for (const load of Object.values(codecs)) {
+      const codec = await load();
+      for (const content of [noise.subarray(0, 30_000), noise]) {
+        const body = await codec.compress(content, undefined);
+        const result = codec.decompress(body, noise.length);
+        await result;
+        assert.equal(
+          result instanceof Promise,
+          body.length >= codec.poolFromBytes,
+          `${codec.name}, ${body.length} bytes`,
+        );
+      }
+    }
+  });
+
+  it('loadedCodec knows those that were used', async () => {
+    const gzip = await codecFor('gzip');
+    assert.equal(loadedCodec('gzip'), gzip);
   });
 
   it('gzip leaves bodies to the thread pool that zstd does at once', async () => {

@@ -77,6 +77,7 @@ export class FakeKafka {
   generation = 0;
   heartbeatCode: number = codes.NONE;
   logStart = 0n;
+  batchesPerAnswer: number = Infinity;
   aborted: readonly { readonly producerId: bigint; readonly firstOffset: bigint }[] = [];
   readonly #partitions: number;
   readonly #waiting: (() => void)[] = [];
@@ -238,7 +239,10 @@ export class FakeKafka {
         if (isOut) hasRecords = true;
         const bytes = isOut
           ? []
-          : (this.logs[partition] ?? []).filter((batch) => batch.nextOffset > fetchOffset).map((batch) => batch.bytes);
+          : (this.logs[partition] ?? [])
+              .filter((batch) => batch.nextOffset > fetchOffset)
+              .slice(0, this.batchesPerAnswer)
+              .map((batch) => batch.bytes);
         if (bytes.length > 0) hasRecords = true;
         return {
           partitionIndex: partition,

@@ -6,6 +6,7 @@ interface Partition extends Fetchable {
   start: unknown;
   paused: boolean;
   bufferedBytes: number;
+  waitingBytes: number;
   retryAtMs: number;
   lastServed: number;
   leader: number | undefined;
@@ -18,6 +19,7 @@ function partition(number: number, change: Partial<Partition> = {}): Partition {
     start: undefined,
     paused: false,
     bufferedBytes: 0,
+    waitingBytes: 0,
     retryAtMs: 0,
     lastServed: 0,
     leader: 1,
@@ -76,7 +78,11 @@ describe('FetchMachine', () => {
 
   it('fetches a partition ahead by one answer, and does not let the broker wait for others meanwhile', () => {
     const subject = machine();
-    const partitions = [partition(0, { bufferedBytes: 999 }), partition(1, { bufferedBytes: 1000 })];
+    const partitions = [
+      // What is being read does not count, however much it is.
+      partition(0, { bufferedBytes: 1999, waitingBytes: 999 }),
+      partition(1, { bufferedBytes: 1100, waitingBytes: 1000 }),
+    ];
     const [first] = plan(subject, partitions);
     assert.ok(first);
     assert.deepEqual(numbers([first]), [[0]]);
@@ -89,7 +95,7 @@ describe('FetchMachine', () => {
 
   it('fetches again as soon as a full partition was drained', () => {
     const subject = machine();
-    const partitions = [partition(0), partition(1, { bufferedBytes: 1000 })];
+    const partitions = [partition(0), partition(1, { bufferedBytes: 2000, waitingBytes: 1000 })];
     const [first] = plan(subject, partitions);
     assert.ok(first);
     subject.handleAnswer(first, false, 1, 0);

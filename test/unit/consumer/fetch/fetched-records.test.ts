@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import type { Decompressor } from '../../../../src/consumer/fetch/decompressor.ts';
 import { FetchedRecords } from '../../../../src/consumer/fetch/fetched-records.ts';
 import { FrameLease } from '../../../../src/consumer/fetch/frame-lease.ts';
 import type { ConsumerRecord } from '../../../../src/consumer/consumer-record.ts';
@@ -18,7 +20,15 @@ function batch(count: number, valueBytes: number, baseOffset = 0n): Buffer {
   return Buffer.from(builder.close({ ...plainClosing, baseOffset }));
 }
 
-function fetched(records: Buffer, lease: FrameLease | undefined, from = 0n, areBytes = true): FetchedRecords {
+const none: Decompressor = { decompress: () => assert.fail('nothing is compressed'), isAside: () => false };
+
+function fetched(
+  records: Buffer,
+  lease: FrameLease | undefined,
+  from = 0n,
+  areBytes = true,
+  decompressor: Decompressor = none,
+): FetchedRecords {
   return new FetchedRecords(
     {
       state: { topic: 'orders', partition: 0 },
@@ -26,7 +36,7 @@ function fetched(records: Buffer, lease: FrameLease | undefined, from = 0n, areB
       highWatermark: 0n,
       aborted: undefined,
       checkCrcs: true,
-      decompress: () => assert.fail('nothing is compressed'),
+      decompressor,
       deserializers: { areBytes, key: (bytes) => bytes, value: (bytes) => bytes },
       lease,
     },
@@ -131,4 +141,119 @@ describe('FetchedRecords', () => {
       else assert.ok(median < 50_000, `${median} bytes`);
     });
   }
+});
+
+describe('FetchedRecords whose batches are decompressed ahead', () => {
+  const firstRecordAt = 61;
+  const lastByte = (bytes: Buffer): number => bytes.length - 1;
+
+  function compressed(baseOffset: bigint): Buffer {
+    const body = batch(10, 100).subarray(firstRecordAt);
+    const builder = new BatchBuilder({ initialBytes: 1024, maxBytes: 1 << 30 });
+    for (let index = 0; index < 10; index++) builder.append(1_700_000_000_000, null, 'v', undefined);
+    return Buffer.from(builder.close({ ...plainClosing, baseOffset, compression: 'gzip', compressed: gzipSync(body) }));
+  }
+
+  /** Works when it is told to, as a thread pool would in its own time. */
+  class Pool implements Decompressor {
+    readonly jobs: (() => void)[] = [];
+    begun = 0;
+    isBroken = false;
+
+    decompress(_: string, body: Buffer): Promise<Buffer> {
+      this.begun++;
+      return new Promise((resolve, reject) =>
+        this.jobs.push(() => (this.isBroken ? reject(new Error('broken')) : resolve(gunzipSync(body)))),
+      );
+    }
+
+    isAside(name: string): boolean {
+      return name === 'gzip';
+    }
+
+    async work(): Promise<void> {
+      for (const job of this.jobs.splice(0)) job();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async function offsetsOf(source: FetchedRecords, pool: Pool, ahead: number): Promise<bigint[]> {
+    const offsets: bigint[] = [];
+    for (;;) {
+      const some = new LazyRecords();
+      const outcome = source.read(some, 500);
+      offsets.push(...[...some].map(({ offset }) => offset));
+      if (outcome === 'end') return offsets;
+      source.decompressAhead(ahead);
+      await pool.work();
+    }
+  }
+
+  it('begins with so many as it is told to, and hands out the same records', async () => {
+    const frame = Buffer.concat([0n, 10n, 20n, 30n, 40n].map(compressed));
+    for (const ahead of [0, 1, 2, 9]) {
+      const pool = new Pool();
+      const source = fetched(frame, undefined, 3n, true, pool);
+      assert.ok(source.read(new LazyRecords(), 500) instanceof Promise);
+      assert.equal(source.decompressAhead(ahead), Math.min(ahead, 4));
+      assert.equal(source.decompressAhead(ahead), Math.min(ahead, 4), 'these are there already');
+      assert.equal(pool.begun, 1 + Math.min(ahead, 4));
+      await pool.work();
+      assert.deepEqual(
+        await offsetsOf(source, pool, ahead),
+        Array.from({ length: 47 }, (_, at) => BigInt(at + 3)),
+      );
+      assert.equal(pool.begun, 5, 'none twice');
+    }
+  });
+
+  it('keeps the memory of the answer until the last of them is read', async () => {
+    const frame = Buffer.concat([0n, 10n].map(compressed));
+    const pool = new Pool();
+    const counting = countingLease(frame);
+    const source = fetched(frame, counting.lease, 0n, true, pool);
+    assert.equal(source.decompressAhead(2), 2);
+    assert.equal(counting.count, 0);
+    assert.equal((await offsetsOf(source, pool, 2)).length, 20);
+    assert.equal(counting.count, 1);
+  });
+
+  it('says what is wrong with a batch when it is due, not before', async () => {
+    const frame = Buffer.concat([0n, 10n, 20n].map(compressed));
+    const pool = new Pool();
+    const source = fetched(frame, undefined, 0n, true, pool);
+    frame[lastByte(frame)] = (frame[lastByte(frame)] ?? 0) ^ 0xff;
+    assert.equal(source.decompressAhead(9), 2);
+    await pool.work();
+    const [first, second] = [new LazyRecords(), new LazyRecords()];
+    assert.equal(source.read(first, 10), 'more');
+    pool.isBroken = true;
+    assert.equal(source.decompressAhead(9), 1, 'and asks for it again in vain');
+    assert.equal(source.read(second, 10), 'more');
+    assert.equal(second.at(9)?.offset, 19n);
+    assert.throws(() => source.read(new LazyRecords(), 10), { code: 'CORRUPT_BATCH', message: /CRC32C/ });
+  });
+
+  it('says when it is due that one could not be decompressed', async () => {
+    const frame = Buffer.concat([0n, 10n].map(compressed));
+    const pool = new Pool();
+    const source = fetched(frame, undefined, 0n, true, pool);
+    assert.ok(source.read(new LazyRecords(), 10) instanceof Promise);
+    await pool.work();
+    assert.equal(source.decompressAhead(1), 1);
+    pool.isBroken = true;
+    await pool.work();
+    const some = new LazyRecords();
+    assert.equal(source.read(some, 10), 'more');
+    assert.equal(some.length, 10);
+    assert.throws(() => source.read(new LazyRecords(), 10), { message: 'broken' });
+  });
+
+  it('leaves alone what is not compressed, and what lies behind it', () => {
+    const pool = new Pool();
+    const frame = Buffer.concat([compressed(0n), batch(10, 100, 10n), compressed(20n)]);
+    assert.equal(fetched(frame, undefined, 0n, true, pool).decompressAhead(9), 1);
+    assert.equal(fetched(batch(10, 100), undefined, 0n, true, pool).decompressAhead(9), 0);
+    assert.equal(pool.begun, 1);
+  });
 });

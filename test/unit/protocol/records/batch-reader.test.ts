@@ -23,6 +23,27 @@ describe('BatchReader', () => {
     }
   });
 
+  it('BatchReader looks at the next batch without taking it, if it is whole and of a known format', () => {
+    const batch = sampleBatch([{ value: 'a' }], { compression: 'zstd', compressed: Buffer.alloc(40_000) });
+    for (const cut of [0, 1, firstRecordAt, batch.length - 1])
+      assert.equal(new BatchReader(batch.subarray(0, cut)).peek(), undefined, `${cut} bytes`);
+    const reader = new BatchReader(Buffer.concat([batch, sampleBatch([{ value: 'b' }])]));
+    const preview = { bodyBytes: batch.length - firstRecordAt, compression: 'zstd' };
+    assert.deepEqual([reader.peek(), reader.peek()], [preview, preview]);
+    assert.equal(reader.next()?.baseOffset, 0n);
+    assert.equal(reader.peek()?.compression, 'none');
+    reader.next();
+    assert.equal(reader.peek(), undefined);
+    for (const [at, value] of [
+      [magicAt, 1],
+      [attributesAt + 1, 7],
+    ] as const) {
+      const strange = Buffer.from(batch);
+      strange[at] = value;
+      assert.equal(new BatchReader(strange).peek(), undefined);
+    }
+  });
+
   it('BatchReader tells a first batch that is not whole by a position of 0', () => {
     const reader = new BatchReader(sampleBatch([{ value: 'a' }]).subarray(0, 40));
     assert.equal(reader.next(), undefined);
