@@ -46,10 +46,30 @@ describe('BufferMemory', () => {
     assert.equal(memory.allocate(8192), b);
   });
 
-  it('BufferMemory keeps no buffer for a record that is larger than a batch, and none beyond its limit', () => {
-    const memory = new BufferMemory(10_000, 8192);
-    memory.recycle(memory.allocate(9000));
+  it('BufferMemory uses the buffers of records again that are larger than a batch, for those of about their size', () => {
+    const memory = new BufferMemory(4_000_000, 100_000);
+    const [a, b] = [memory.allocate(1_000_000), memory.allocate(200_000)];
+    assert.ok(a.length < 1_070_000 && b.length < 270_000, `${a.length} and ${b.length} bytes`);
+    memory.recycle(a);
+    memory.recycle(b);
+    assert.equal(memory.readyBytes, a.length + b.length);
+    assert.notEqual(memory.allocate(300_000), a, 'which would count as more than that is worth');
+    assert.equal(memory.allocate(1_000_200), a);
+    assert.notEqual(memory.allocate(1_000_200), a);
+    assert.equal(memory.allocate(150_000), b);
     assert.equal(memory.readyBytes, 0);
+  });
+
+  it('BufferMemory keeps no buffers beyond its limit, large ones neither', () => {
+    const large = new BufferMemory(1_000_000, 8192);
+    const [first, second] = [large.allocate(600_000), large.allocate(600_000)];
+    large.recycle(first);
+    large.recycle(second);
+    assert.equal(large.readyBytes, first.length);
+    large.take(500_000);
+    assert.equal(large.readyBytes, 0);
+    assert.notEqual(large.allocate(600_000), first);
+    const memory = new BufferMemory(10_000, 8192);
     const [a, b] = [memory.allocate(8000), memory.allocate(4000)];
     memory.recycle(a);
     memory.recycle(b);
