@@ -167,7 +167,8 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
    */
   readonly maxPartitionFetchBytes?: number | undefined;
   /**
-   * How many fetched bytes may wait to be processed, over all brokers; one answer per broker may come on top. Java has none.
+   * How many fetched bytes may wait to be processed, over all brokers; one answer per broker may come on top, which has an eighth of it at
+   * most (or `maxPartitionFetchBytes`). Java has none.
    *
    * @defaultValue 67108864
    */

@@ -10,8 +10,11 @@ const SCRATCH_BYTES = 16 * 1024;
 const TRUSTED_FRAME_BYTES = 1024 * 1024;
 /** Memory of frames from this size on can be given back, and is rounded up so that frames of about the same size fit again. */
 const LENT_FRAME_BYTES = 64 * 1024;
-/** So much that was given back is kept for the frames to come, at most. */
-const SPARE_BYTES = 16 * 1024 * 1024;
+/**
+ * So much that was given back is kept for the frames to come, at most: what a consumer of many partitions has in use, as they come back at
+ * about the same time.
+ */
+const SPARE_BYTES = 64 * 1024 * 1024;
 
 /**
  * Cuts a stream into frames: a size in four bytes, then that many bytes.

@@ -49,6 +49,12 @@ interface Node {
 const EMPTY_ANSWERS_ALLOWED = 3;
 
 /**
+ * So much of what may be buffered one answer brings at most: the memory of answers of a few megabytes is used again, where one of fifty, of
+ * all partitions at once, was taken anew each time, as resident memory and as work for the garbage collector.
+ */
+const ANSWER_SHARE = 1 / 8;
+
+/**
  * Decides which partitions to fetch from which broker and when: one fetch at a time per broker, each partition at most one
  * answer ahead of the user, all of them together within `maxBufferedBytes`.
  */
@@ -106,7 +112,7 @@ export class FetchMachine {
       plans.push({
         nodeId,
         partitions: ready.sort((a, b) => a.lastServed - b.lastServed),
-        maxBytes: Math.min(this.#limits.fetchMaxBytes, Math.max(room, this.#limits.maxPartitionFetchBytes)),
+        maxBytes: this.#maxBytes(room),
         // A partition that is left out because it is full may be drained at any moment: a broker that waits for records of the
         // others would keep it waiting too, since one connection answers in order.
         maxWaitMs: full > 0 ? 0 : this.#limits.fetchMaxWaitMs,
@@ -167,6 +173,12 @@ export class FetchMachine {
       for (const atMs of [node.retryAtMs, node.pollAtMs]) if (atMs > nowMs) next = Math.min(next, atMs);
     }
     return next === Infinity ? undefined : next;
+  }
+
+  #maxBytes(room: number): number {
+    const { fetchMaxBytes, maxBufferedBytes, maxPartitionFetchBytes } = this.#limits;
+    const share = Math.min(room, Math.floor(maxBufferedBytes * ANSWER_SHARE));
+    return Math.min(fetchMaxBytes, Math.max(share, maxPartitionFetchBytes));
   }
 
   #pauseMs(failures: number): number {

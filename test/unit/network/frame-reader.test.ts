@@ -205,6 +205,25 @@ describe('FrameReader', () => {
     assert.deepEqual(frames[2], Buffer.alloc(100_000, 3));
   });
 
+  it('keeps 64 MiB of what comes back, the largest, as many partitions need when all of them are read', () => {
+    const { frames, reader } = collect();
+    const mib = 1024 * 1024;
+    for (let count = 0; count < 9; count++) {
+      const bytes = (count === 0 ? 7 : 8) * mib;
+      feed(reader, frameWithSize(bytes, Buffer.alloc(bytes, count)), () => 4 * mib);
+    }
+    const memories = frames.splice(0).map(({ buffer }) => buffer);
+    for (const memory of memories) reader.leaseOf(memory)?.();
+    for (let count = 0; count < 9; count++) {
+      feed(reader, frameWithSize(7 * mib, Buffer.alloc(7 * mib, count)), () => 4 * mib);
+    }
+    const again = new Set(frames.map(({ buffer }) => buffer));
+    assert.deepEqual(
+      memories.map((memory) => again.has(memory)),
+      [false, true, true, true, true, true, true, true, true],
+    );
+  });
+
   it('lends no small frames, whose memory may be shared, and lets go of what lies ready when only those come', () => {
     const { frames, reader } = collect();
     const send = (bytes: number): Buffer => {

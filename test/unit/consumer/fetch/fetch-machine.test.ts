@@ -27,12 +27,12 @@ function partition(number: number, change: Partial<Partition> = {}): Partition {
   };
 }
 
-function machine(): FetchMachine {
+function machine(maxBufferedBytes = 4000): FetchMachine {
   return new FetchMachine({
     fetchMaxBytes: 5000,
     maxPartitionFetchBytes: 1000,
     fetchMaxWaitMs: 500,
-    maxBufferedBytes: 4000,
+    maxBufferedBytes,
     retryBackoff: { initialMs: 100, maxMs: 1000 },
     random: () => 0.5,
   });
@@ -112,9 +112,17 @@ describe('FetchMachine', () => {
     assert.equal(progress?.maxBytes, 1000);
   });
 
-  it('asks for no more than there is room for', () => {
-    const [first] = plan(machine(), [partition(0, { bufferedBytes: 500 }), partition(1)]);
-    assert.equal(first?.maxBytes, 3500);
+  it('asks for no more than there is room for, and an eighth of what may be buffered, but for what a partition may have', () => {
+    for (const [maxBufferedBytes, bufferedBytes, maxBytes] of [
+      [24_000, 500, 3000],
+      [24_000, 22_500, 1500],
+      [24_000, 23_500, 1000],
+      [4000, 0, 1000],
+      [80_000, 0, 5000],
+    ] as const) {
+      const [first] = plan(machine(maxBufferedBytes), [partition(0, { bufferedBytes }), partition(1)]);
+      assert.equal(first?.maxBytes, maxBytes);
+    }
   });
 
   it('backs off a broker that fails, longer each time, and forgets it at the first answer', () => {
