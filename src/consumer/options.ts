@@ -303,7 +303,8 @@ function isAssignor(given: unknown): boolean {
 }
 
 export const definedTopics: OptionRule = {
-  expected: 'an object of topic names, each with { key, value }, and these with a function deserialize',
+  expected:
+    'an object of topic names, each with { key, value }, and these with a function deserialize; what to read is said with subscribe()',
   accepts: (topics) =>
     object.accepts(topics) &&
     Object.keys(topics as object).length > 0 &&
@@ -349,6 +350,7 @@ const rules: Readonly<Record<keyof GivenConsumerOptions<unknown, unknown>, Optio
 
 /** What other clients call these options (Java, KafkaJS, librdkafka), and what this release does not have yet. */
 const otherNames: Readonly<Record<string, string>> = {
+  topic: 'say what to read with subscribe() or assign()',
   fromBeginning: "use autoOffsetReset: 'earliest'",
   'group.id': 'use groupId',
   'group.instance.id': 'use groupInstanceId',

@@ -219,7 +219,8 @@ const serializer: OptionRule = {
 };
 
 const definedTopics: OptionRule = {
-  expected: 'an object of topic names, each with { key, value }, and these with a method serialize',
+  expected:
+    'an object of topic names, each with { key, value }, and these with a method serialize; where to send is said by each record',
   accepts: (topics) =>
     object.accepts(topics) &&
     Object.keys(topics as object).length > 0 &&
@@ -311,6 +312,7 @@ const otherNames: Readonly<Record<string, string>> = {
   timeout: 'use deliveryTimeoutMs',
   retry: 'the client has retries, retryBackoffMs and retryBackoffMaxMs; deliveryTimeoutMs is the better bound',
   retries: 'it is an option of the client; deliveryTimeoutMs is the better bound',
+  topic: 'each record says its topic',
   allowAutoTopicCreation: 'the broker decides, by auto.create.topics.enable',
   'transactional.id': 'use transactionalId',
   'transaction.timeout.ms': 'use transactionTimeoutMs',

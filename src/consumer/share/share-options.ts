@@ -245,6 +245,7 @@ const brokersAssign = 'the brokers assign the partitions of a share group';
 
 /** What other clients call these options, and what a share consumer does not have, with where it is set instead. */
 const otherNames: Readonly<Record<string, string>> = {
+  topic: 'say what to read with subscribe()',
   autoOffsetReset: groupConfig('share.auto.offset.reset'),
   'auto.offset.reset': groupConfig('share.auto.offset.reset'),
   fromBeginning: groupConfig('share.auto.offset.reset'),

@@ -97,6 +97,8 @@ describe('resolveConsumerOptions', () => {
     assert.equal(resolveConsumerOptions({ topics }).topics, topics);
     refused({ topics, value: string }, 'INVALID_OPTION', /topics together with key or value/);
     refused({ topics: {} }, 'INVALID_OPTION', /it must be an object of topic names/);
+    refused({ topics: ['a'] }, 'INVALID_OPTION', /what to read is said with subscribe\(\)/);
+    refused({ topic: 'a' }, 'UNKNOWN_OPTION', /say what to read with subscribe\(\) or assign\(\)/);
     refused({ topics: { orders: { value: { serialize: () => '' } } } }, 'INVALID_OPTION', /function deserialize/);
   });
 

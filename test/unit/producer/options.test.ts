@@ -81,6 +81,8 @@ describe('resolveProducerOptions', () => {
     assert.equal(resolve({ topics }).topics, topics);
     refused({ topics, key: string }, 'INVALID_OPTION', /topics together with key or value/);
     refused({ topics: {} }, 'INVALID_OPTION', /it must be an object of topic names/);
+    refused({ topics: ['a'] }, 'INVALID_OPTION', /where to send is said by each record/);
+    refused({ topic: 'a' }, 'UNKNOWN_OPTION', /each record says its topic/);
     refused({ topics: { orders: { values: json() } } }, 'INVALID_OPTION', /each with \{ key, value \}/);
   });
 
