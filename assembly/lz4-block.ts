@@ -3,6 +3,9 @@
  *
  * Copies go by vectors and may write up to {@link SLACK} bytes behind their end: whoever calls leaves that much room behind input and output.
  */
+import { copy, copyMatch, endOfMatch } from './copies';
+
+export { SLACK } from './copies';
 
 const MIN_MATCH: usize = 4;
 /** The last bytes of a block are literals, and the last match begins well before the end: the format demands both. */
@@ -13,7 +16,6 @@ const HASH_BITS: u32 = 13;
 
 /** How many bytes the table takes that {@link compress} is given. */
 export const TABLE_BYTES: usize = 4 << HASH_BITS;
-export const SLACK: usize = 32;
 
 /** How many bytes the block in `[input, inputEnd)` became; -1 if it is malformed, has more, or reaches back before `output`. */
 export function decompress(input: usize, inputEnd: usize, output: usize, outputEnd: usize): i32 {
@@ -117,50 +119,10 @@ function slotOf(table: usize, sequence: u32): usize {
   return table + ((<usize>((sequence * 0x9e3779b1) >> (32 - HASH_BITS))) << 2);
 }
 
-/** Up to where the bytes from `at` on are those from `before` on. */
-function endOfMatch(at: usize, before: usize, end: usize): usize {
-  while (at + 8 <= end) {
-    const difference = load<u64>(at) ^ load<u64>(before);
-    if (difference != 0) return at + <usize>(ctz(difference) >> 3);
-    at += 8;
-    before += 8;
-  }
-  while (at < end && load<u8>(at) == load<u8>(before)) {
-    at++;
-    before++;
-  }
-  return at;
-}
-
 function writeLength(to: usize, length: usize): usize {
   if (length < 15) return to;
   let rest = length - 15;
   for (; rest >= 255; rest -= 255) store<u8>(to++, 255);
   store<u8>(to++, <u8>rest);
   return to;
-}
-
-function copy(to: usize, from: usize, length: usize): void {
-  const end = to + length;
-  do {
-    v128.store(to, v128.load(from));
-    to += 16;
-    from += 16;
-  } while (to < end);
-}
-
-/** What is copied may begin in front of `to` and end behind it: then it repeats itself. */
-function copyMatch(to: usize, distance: usize, length: usize): void {
-  let from = to - distance;
-  if (distance >= 16) return copy(to, from, length);
-  const end = to + length;
-  if (distance >= 8) {
-    do {
-      store<u64>(to, load<u64>(from));
-      to += 8;
-      from += 8;
-    } while (to < end);
-    return;
-  }
-  for (; to < end; to++, from++) store<u8>(to, load<u8>(from));
 }

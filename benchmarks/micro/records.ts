@@ -1,7 +1,7 @@
 /**
  * What a record costs in the codecs alone: appended to a batch, checked, walked again with its value taken out, compressed.
  *
- *     node benchmarks/micro/records.ts [--codecs] [--lz4]      (and --cpu-prof before the file)
+ *     node benchmarks/micro/records.ts [--codecs] [--lz4] [--snappy]      (and --cpu-prof before the file)
  *
  * Counts CPU time of this process, not wall time, and takes the best of five rounds: other load disturbs little.
  */
@@ -9,6 +9,9 @@ import { codecFor, type Codec } from '../../src/compression/index.ts';
 import { lz4Codec } from '../../src/compression/lz4.ts';
 import { pureLz4Blocks } from '../../src/compression/lz4-block.ts';
 import { loadWasmLz4Blocks } from '../../src/compression/lz4-wasm.ts';
+import { snappyCodec } from '../../src/compression/snappy.ts';
+import { pureSnappyBlocks } from '../../src/compression/snappy-block.ts';
+import { loadWasmSnappyBlocks } from '../../src/compression/snappy-wasm.ts';
 import { BatchBuilder, BatchReader, RecordCursor } from '../../src/protocol/records/index.ts';
 import { murmur2 } from '../../src/util/murmur2.ts';
 
@@ -47,7 +50,8 @@ for (const [shape, value] of Object.entries(shapes)) {
 }
 
 if (process.argv.includes('--codecs')) await reportCodecs();
-if (process.argv.includes('--lz4')) reportLz4();
+if (process.argv.includes('--lz4')) reportSides('lz4', pureLz4Blocks, loadWasmLz4Blocks(), lz4Codec);
+if (process.argv.includes('--snappy')) reportSides('snappy', pureSnappyBlocks, loadWasmSnappyBlocks(), snappyCodec);
 
 const keyBytes = keys.map((key) => Buffer.from(key));
 report('murmur2: 7-byte keys', () => {
@@ -116,17 +120,22 @@ function ratesOf(codec: Codec, body: Buffer, compressed: Buffer): [string, strin
   return [rate(() => codec.compress(body, undefined)), rate(() => codec.decompress(compressed, body.length))];
 }
 
-/** Both block functions of lz4 beside each other; each reads what it wrote. */
-function reportLz4(): void {
-  const wasm = loadWasmLz4Blocks();
+/** Both block functions of a codec beside each other; each reads what it wrote. */
+function reportSides<Blocks>(
+  name: string,
+  pure: Blocks,
+  wasm: Blocks | undefined,
+  codecOf: (blocks: Blocks) => Codec,
+): void {
   if (wasm === undefined) throw new Error('there is no WebAssembly here');
+  console.log(`${name}:`);
   console.log('| content | KiB | compressed, JavaScript | WebAssembly | decompressed, JavaScript | WebAssembly |');
   console.log('| --- | ---: | ---: | ---: | ---: | ---: |');
   for (const [content, text] of Object.entries(texts())) {
     for (const kilobytes of [0.5, 1, 4, 16, 64, 1_000]) {
       const body = Buffer.from(text.slice(0, kilobytes * 1_024));
-      const sides = [pureLz4Blocks, wasm].map((blocks) => {
-        const codec = lz4Codec(blocks);
+      const sides = [pure, wasm].map((blocks) => {
+        const codec = codecOf(blocks);
         const compressed = codec.compress(body, undefined) as Buffer;
         const ratio = (body.length / compressed.length).toFixed(1);
         const [write, read] = ratesOf(codec, body, compressed);

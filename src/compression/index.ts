@@ -13,7 +13,7 @@ const none: Codec = {
 const loaders: Readonly<Record<CompressionName, () => Promise<Codec>>> = {
   none: () => Promise.resolve(none),
   gzip: async () => (await import('./gzip.ts')).gzip,
-  snappy: async () => (await import('./snappy.ts')).snappy,
+  snappy: async () => (await import('./snappy.ts')).loadSnappy(),
   lz4: async () => (await import('./lz4.ts')).loadLz4(),
   zstd: async () => (await import('./zstd.ts')).loadZstd(),
 };

@@ -1,12 +1,10 @@
-import { instantiateWasm, WASM_PAGE_BYTES, type WasmMemory } from '../util/web-assembly.ts';
+import { instantiateWasm } from '../util/web-assembly.ts';
+import { BlockMemory, type BlockExports } from './block-memory.ts';
 import { lz4BlockWasm } from './generated/lz4-block.ts';
 import { pureLz4Blocks, type Lz4Blocks } from './lz4-block.ts';
 
 /** `assembly/lz4-block.ts`. */
-interface Lz4Exports {
-  readonly memory: WasmMemory;
-  readonly TABLE_BYTES: { readonly value: number };
-  readonly SLACK: { readonly value: number };
+interface Lz4Exports extends BlockExports {
   compress(input: number, inputEnd: number, output: number, outputEnd: number, table: number): number;
   decompress(input: number, inputEnd: number, output: number, outputEnd: number): number;
 }
@@ -23,39 +21,26 @@ export function loadWasmLz4Blocks(): Lz4Blocks | undefined {
 }
 
 function blocksOf(exports: Lz4Exports): Lz4Blocks {
-  const slack = exports.SLACK.value;
-  const inputAt = exports.TABLE_BYTES.value;
-  let memory = Buffer.from(exports.memory.buffer);
-
-  /** Puts a block's input into the memory and answers where its output goes, for which there is room then. */
-  function place(input: Buffer, outputBytes: number): number {
-    const outputAt = inputAt + input.length + slack;
-    const missing = outputAt + outputBytes + slack - memory.length;
-    if (missing > 0) {
-      exports.memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
-      memory = Buffer.from(exports.memory.buffer);
-    }
-    memory.set(input, inputAt);
-    return outputAt;
-  }
+  const memory = new BlockMemory(exports);
+  const { inputAt } = memory;
 
   return {
     compress(input, start, end, output) {
       const room = Math.min(output.length, end - start - 1);
-      const outputAt = place(input.subarray(start, end), Math.max(room, 0));
+      const outputAt = memory.place(input.subarray(start, end), Math.max(room, 0));
       const size = exports.compress(inputAt, inputAt + end - start, outputAt, outputAt + room, 0);
-      memory.copy(output, 0, outputAt, outputAt + size);
+      memory.bytes.copy(output, 0, outputAt, outputAt + size);
       return size;
     },
     decompress(input, start, end, output, maxBytes) {
-      const outputAt = place(input.subarray(start, end), maxBytes);
+      const outputAt = memory.place(input.subarray(start, end), maxBytes);
       const size = exports.decompress(inputAt, inputAt + end - start, outputAt, outputAt + maxBytes);
       if (size < 0) {
         pureLz4Blocks.decompress(input, start, end, output, maxBytes);
         return;
       }
       output.reserve(output.length + size);
-      memory.copy(output.bytes, output.length, outputAt, outputAt + size);
+      memory.bytes.copy(output.bytes, output.length, outputAt, outputAt + size);
       output.length += size;
     },
   };

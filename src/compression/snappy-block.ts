@@ -1,3 +1,55 @@
+import snappyjs from 'snappyjs';
+
+/** How blocks of snappy are made and read: in WebAssembly, and in JavaScript where there is none. */
+export interface SnappyBlocks {
+  /**
+   * Writes the block that `input` becomes, 64 KiB at most, to `output` from `at` on, where {@link maxSnappyBlockBytes} have room, and answers
+   * where it ends.
+   */
+  compress(input: Buffer, output: Buffer, at: number): number;
+  /**
+   * The content of all blocks, one behind the other. Throws if one is malformed, and what `tooMuch` makes if they declare more than `maxBytes`
+   * together; for what is declared and cannot be, nothing is allocated.
+   */
+  decompress(blocks: readonly Buffer[], maxBytes: number, tooMuch: () => Error): Buffer;
+}
+
+/** What the length in front of a block may take. */
+const maxLengthBytes = 5;
+
+/** Blocks in JavaScript. */
+export const pureSnappyBlocks: SnappyBlocks = {
+  compress(input, output, at) {
+    const block = snappyjs.compress(input);
+    output.set(block, at);
+    return at + block.length;
+  },
+  decompress(blocks, maxBytes, tooMuch) {
+    // Every length is checked, and added up, before the first byte is allocated for it.
+    let total = 0;
+    for (const block of blocks) total += checkSnappyBlock(block, maxBytes - total, tooMuch);
+    const contents = blocks.map((block) => asBuffer(snappyjs.uncompress(block)));
+    const [only] = contents;
+    return contents.length === 1 && only !== undefined ? only : Buffer.concat(contents);
+  },
+};
+
+/** What a block of so much content takes at most: 61 literals and a copy take 66 bytes for 65, and the length and the last literals 6 more. */
+export function maxSnappyBlockBytes(contentLength: number): number {
+  return contentLength + (contentLength >> 6) + 8;
+}
+
+/** The length that a block declares in front, up to 35 bits of it; Infinity if that is cut off or has more bytes than it may have. */
+export function declaredBytes(block: Uint8Array): number {
+  let declared = 0;
+  for (let position = 0, factor = 1; position < Math.min(block.length, maxLengthBytes); position++, factor *= 0x80) {
+    const byte = block[position] as number;
+    declared += (byte & 0x7f) * factor;
+    if (byte < 0x80) return declared;
+  }
+  return Infinity;
+}
+
 /**
  * Walks the elements of a bare snappy block without producing anything, and answers the length that it declares.
  *
@@ -6,17 +58,11 @@
  *
  * @param tooMuch makes the error for a declared length above `maxBytes`
  */
-export function checkSnappyBlock(block: Uint8Array, maxBytes: number, tooMuch: () => Error): number {
-  let position = 0;
-  let declared = 0;
-  for (let factor = 1; ; factor *= 0x80) {
-    const byte = block[position++];
-    if (byte === undefined || position > 5) throw new Error('the length of a block is cut off or too long');
-    declared += (byte & 0x7f) * factor;
-    if (byte < 0x80) break;
-  }
+function checkSnappyBlock(block: Uint8Array, maxBytes: number, tooMuch: () => Error): number {
+  const declared = declaredBytes(block);
+  if (declared === Infinity) throw new Error('the length of a block is cut off or too long');
   if (declared > 0xffff_ffff) throw new Error(`a block declares ${declared} bytes`);
-  const produced = producedBytes(block, position, declared);
+  const produced = producedBytes(block, block.findIndex((byte) => byte < 0x80) + 1, declared);
   if (produced !== declared) throw new Error(`a block declares ${declared} bytes and has ${produced}`);
   if (declared > maxBytes) throw tooMuch();
   return declared;
@@ -59,4 +105,8 @@ function littleEndian(bytes: Uint8Array, position: number, count: number): numbe
   let value = 0;
   for (let index = count - 1; index >= 0; index--) value = value * 0x100 + (bytes[position + index] ?? 0);
   return value;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,18 +1,26 @@
-import snappyjs from 'snappyjs';
 import { compressing, decompressing, tooLarge, type Codec } from './codec.ts';
-import { checkSnappyBlock } from './snappy-block.ts';
+import { maxSnappyBlockBytes, pureSnappyBlocks, type SnappyBlocks } from './snappy-block.ts';
+import { loadWasmSnappyBlocks } from './snappy-wasm.ts';
+
+/** Snappy; blocks in WebAssembly if it works, else in JavaScript. */
+export function loadSnappy(): Codec {
+  return snappyCodec(loadWasmSnappyBlocks() ?? pureSnappyBlocks);
+}
 
 /**
- * Snappy as Java's client writes it: blocks with their sizes, behind the header of snappy-java ("xerial framing").
+ * Snappy as Java's client writes it: blocks with their sizes, behind the header of snappy-java ("xerial framing"), with these block
+ * functions.
  *
  * A body without that header is read as one bare block, as some clients write it.
  */
-export const snappy: Codec = {
-  name: 'snappy',
-  poolFromBytes: Infinity,
-  compress: (body) => compressing('snappy', () => compressFramed(body)),
-  decompress: (body, maxBytes) => decompressing('snappy', () => decompress(body, maxBytes)),
-};
+export function snappyCodec(blocks: SnappyBlocks): Codec {
+  return {
+    name: 'snappy',
+    poolFromBytes: Infinity,
+    compress: (body) => compressing('snappy', () => compressFramed(blocks, body)),
+    decompress: (body, maxBytes) => decompressing('snappy', () => decompress(blocks, body, maxBytes)),
+  };
+}
 
 /** Magic number, version 1, compatible with version 1. */
 const frameHeader: Buffer = Buffer.from('82534e415050590000000001' + '00000001', 'hex');
@@ -20,27 +28,23 @@ const magicBytes = 8;
 /** Readers take blocks of any size; the format itself looks back 64 KiB at most. */
 const blockBytes = 64 * 1024;
 
-function compressFramed(body: Buffer): Buffer {
-  const pieces: Uint8Array[] = [frameHeader];
-  for (let at = 0; at < body.length; at += blockBytes) {
-    const block = snappyjs.compress(body.subarray(at, at + blockBytes));
-    const size = Buffer.allocUnsafe(4);
-    size.writeInt32BE(block.length);
-    pieces.push(size, block);
+function compressFramed(blocks: SnappyBlocks, body: Buffer): Buffer {
+  const blockCount = Math.ceil(body.length / blockBytes);
+  const most = frameHeader.length + blockCount * (4 + maxSnappyBlockBytes(0)) + maxSnappyBlockBytes(body.length);
+  const output = Buffer.allocUnsafeSlow(most);
+  output.set(frameHeader);
+  let out = frameHeader.length;
+  for (let start = 0; start < body.length; start += blockBytes) {
+    const end = blocks.compress(body.subarray(start, start + blockBytes), output, out + 4);
+    output.writeInt32BE(end - out - 4, out);
+    out = end;
   }
-  return Buffer.concat(pieces);
+  return output.subarray(0, out);
 }
 
-function decompress(body: Buffer, maxBytes: number): Buffer {
-  const blocks = isFramed(body, 0) ? framedBlocks(body) : [body];
-  // Every length is checked, and added up, before the first byte is allocated for it.
-  let total = 0;
-  for (const block of blocks) {
-    total += checkSnappyBlock(block, maxBytes - total, () => tooLarge('snappy', maxBytes));
-  }
-  const contents = blocks.map((block) => asBuffer(snappyjs.uncompress(block)));
-  const [only] = contents;
-  return contents.length === 1 && only !== undefined ? only : Buffer.concat(contents);
+function decompress(blocks: SnappyBlocks, body: Buffer, maxBytes: number): Buffer {
+  const bare = isFramed(body, 0) ? framedBlocks(body) : [body];
+  return blocks.decompress(bare, maxBytes, () => tooLarge('snappy', maxBytes));
 }
 
 function framedBlocks(body: Buffer): Buffer[] {
@@ -66,8 +70,4 @@ function framedBlocks(body: Buffer): Buffer[] {
 
 function isFramed(body: Buffer, at: number): boolean {
   return body.length - at >= magicBytes && body.compare(frameHeader, 0, magicBytes, at, at + magicBytes) === 0;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -16,6 +16,7 @@ const compiler = path.join(root, 'node_modules/assemblyscript/bin/asc.js');
 const modules = [
   { source: 'crc32c-fold', folder: 'src/protocol/records/generated', name: 'crc32cFoldWasm' },
   { source: 'lz4-block', folder: 'src/compression/generated', name: 'lz4BlockWasm' },
+  { source: 'snappy-block', folder: 'src/compression/generated', name: 'snappyBlockWasm' },
 ] as const;
 
 /** Nothing is allocated in there, and nothing imported, not even what a failed assertion would call. */

@@ -6,12 +6,17 @@ import { codecFor, loadedCodec, type Codec } from '../../../src/compression/inde
 import { lz4Codec } from '../../../src/compression/lz4.ts';
 import { pureLz4Blocks } from '../../../src/compression/lz4-block.ts';
 import { loadWasmLz4Blocks } from '../../../src/compression/lz4-wasm.ts';
+import { snappyCodec } from '../../../src/compression/snappy.ts';
+import { pureSnappyBlocks } from '../../../src/compression/snappy-block.ts';
+import { loadWasmSnappyBlocks } from '../../../src/compression/snappy-wasm.ts';
 import { loadZstdWasm } from '../../../src/compression/zstd-wasm.ts';
 import type { CompressionName } from '../../../src/protocol/records/index.ts';
 
 const codecs: Readonly<Record<string, () => Codec | Promise<Codec>>> = {
   gzip: () => codecFor('gzip'),
   snappy: () => codecFor('snappy'),
+  'snappy in JavaScript': () => snappyCodec(pureSnappyBlocks),
+  'snappy in WebAssembly': () => snappyCodec(loadWasmSnappyBlocks() ?? assert.fail('there is no WebAssembly here')),
   lz4: () => codecFor('lz4'),
   'lz4 in JavaScript': () => lz4Codec(pureLz4Blocks),
   'lz4 in WebAssembly': () => lz4Codec(loadWasmLz4Blocks() ?? assert.fail('there is no WebAssembly here')),

@@ -4,16 +4,11 @@ import { loadLz4 } from '../../../src/compression/lz4.ts';
 import { GrowingOutput, pureLz4Blocks, type Lz4Blocks } from '../../../src/compression/lz4-block.ts';
 import { loadNativeLz4Blocks } from '../../../src/compression/lz4-native.ts';
 import { loadWasmLz4Blocks } from '../../../src/compression/lz4-wasm.ts';
+import { mutated, someContent } from '../../support/block-contents.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
+import { counting, watched, withWebAssembly, type Exports } from '../../support/web-assembly.ts';
 
 const SEED = Number(process.env['SEED'] ?? 20_260_117);
-
-type Exports = Record<string, unknown> & { readonly memory: { readonly buffer: ArrayBuffer } };
-interface WebAssemblyLike {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: Exports };
-}
-const webAssembly = (globalThis as unknown as { WebAssembly: WebAssemblyLike }).WebAssembly;
 
 const wasm = loadWasmLz4Blocks() ?? assert.fail('there is no WebAssembly here');
 const random = seededRandom(SEED);
@@ -21,41 +16,11 @@ const text = Buffer.from(Array.from({ length: 9_000 }, (_, id) => `{"id":${id},"
 const noise = Buffer.from(Array.from({ length: 70_000 }, () => Math.floor(random() * 256)));
 const sizes = [0, 1, 12, 13, 100, 1_023, 1_024, 1_025, 5_000, 65_535, 65_536];
 
-/** Runs `action` with another WebAssembly, or with none. */
-function withWebAssembly<T>(other: WebAssemblyLike | undefined, action: () => T): T {
-  Object.assign(globalThis, { WebAssembly: other });
-  try {
-    return action();
-  } finally {
-    Object.assign(globalThis, { WebAssembly: webAssembly });
-  }
-}
-
-/** A WebAssembly that hands out what the exports of each instance become. */
-function watched(change: (exports: Exports) => Exports): WebAssemblyLike {
-  class Instance {
-    readonly exports: Exports;
-    constructor(module: object) {
-      this.exports = change(new webAssembly.Instance(module).exports);
-    }
-  }
-  return { Module: webAssembly.Module, Instance };
-}
-
 describe(`lz4 blocks in WebAssembly, SEED=${SEED}`, () => {
   it('loadLz4 takes them, unless there are native ones, and does without where there is no WebAssembly', (t) => {
     if (loadNativeLz4Blocks() !== undefined) return t.skip('the package lz4 is installed');
     const calls = { compress: 0, decompress: 0 };
-    const counting = watched((exports) => {
-      const counted =
-        (step: 'compress' | 'decompress') =>
-        (...args: number[]) => {
-          calls[step]++;
-          return (exports[step] as (...all: number[]) => number)(...args);
-        };
-      return { ...exports, compress: counted('compress'), decompress: counted('decompress') };
-    });
-    const codec = withWebAssembly(counting, loadLz4);
+    const codec = withWebAssembly(counting(calls), loadLz4);
     const frame = codec.compress(text, undefined) as Buffer;
     assert.ok((codec.decompress(frame, text.length) as Buffer).equals(text));
     const blocks = Math.ceil(text.length / 65_536);
@@ -82,7 +47,7 @@ describe(`lz4 blocks in WebAssembly, SEED=${SEED}`, () => {
 
   it('compress writes the blocks that the pure functions write, and decompress reads them, for any content', () => {
     for (let round = 0; round < 2_000; round++) {
-      const input = someContent(Math.floor(random() * (round % 20 === 0 ? 65_536 : 2_000)));
+      const input = someContent(random, text, Math.floor(random() * (round % 20 === 0 ? 65_536 : 2_000)));
       const block = compressed(wasm, input);
       assert.ok(same(block, compressed(pureLz4Blocks, input)), `round ${round}`);
       if (block !== undefined) assert.ok(decompressed(wasm, block, input.length).equals(input), `round ${round}`);
@@ -126,7 +91,10 @@ describe(`lz4 blocks in WebAssembly, SEED=${SEED}`, () => {
     let refused = 0;
     const rounds = 20_000;
     for (let round = 0; round < rounds; round++) {
-      const block = mutated(compressed(wasm, text.subarray(round % 1_000, (round % 1_000) + 3_000)));
+      const block = mutated(
+        random,
+        compressed(wasm, text.subarray(round % 1_000, (round % 1_000) + 3_000)) ?? assert.fail(),
+      );
       const [pure, found] = [outcome(pureLz4Blocks, block), outcome(wasm, block)];
       const isSame = typeof pure === 'string' ? found === pure : Buffer.isBuffer(found) && found.equals(pure);
       assert.ok(isSame, `round ${round}: ${block.toString('hex')}`); // not deepEqual, whose message takes minutes
@@ -219,34 +187,7 @@ function outcome(blocks: Lz4Blocks, block: Buffer): Buffer | string {
   }
 }
 
-/** A copy with a few bytes changed, cut off, or both. */
-function mutated(block: Buffer | undefined): Buffer {
-  assert.ok(block !== undefined);
-  const changed = Buffer.from(block.subarray(0, random() < 0.2 ? Math.floor(random() * block.length) + 1 : undefined));
-  for (let left = Math.floor(random() * 4); left > 0; left--) {
-    changed[Math.floor(random() * changed.length)] =
-      random() < 0.5 ? Math.floor(random() * 256) : random() < 0.5 ? 0 : 255;
-  }
-  return changed;
-}
-
 /** Not deepEqual, whose message takes minutes. */
 function same(one: Buffer | undefined, other: Buffer | undefined): boolean {
   return one === undefined || other === undefined ? one === other : one.equals(other);
-}
-
-/** Noise, words and repetitions at all distances, in turns. */
-function someContent(length: number): Buffer {
-  const content = Buffer.alloc(length);
-  let at = 0;
-  while (at < length) {
-    const more = Math.min(length - at, 1 + Math.floor(random() ** 3 * 600));
-    const distance = 1 + Math.floor(random() * Math.min(at, random() < 0.5 ? 20 : 70_000));
-    const kind = at === 0 ? 0 : Math.floor(random() * 3);
-    for (let end = at + more; at < end; at++) {
-      content[at] =
-        kind === 0 ? Math.floor(random() * 256) : kind === 1 ? (text[at] ?? 0) : (content[at - distance] ?? 0);
-    }
-  }
-  return content;
 }
