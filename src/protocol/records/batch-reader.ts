@@ -37,6 +37,7 @@ export interface ReadBatchesOptions {
 export interface BatchPreview {
   /** Of its records, as they are stored. */
   readonly bodyBytes: number;
+  /** How they are compressed. */
   readonly compression: CompressionName;
 }
 
