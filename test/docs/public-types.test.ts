@@ -225,6 +225,7 @@ describe('public types', () => {
       'BatchBuilderOptions',
       'BatchHeader',
       'BatchMemory',
+      'BatchPreview',
       'BrokerErrorCode',
       'BrokerErrorName',
       'CloseOptions',
