@@ -7,9 +7,9 @@ const largeStepBytes = 64 * 1024;
 /**
  * The memory of a producer: how much of it is taken, and the buffers that lie ready to be filled again.
  *
- * Buffers double in size up to that of a full batch (those of records that are larger are kept as they are), and a batch that outgrows its buffer changes it for the next larger one: with
- * buffers of any size, those that lie ready would seldom be those that are asked for, and all the memory that is allocated anew makes V8
- * collect garbage. A buffer comes back only through {@link BatchBuilder.release}, whose caller knows that no request holds it any
+ * Buffers double in size up to that of a full batch (those of records that are larger are kept as they are), and a batch that outgrows
+ * its buffer changes it for the next larger one: with buffers of any size, those that lie ready would seldom be those that are asked for,
+ * and all the memory that is allocated anew makes V8 collect garbage. A buffer comes back only through {@link BatchBuilder.release}, whose caller knows that no request holds it any
  * more and has released what was taken for it, or from a batch that is still open.
  */
 export class BufferMemory implements BatchMemory {

@@ -1,5 +1,15 @@
-/** Noise, parts of `text` and repetitions at all distances, in turns. */
-export function someContent(random: () => number, text: Buffer, length: number): Buffer {
+/** Lines that compress well. */
+export const text: Buffer = Buffer.from(
+  Array.from({ length: 9_000 }, (_, id) => `{"id":${id},"user":"user ${id % 97}"}\n`).join(''),
+);
+
+/** Bytes that do not compress. */
+export function someNoise(random: () => number, length: number): Buffer {
+  return Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)));
+}
+
+/** Noise, parts of {@link text} and repetitions at all distances, in turns. */
+export function someContent(random: () => number, length: number): Buffer {
   const content = Buffer.alloc(length);
   let at = 0;
   while (at < length) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { describe, it, mock } from 'node:test';
+import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { codecFor } from '../../../src/compression/index.ts';
 import type { Consumer } from '../../../src/consumer/consumer.ts';
@@ -93,6 +93,50 @@ describe('Consumer with partitions assigned by hand', () => {
     const consumer = assigned(kafka);
     consumer.seek({ ...t0, offset: 2n });
     assert.deepEqual(await read(kafka, consumer, 4), ['c', 'd']);
+    await kafka.run(consumer.close());
+  });
+
+  for (const [how, { partitions, readable, batchesPerAnswer, ahead }] of Object.entries({
+    'of the only partition': { partitions: 1, readable: 1, batchesPerAnswer: Infinity, ahead: 4 },
+    'of several answers': { partitions: 1, readable: 1, batchesPerAnswer: 1, ahead: 4 },
+    'of the only one of many that has records': { partitions: 6, readable: 1, batchesPerAnswer: 3, ahead: 4 },
+    'of many that take turns only what is due': { partitions: 6, readable: 6, batchesPerAnswer: Infinity, ahead: 0 },
+  })) {
+    it(`decompresses while the user works on a batch what comes next, ${how}`, async (t) => {
+      const gzip = await codecFor('gzip');
+      const kafka = new FakeKafka(partitions);
+      kafka.batchesPerAnswer = batchesPerAnswer;
+      const body = batchOf([randomBytes(50_000).toString('hex')]).subarray(61);
+      for (let number = 0; number < 20 * readable; number++)
+        kafka.append(number % readable, ['x'], { compression: 'gzip', compressed: gzipSync(body) });
+      const consumer = assigned(kafka, { maxPollRecords: 1 });
+      const { mock: calls } = t.mock.method(gzip, 'decompress');
+      const readOne = async (): Promise<void> => {
+        const records: unknown[] = [];
+        // The thread pool works in its own time, whatever the fake clock says.
+        while (records.length === 0) records.push(...(await consumer.poll({ timeoutMs: 1000 })));
+      };
+      let number = 0;
+      while (number < 5 * readable) {
+        await kafka.run(readOne(), 50, 100_000);
+        number++;
+        // Beside them, the first of each partition that waits for its turn.
+        assert.ok(calls.callCount() <= number + ahead + readable, `${calls.callCount()} begun, ${number} read`);
+      }
+      assert.ok(calls.callCount() >= number + ahead, `${calls.callCount()} begun, ${number} read`);
+      await kafka.run(consumer.close());
+    });
+  }
+
+  it('fetches the next answer while one is being read, and no third', async () => {
+    const kafka = new FakeKafka();
+    kafka.batchesPerAnswer = 1;
+    for (const first of ['a', 'c', 'e']) kafka.append(0, [first, 'x'.repeat(200)]);
+    const consumer = assigned(kafka, { maxPartitionFetchBytes: 200 });
+    assert.deepEqual(await read(kafka, consumer, 1), ['a']);
+    await kafka.clock.advance(5000);
+    assert.equal(kafka.brokers.count('Fetch'), 2);
+    assert.equal((await read(kafka, consumer, 5)).length, 5);
     await kafka.run(consumer.close());
   });
 
@@ -324,54 +368,6 @@ describe('Consumer against a broker that lies', () => {
     kafka.store(0, bad, 1n);
     const consumer = assigned(kafka, { checkCrcs: false });
     assert.deepEqual(await read(kafka, consumer, 1), ['b']);
-    await kafka.run(consumer.close());
-  });
-
-  for (const [how, { partitions, readable, batchesPerAnswer, ahead }] of Object.entries({
-    'of the only partition': { partitions: 1, readable: 1, batchesPerAnswer: Infinity, ahead: 4 },
-    'of several answers': { partitions: 1, readable: 1, batchesPerAnswer: 1, ahead: 4 },
-    'of the only one of many that has records': { partitions: 6, readable: 1, batchesPerAnswer: 3, ahead: 4 },
-    'of many that take turns only what is due': { partitions: 6, readable: 6, batchesPerAnswer: Infinity, ahead: 0 },
-  })) {
-    it(`decompresses while the user works on a batch what comes next, ${how}`, async () => {
-      const gzip = await codecFor('gzip');
-      const kafka = new FakeKafka(partitions);
-      kafka.batchesPerAnswer = batchesPerAnswer;
-      const body = batchOf([randomBytes(50_000).toString('hex')]).subarray(61);
-      for (let number = 0; number < 20 * readable; number++)
-        kafka.append(number % readable, ['x'], { compression: 'gzip', compressed: gzipSync(body) });
-      const consumer = assigned(kafka, { maxPollRecords: 1 });
-      const { mock: calls } = mock.method(gzip, 'decompress');
-      const readOne = async (): Promise<void> => {
-        const records: unknown[] = [];
-        // The thread pool works in its own time, whatever the fake clock says.
-        while (records.length === 0) records.push(...(await consumer.poll({ timeoutMs: 1000 })));
-      };
-      let number = 0;
-      try {
-        while (number < 5 * readable) {
-          await kafka.run(readOne(), 50, 100_000);
-          number++;
-          // Beside them, the first of each partition that waits for its turn.
-          assert.ok(calls.callCount() <= number + ahead + readable, `${calls.callCount()} begun, ${number} read`);
-        }
-        assert.ok(calls.callCount() >= number + ahead, `${calls.callCount()} begun, ${number} read`);
-      } finally {
-        calls.restore();
-      }
-      await kafka.run(consumer.close());
-    });
-  }
-
-  it('fetches the next answer while one is being read, and no third', async () => {
-    const kafka = new FakeKafka();
-    kafka.batchesPerAnswer = 1;
-    for (const first of ['a', 'c', 'e']) kafka.append(0, [first, 'x'.repeat(200)]);
-    const consumer = assigned(kafka, { maxPartitionFetchBytes: 200 });
-    assert.deepEqual(await read(kafka, consumer, 1), ['a']);
-    await kafka.clock.advance(5000);
-    assert.equal(kafka.brokers.count('Fetch'), 2);
-    assert.equal((await read(kafka, consumer, 5)).length, 5);
     await kafka.run(consumer.close());
   });
 

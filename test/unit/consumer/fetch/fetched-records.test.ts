@@ -145,7 +145,6 @@ describe('FetchedRecords', () => {
 
 describe('FetchedRecords whose batches are decompressed ahead', () => {
   const firstRecordAt = 61;
-  const lastByte = (bytes: Buffer): number => bytes.length - 1;
 
   function compressed(baseOffset: bigint): Buffer {
     const body = batch(10, 100).subarray(firstRecordAt);
@@ -222,7 +221,7 @@ describe('FetchedRecords whose batches are decompressed ahead', () => {
     const frame = Buffer.concat([0n, 10n, 20n].map(compressed));
     const pool = new Pool();
     const source = fetched(frame, undefined, 0n, true, pool);
-    frame[lastByte(frame)] = (frame[lastByte(frame)] ?? 0) ^ 0xff;
+    frame[frame.length - 1] = (frame.at(-1) ?? 0) ^ 0xff;
     assert.equal(source.decompressAhead(9), 2);
     await pool.work();
     const [first, second] = [new LazyRecords(), new LazyRecords()];
