@@ -69,6 +69,11 @@ export class ConsumerGroupMachine {
   #isFullDue = true;
   #isSubscriptionDue = false;
   #isOwnedDue = false;
+  /**
+   * Whether a changed subscription has had no answer yet. Until then nothing more is taken up: what the member was given for the one before
+   * and has not told that it owns, the coordinator gives to others at once, in the same epoch.
+   */
+  #isSubscriptionOpen = false;
   /** What the member should have; undefined until it has heard. */
   #target: readonly TopicPartition[] | undefined;
   /** Whether the listener has heard of the target. */
@@ -119,7 +124,7 @@ export class ConsumerGroupMachine {
     if (this.#state.name === 'left') return;
     switch (input.kind) {
       case 'subscribed':
-        if (this.#subscribed) this.#isSubscriptionDue = true;
+        if (this.#subscribed) this.#isSubscriptionDue = this.#isSubscriptionOpen = true;
         this.#subscribed = true;
         this.#beatNow(nowMs);
         break;
@@ -244,6 +249,8 @@ export class ConsumerGroupMachine {
   #handleAnswer(answer: HeartbeatAnswer, nowMs: number): void {
     if (answer.errorCode !== NONE) return this.#handleError(answer, nowMs);
     this.#failures = 0;
+    // A heartbeat that failed has told of it, perhaps, and the next one tells all.
+    if (!this.#isSubscriptionDue) this.#isSubscriptionOpen = false;
     this.#heartbeatIntervalMs = answer.heartbeatIntervalMs;
     const isNews = this.#isSubscriptionDue || this.#isOwnedDue || this.#isFullDue;
     const atMs = isNews ? nowMs : nowMs + this.#heartbeatIntervalMs;
@@ -276,7 +283,8 @@ export class ConsumerGroupMachine {
     if (this.#target === undefined) return undefined;
     const goes = this.#holding.without(this.#target);
     if (goes.length > 0) return { kind: 'revoke', partitions: goes };
-    return this.#isInstalled ? undefined : { kind: 'assign', partitions: this.#holding.missing(this.#target) };
+    if (this.#isInstalled || this.#isSubscriptionOpen) return undefined;
+    return { kind: 'assign', partitions: this.#holding.missing(this.#target) };
   }
 
   #handleTaskDone(nowMs: number): void {

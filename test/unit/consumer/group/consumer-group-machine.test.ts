@@ -83,6 +83,34 @@ describe('ConsumerGroupMachine', () => {
     assert.equal(sent(other).withSubscription, true);
   });
 
+  it('takes up nothing of what it was given for another subscription until its new one is answered', () => {
+    const subject = joining();
+    const tasks = (): unknown[] => subject.takeEffects().filter(({ kind }) => kind === 'runTask');
+    const { attempt } = sent(subject);
+    subject.handle({ kind: 'readerLeft' }, 0);
+    const given = { errorCode: 0, errorMessage: null, memberEpoch: 1, heartbeatIntervalMs: 5000, assignment: [p0, p1] };
+    subject.handle({ kind: 'heartbeatAnswered', attempt, answer: given }, 0);
+    subject.tick(5000);
+    const beforeChange = sent(subject).attempt;
+    subject.handle({ kind: 'subscribed' }, 5000);
+    subject.handle({ kind: 'readerCame' }, 5000);
+    assert.deepEqual(tasks(), []);
+    // The answer to what was sent before says nothing of it; the next one is lost.
+    subject.handle(
+      { kind: 'heartbeatAnswered', attempt: beforeChange, answer: { ...given, assignment: undefined } },
+      5001,
+    );
+    const lost = sent(subject);
+    assert.equal(lost.withSubscription, true);
+    subject.handle({ kind: 'requestFailed', attempt: lost.attempt, error: new Error('cut'), fatal: false }, 5001);
+    subject.handle({ kind: 'readerLeft' }, 5002);
+    subject.handle({ kind: 'readerCame' }, 5002);
+    assert.deepEqual(tasks(), []);
+    subject.tick(6000);
+    answer(subject, 6000, { assignment: [p1] });
+    assert.deepEqual(tasks(), [{ kind: 'runTask', task: { kind: 'assign', partitions: [p1] } }]);
+  });
+
   for (const [who, mode, epoch] of [
     ['dynamic', 'default', -1],
     ['dynamic', 'leave', -1],
