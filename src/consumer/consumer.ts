@@ -348,7 +348,8 @@ export class Consumer<
   /** A loop over batches: consecutive records of one partition, at most `maxPollRecords`. */
   batches(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<B> {
     this.#refuseUnassigned();
-    return new BatchLoop<K, V>(this.#reading, options) as AsyncIterableIterator<unknown> as AsyncIterableIterator<B>;
+    const loop = new BatchLoop<K, V>(this.#reading, { ...options, maxRecords: this.#options.maxPollRecords });
+    return loop as AsyncIterableIterator<unknown> as AsyncIterableIterator<B>;
   }
 
   /**
@@ -382,9 +383,9 @@ export class Consumer<
     const resolved = resolveRunOptions(options);
     this.#refuseUnassigned();
     const { clock, events } = this.#cluster;
-    const { maxPollIntervalMs } = this.#options;
+    const { maxPollIntervalMs, maxPollRecords } = this.#options;
     const [reading, member] = [this.#reading, () => this.#group?.member];
-    await new RunLoop({ reading, member, clock, events, maxPollIntervalMs, options: resolved }).run();
+    await new RunLoop({ reading, member, clock, events, maxPollIntervalMs, maxPollRecords, options: resolved }).run();
   }
 
   /**

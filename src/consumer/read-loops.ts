@@ -130,13 +130,16 @@ export class RecordLoop<K, V, S extends ReadState = PartitionState> implements A
 export class BatchLoop<K, V> implements AsyncIterableIterator<ConsumerBatch<K, V>> {
   readonly #reading: Reading;
   readonly #signal: AbortSignal | undefined;
+  readonly #maxRecords: number;
   #isOpen = false;
   #isDone = false;
   #isWaiting = false;
 
-  constructor(reading: Reading, options: { readonly signal?: AbortSignal | undefined } = {}) {
+  /** @param options.maxRecords how many records a batch has at most */
+  constructor(reading: Reading, options: { readonly maxRecords: number; readonly signal?: AbortSignal | undefined }) {
     this.#reading = reading;
     this.#signal = options.signal;
+    this.#maxRecords = options.maxRecords;
   }
 
   [Symbol.asyncIterator](): this {
@@ -155,7 +158,7 @@ export class BatchLoop<K, V> implements AsyncIterableIterator<ConsumerBatch<K, V
     try {
       const taken = this.#reading.takeNow(this.#signal) ?? (await this.#reading.take({ signal: this.#signal }));
       if (typeof taken !== 'string') {
-        return { done: false, value: new ConsumerBatch<K, V>(taken, this.#reading.handOut(taken, Infinity)) };
+        return { done: false, value: new ConsumerBatch<K, V>(taken, this.#reading.handOut(taken, this.#maxRecords)) };
       }
       this.#finish(false);
       return { done: true, value: undefined };

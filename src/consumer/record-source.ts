@@ -89,7 +89,7 @@ export class RecordSource {
       const records = new LazyRecords();
       let outcome: 'more' | 'end' | Promise<void>;
       try {
-        outcome = fetched.read(records, limit);
+        outcome = fetched.read(records, limit, !this.#isEager);
       } catch (error) {
         if (records.length === 0) {
           this.#handleCorruption(state, fetched.nextOffset, error as Error);

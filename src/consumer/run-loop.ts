@@ -17,6 +17,7 @@ export interface RunLoopParts {
   readonly clock: Clock;
   readonly events: EventPublisher;
   readonly maxPollIntervalMs: number;
+  readonly maxPollRecords: number;
   readonly options: ResolvedRunOptions;
 }
 
@@ -172,9 +173,10 @@ export class RunLoop {
   }
 
   #take(state: PartitionState): Item {
-    const { reading, options } = this.#parts;
+    const { reading, options, maxPollRecords } = this.#parts;
     if (options.eachBatch !== undefined) {
-      return { record: undefined, batch: new ConsumerBatch<unknown, unknown>(state, reading.giveOut(state, Infinity)) };
+      const records = reading.giveOut(state, maxPollRecords);
+      return { record: undefined, batch: new ConsumerBatch<unknown, unknown>(state, records) };
     }
     const record = reading.giveOutNext(state);
     if (record === undefined) throw new TypeError('Cannot hand out a record: none is ready');

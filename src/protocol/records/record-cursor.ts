@@ -25,6 +25,8 @@ export class RecordCursor {
   readonly baseOffset: bigint;
   /** How many records there are. */
   readonly recordCount: number;
+  /** @internal The bytes of all records together, decompressed. */
+  readonly contentBytes: number;
 
   /** The record's offset, counted from {@link RecordCursor.baseOffset}. */
   offsetDelta = -1;
@@ -77,6 +79,7 @@ export class RecordCursor {
     const isOwnBuffer = content !== undefined || decompressed !== undefined;
     this.#position = isOwnBuffer ? 0 : batch.recordsStart;
     this.#end = isOwnBuffer ? this.bytes.length : batch.end;
+    this.contentBytes = this.#end - this.#position;
     this.#reader = new VarintReader(this.bytes, 0);
     // Old formats keep a time with each message; the conversion has put the wrapper's in its place where that is what counts.
     this.#appendTimeMs = content === undefined && batch.timestampType === 'logAppend' ? batch.maxTimestamp : undefined;
@@ -84,8 +87,8 @@ export class RecordCursor {
     const isExact = content !== undefined || Number.isSafeInteger(batch.baseTimestamp);
     this.#isPlain = isExact;
     this.#exactBaseTimestamp = isExact ? undefined : batch.bytes.readBigInt64BE(batch.start + baseTimestampAt);
-    if (this.recordCount * minRecordBytes > this.#end - this.#position) {
-      throw this.#corrupt(`it announces ${this.recordCount} records in ${this.#end - this.#position} bytes`);
+    if (this.recordCount * minRecordBytes > this.contentBytes) {
+      throw this.#corrupt(`it announces ${this.recordCount} records in ${this.contentBytes} bytes`);
     }
   }
 
