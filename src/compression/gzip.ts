@@ -18,11 +18,8 @@ export const gzip: Codec = {
     return compressLater('gzip', (callback) => zlib.gzip(body, options, callback));
   },
   decompress(body, maxBytes) {
-    const options: ZlibOptions = {
-      maxOutputLength: Math.max(1, maxBytes),
-      chunkSize: chunkSize(body.length, maxBytes),
-    };
-    if (body.length < threadPoolFromBytes) return decompressNow('gzip', maxBytes, () => zlib.gunzipSync(body, options));
-    return decompressLater('gzip', maxBytes, (callback) => zlib.gunzip(body, options, callback));
+    const options = { maxOutputLength: Math.max(1, maxBytes), chunkSize: chunkSize(body.length, maxBytes) };
+    if (body.length < threadPoolFromBytes) return decompressNow('gzip', options, () => zlib.gunzipSync(body, options));
+    return decompressLater('gzip', options, (callback) => zlib.gunzip(body, options, callback));
   },
 };

@@ -2,6 +2,7 @@ import type { CompressionName } from '../protocol/records/compression-type.ts';
 import { compressionFailed, type Codec } from './codec.ts';
 
 export { type Codec } from './codec.ts';
+export { freeContent, isFreeable, keepContent } from './own-memory.ts';
 
 const none: Codec = {
   name: 'none',

@@ -1,5 +1,6 @@
 import { tooLarge } from './codec.ts';
 import { GrowingOutput, type Lz4Blocks } from './lz4-block.ts';
+import { ownMemory } from './own-memory.ts';
 import { xxhash32 } from './xxhash32.ts';
 
 const frameMagic = 0x184d2204;
@@ -51,7 +52,7 @@ export function decompressLz4Frames(blocks: Lz4Blocks, body: Buffer, maxBytes: n
     else if ((magic & 0xffff_fff0) >>> 0 === skippableMagic) position = skipFrame(body, position);
     else throw new Error(`0x${magic.toString(16)} is not the magic number of a frame`);
   } while (position < body.length);
-  return output.toBuffer();
+  return ownMemory(output.toBuffer());
 }
 
 function skipFrame(body: Buffer, start: number): number {

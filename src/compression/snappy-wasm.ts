@@ -1,6 +1,7 @@
 import { instantiateWasm } from '../util/web-assembly.ts';
 import { BlockMemory, type BlockExports } from './block-memory.ts';
 import { snappyBlockWasm } from './generated/snappy-block.ts';
+import { ownMemory } from './own-memory.ts';
 import { declaredBytes, maxSnappyBlockBytes, pureSnappyBlocks, type SnappyBlocks } from './snappy-block.ts';
 
 /** `assembly/snappy-block.ts`. */
@@ -53,7 +54,7 @@ function blocksOf(exports: SnappyExports): SnappyBlocks {
       memory.bytes.copy(content, at, outputAt, outputEnd);
       at += declared;
     }
-    return content;
+    return ownMemory(content);
   }
 
   return {

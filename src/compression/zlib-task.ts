@@ -1,5 +1,6 @@
 import type { CompressionName } from '../protocol/records/compression-type.ts';
 import { compressionFailed, decompressionFailed, tooLarge } from './codec.ts';
+import { ownMemory } from './own-memory.ts';
 
 /** How zlib's callback functions answer. */
 export type ZlibCallback = (error: Error | null, result: Buffer) => void;
@@ -9,21 +10,34 @@ export function compressLater(name: CompressionName, start: (callback: ZlibCallb
   return later(start, (error) => compressionFailed(name, error));
 }
 
+/** What a body is decompressed with. */
+export interface DecompressionLimits {
+  /** More must not come out. */
+  readonly maxOutputLength: number;
+  /** The pieces of memory that zlib takes. */
+  readonly chunkSize: number;
+}
+
 /** Decompresses in the thread pool. */
-export function decompressLater(
+export async function decompressLater(
   name: CompressionName,
-  maxBytes: number,
+  { maxOutputLength, chunkSize: chunkBytes }: DecompressionLimits,
   start: (callback: ZlibCallback) => void,
 ): Promise<Buffer> {
-  return later(start, (error) => zlibError(name, maxBytes, error));
+  const content = await later(start, (error) => zlibError(name, maxOutputLength, error));
+  return ownMemory(content, chunkBytes);
 }
 
 /** Decompresses here and now. */
-export function decompressNow(name: CompressionName, maxBytes: number, step: () => Buffer): Buffer {
+export function decompressNow(
+  name: CompressionName,
+  { maxOutputLength, chunkSize: chunkBytes }: DecompressionLimits,
+  step: () => Buffer,
+): Buffer {
   try {
-    return step();
+    return ownMemory(step(), chunkBytes);
   } catch (error) {
-    throw zlibError(name, maxBytes, error);
+    throw zlibError(name, maxOutputLength, error);
   }
 }
 

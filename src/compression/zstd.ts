@@ -44,14 +44,14 @@ async function decompressFrames(body: Buffer, frames: readonly ZstdFrame[], maxB
 
 function decompressFrame(body: Buffer, frame: ZstdFrame, maxBytes: number): Buffer | Promise<Buffer> {
   const bytes = body.subarray(frame.start, frame.end);
-  const options: ZstdOptions = {
+  const options = {
     maxOutputLength: Math.max(1, maxBytes),
     chunkSize: chunkSize(bytes.length, maxBytes, frame.contentBytes),
     params: { [zlib.constants.ZSTD_d_windowLogMax]: windowLogMax(maxBytes) },
   };
   if (bytes.length < threadPoolFromBytes)
-    return decompressNow('zstd', maxBytes, () => zlib.zstdDecompressSync(bytes, options));
-  return decompressLater('zstd', maxBytes, (callback) => zlib.zstdDecompress(bytes, options, callback));
+    return decompressNow('zstd', options, () => zlib.zstdDecompressSync(bytes, options));
+  return decompressLater('zstd', options, (callback) => zlib.zstdDecompress(bytes, options, callback));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { ProtocolError } from '../errors/kafka-error.ts';
+import { freeMemory } from '../util/free-memory.ts';
 import { guessFromFirstBytes } from './not-kafka.ts';
 
 const SIZE_BYTES = 4;
@@ -70,7 +71,8 @@ export class FrameReader {
   /** No frame is handed out any more, not even from bytes that are already here. */
   stop(): void {
     this.#stopped = true;
-    for (const { buffer } of this.#spare) free(buffer);
+    // Who opens and closes consumers would wait for a collection with many megabytes.
+    for (const { buffer } of this.#spare) freeMemory(buffer);
     this.#spare = [];
   }
 
@@ -83,7 +85,7 @@ export class FrameReader {
     return () => {
       // Once only: twice, and two frames would be read into the same memory.
       if (!this.#lent.delete(memory)) return;
-      if (this.#stopped) free(memory);
+      if (this.#stopped) freeMemory(memory);
       else this.#keep(Buffer.from(memory));
     };
   }
@@ -161,12 +163,4 @@ export class FrameReader {
       );
     }
   }
-}
-
-/**
- * Gives memory back that nothing reads any more, now instead of with a full collection: who opens and closes consumers would wait for that
- * with many megabytes that V8 does not see. Node 20 cannot.
- */
-function free(memory: ArrayBufferLike): void {
-  if (memory instanceof ArrayBuffer && typeof memory.transfer === 'function') memory.transfer(0);
 }

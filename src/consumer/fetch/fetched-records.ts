@@ -1,3 +1,4 @@
+import { freeContent, isFreeable, keepContent } from '../../compression/index.ts';
 import { ProtocolError } from '../../errors/kafka-error.ts';
 import type { TopicPartition } from '../../model/topic-partition.ts';
 import { BatchReader, controlType, RecordCursor, type BatchHeader } from '../../protocol/records/index.ts';
@@ -157,6 +158,8 @@ export class FetchedRecords {
       if (collector.count > 0) into.add(this.#collected(cursor, from, header));
       collector.clear();
     }
+    // All of it is copied, or was kept.
+    if (this.#cursor !== cursor) freeContent(cursor.bytes);
   }
 
   /** False at the end of the batch. */
@@ -193,7 +196,7 @@ export class FetchedRecords {
     if (!this.#isCopied(cursor)) return { places: collector.finish(), content: new BufferViews(cursor.bytes) };
     const used = cursor.bytes.subarray(from, cursor.position);
     if (used.length > maxCopiedBytes) {
-      this.#lease?.keep();
+      this.#keepMemory(cursor);
       return { places: collector.finish(), content: new BufferViews(used, from) };
     }
     // Both in one piece of memory: V8 and the allocator ask about as much time for a small one as for a large one.
@@ -203,9 +206,14 @@ export class FetchedRecords {
     return { places: collector.finish(memory.buffer), content: new BufferViews(copy, from) };
   }
 
-  /** Whether the bytes of the batch are those of an answer whose memory goes back. */
-  #isCopied(cursor: RecordCursor): boolean {
-    return this.#lease !== undefined && cursor.bytes === this.#options.records;
+  /** Whether the memory of the batch's bytes serves others as soon as they are read. */
+  #isCopied({ bytes }: RecordCursor): boolean {
+    return bytes === this.#options.records ? this.#lease !== undefined : isFreeable(bytes);
+  }
+
+  #keepMemory({ bytes }: RecordCursor): void {
+    if (bytes === this.#options.records) this.#lease?.keep();
+    else keepContent(bytes);
   }
 
   #finishBatch(): void {

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { ownMemory } from '../../../../src/compression/own-memory.ts';
 import type { Decompressor } from '../../../../src/consumer/fetch/decompressor.ts';
 import { FetchedRecords } from '../../../../src/consumer/fetch/fetched-records.ts';
 import { FrameLease } from '../../../../src/consumer/fetch/frame-lease.ts';
 import type { ConsumerRecord } from '../../../../src/consumer/consumer-record.ts';
 import { LazyRecords } from '../../../../src/consumer/record-list.ts';
 import { BatchBuilder } from '../../../../src/protocol/records/index.ts';
+import { canFreeMemory } from '../../../../src/util/free-memory.ts';
 import { heapGrowthOf } from '../../../support/heap-growth.ts';
 import { plainClosing } from '../../../support/records/sample-batch.ts';
 
@@ -18,6 +20,16 @@ function batch(count: number, valueBytes: number, baseOffset = 0n): Buffer {
     builder.append(1_700_000_000_000, `k${index}`, value, [{ key: 'h', value: Buffer.from(`h${index}`) }]);
   }
   return Buffer.from(builder.close({ ...plainClosing, baseOffset }));
+}
+
+const firstRecordAt = 61;
+
+/** The same with gzip. */
+function compressed(baseOffset: bigint, count = 10, valueBytes = 100): Buffer {
+  const body = batch(count, valueBytes).subarray(firstRecordAt);
+  const builder = new BatchBuilder({ initialBytes: 1024, maxBytes: 1 << 30 });
+  for (let index = 0; index < count; index++) builder.append(1_700_000_000_000, null, 'v', undefined);
+  return Buffer.from(builder.close({ ...plainClosing, baseOffset, compression: 'gzip', compressed: gzipSync(body) }));
 }
 
 const none: Decompressor = { decompress: () => assert.fail('nothing is compressed'), isAside: () => false };
@@ -176,16 +188,72 @@ describe('FetchedRecords', () => {
   }
 });
 
+describe(
+  'FetchedRecords of batches that were decompressed',
+  { skip: !canFreeMemory && 'this Node cannot free memory' },
+  () => {
+    /** Decompresses at once, and shows the memory of what came out. */
+    function watching(memories: ArrayBufferLike[]): Decompressor {
+      return {
+        decompress(_, body) {
+          const content = gunzipSync(body);
+          const own = ownMemory(Buffer.allocUnsafeSlow(content.length).fill(content));
+          memories.push(own.buffer);
+          return own;
+        },
+        isAside: () => false,
+      };
+    }
+
+    it('free the memory of each as soon as all of it is handed out, which stays what it was', () => {
+      const memories: ArrayBufferLike[] = [];
+      const frame = Buffer.concat([compressed(0n, 1000), compressed(1000n, 1000)]);
+      const source = fetched(frame, undefined, 0n, true, watching(memories));
+      const [first, second] = [new LazyRecords(), new LazyRecords()];
+      assert.equal(source.read(first, 999), 'more');
+      assert.ok((memories[0]?.byteLength ?? 0) > 100_000, 'one is still to be read');
+      assert.equal(source.read(second, 2), 'more');
+      assert.equal(memories[0]?.byteLength, 0);
+      assert.equal(memories.length, 2);
+      const records = [...first, ...second, ...readAll(source, 500)];
+      assert.equal(memories[1]?.byteLength, 0);
+      assert.equal(records.length, 2000);
+      for (const [index, record] of records.entries()) {
+        assert.equal(record.offset, BigInt(index));
+        assert.equal(String(record.key), `k${index % 1000}`);
+        assert.deepEqual(record.value, Buffer.alloc(100, `v${index % 1000} `));
+        assert.equal(record.headers.getString('h'), `h${index % 1000}`);
+      }
+    });
+
+    it('leave large records where they are', () => {
+      const memories: ArrayBufferLike[] = [];
+      const valueBytes = 1100 * 1024;
+      const records = readAll(fetched(compressed(0n, 3, valueBytes), undefined, 0n, true, watching(memories)), 500);
+      for (const [index, { value }] of records.entries()) {
+        assert.equal((value as Buffer).buffer, memories[0]);
+        assert.deepEqual(value, Buffer.alloc(valueBytes, `v${index} `));
+      }
+      assert.equal(records.length, 3);
+    });
+
+    it('leave what others may have a part of', () => {
+      const shared = Buffer.alloc(1_000_000);
+      const decompressor: Decompressor = {
+        decompress(_, body) {
+          const size = gunzipSync(body).copy(shared, 1000);
+          return shared.subarray(1000, 1000 + size);
+        },
+        isAside: () => false,
+      };
+      const records = readAll(fetched(compressed(0n, 1000), undefined, 0n, true, decompressor), 500);
+      assert.equal(records[999]?.valueBytes?.buffer, shared.buffer);
+      assert.equal(shared.length, 1_000_000);
+    });
+  },
+);
+
 describe('FetchedRecords whose batches are decompressed ahead', () => {
-  const firstRecordAt = 61;
-
-  function compressed(baseOffset: bigint): Buffer {
-    const body = batch(10, 100).subarray(firstRecordAt);
-    const builder = new BatchBuilder({ initialBytes: 1024, maxBytes: 1 << 30 });
-    for (let index = 0; index < 10; index++) builder.append(1_700_000_000_000, null, 'v', undefined);
-    return Buffer.from(builder.close({ ...plainClosing, baseOffset, compression: 'gzip', compressed: gzipSync(body) }));
-  }
-
   /** Works when it is told to, as a thread pool would in its own time. */
   class Pool implements Decompressor {
     readonly jobs: (() => void)[] = [];
@@ -222,7 +290,7 @@ describe('FetchedRecords whose batches are decompressed ahead', () => {
   }
 
   it('begins with so many as it is told to, and hands out the same records', async () => {
-    const frame = Buffer.concat([0n, 10n, 20n, 30n, 40n].map(compressed));
+    const frame = Buffer.concat([0n, 10n, 20n, 30n, 40n].map((offset) => compressed(offset)));
     for (const ahead of [0, 1, 2, 9]) {
       const pool = new Pool();
       const source = fetched(frame, undefined, 3n, true, pool);
@@ -240,7 +308,7 @@ describe('FetchedRecords whose batches are decompressed ahead', () => {
   });
 
   it('keeps the memory of the answer until the last of them is read', async () => {
-    const frame = Buffer.concat([0n, 10n].map(compressed));
+    const frame = Buffer.concat([0n, 10n].map((offset) => compressed(offset)));
     const pool = new Pool();
     const counting = countingLease(frame);
     const source = fetched(frame, counting.lease, 0n, true, pool);
@@ -251,7 +319,7 @@ describe('FetchedRecords whose batches are decompressed ahead', () => {
   });
 
   it('says what is wrong with a batch when it is due, not before', async () => {
-    const frame = Buffer.concat([0n, 10n, 20n].map(compressed));
+    const frame = Buffer.concat([0n, 10n, 20n].map((offset) => compressed(offset)));
     const pool = new Pool();
     const source = fetched(frame, undefined, 0n, true, pool);
     frame[frame.length - 1] = (frame.at(-1) ?? 0) ^ 0xff;
@@ -267,7 +335,7 @@ describe('FetchedRecords whose batches are decompressed ahead', () => {
   });
 
   it('says when it is due that one could not be decompressed', async () => {
-    const frame = Buffer.concat([0n, 10n].map(compressed));
+    const frame = Buffer.concat([0n, 10n].map((offset) => compressed(offset)));
     const pool = new Pool();
     const source = fetched(frame, undefined, 0n, true, pool);
     assert.ok(source.read(new LazyRecords(), 10) instanceof Promise);
