@@ -146,9 +146,16 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
+/** Has the system write to disk what earlier rounds have left in memory: else who comes later waits for the disk in their place. */
+async function settleDisk({ brokers }: Bench): Promise<void> {
+  // Where the broker is not on this machine, there is nothing to be done.
+  if (brokers.length > 0) await new Promise<void>((resolve) => execFile('sync', () => resolve()));
+}
+
 /** Runs a producing job on a topic of its own and compares what it counts with what the broker has. */
 async function produceRound(bench: Bench, ready: Ready, job: Job): Promise<Measurement> {
   const { topic, partitions } = job.target;
+  await settleDisk(bench);
   await ask(bench, (broker) => createTopic(broker, topic, partitions, largestRecordBytes));
   try {
     const result = await child(ready, job);
