@@ -286,19 +286,26 @@ function poolOf(valueBytes: number): PoolFile {
   return pool;
 }
 
+/** Measures everything; what is finished is written at once, so that a run that is cut off leaves that. */
 async function measureAll(bench: Bench, contenders: readonly Ready[]): Promise<void> {
   const groups = new Map<string, Scenario[]>();
   for (const scenario of bench.wanted.scenarios) {
     const conditions = conditionsOf(scenario);
     groups.set(conditions, [...(groups.get(conditions) ?? []), scenario]);
   }
-  for (const scenarios of groups.values()) await measureGroup(bench, scenarios, contenders);
   const order = (id: string): number => bench.wanted.scenarios.findIndex((scenario) => scenario.id === id);
   const place = (name: string): number => allContenders.findIndex((id) => (displayNames[id] ?? id) === name);
-  bench.rows.sort((a, b) => order(a.scenario) - order(b.scenario) || place(a.contender) - place(b.contender));
+  let report = '';
+  for (const scenarios of groups.values()) {
+    await measureGroup(bench, scenarios, contenders);
+    bench.rows.sort((a, b) => order(a.scenario) - order(b.scenario) || place(a.contender) - place(b.contender));
+    report = await writeResults(bench);
+  }
+  console.log(report);
 }
 
-async function writeResults(bench: Bench): Promise<void> {
+/** Answers with the report. */
+async function writeResults(bench: Bench): Promise<string> {
   const { wanted, rows, skipped } = bench;
   const conditions: Conditions = {
     date: new Date().toISOString().slice(0, 10),
@@ -316,7 +323,7 @@ async function writeResults(bench: Bench): Promise<void> {
   const json = JSON.stringify({ conditions, rows: summaries, skipped }, null, 2);
   await writeFile(new URL(`${wanted.output}.json`, folder), `${json}\n`);
   await writeFile(new URL(`${wanted.output}.svg`, folder), chart(panels, rows));
-  console.log(report);
+  return report;
 }
 
 async function main(): Promise<void> {
@@ -340,7 +347,6 @@ async function main(): Promise<void> {
     const servers = plaintext.join(',');
     const bench: Bench = { wanted, workload, description, servers, brokers, caFile, rows: [], skipped };
     await measureAll(bench, contenders);
-    await writeResults(bench);
   } finally {
     await rm(caFile, { force: true });
     await kafka.close();

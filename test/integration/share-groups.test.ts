@@ -165,8 +165,10 @@ describe('ShareConsumer on real Kafka', { skip: broker.skip }, () => {
         assert.deepEqual(await stolen, [], 'nobody else gets it meanwhile');
         worker.acknowledge(job);
         const results = await worker.commit();
+        // A renewal by the consumer that was under way is told of, too.
+        const told = results.filter(({ type }) => how === 'by hand' || type !== 'renew');
         assert.deepEqual(
-          results.map(({ offsets, type, error }) => [offsets, type, error]),
+          told.map(({ offsets, type, error }) => [offsets, type, error]),
           [[[0n], 'accept', undefined]],
         );
         await worker.close();
