@@ -10,7 +10,7 @@ const own = new WeakSet<ArrayBufferLike>();
  * Notes that nothing else lies in the memory of `content`, where that is so: if the memory is neither all taken by it nor of the size that was
  * asked for, it is a part of Buffer's pool, in which others lie.
  *
- * @param memoryBytes the size that was asked for
+ * @param memoryBytes the size that was asked for; left out by who has taken memory for `content` alone
  */
 export function ownMemory(content: Buffer, memoryBytes: number = content.buffer.byteLength): Buffer {
   const { byteLength } = content.buffer;
