@@ -11,6 +11,7 @@ import {
   type Consumer,
   type ConsumerBatch,
   type ConsumerOptions,
+  type ConsumerRecord,
 } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
@@ -336,6 +337,32 @@ describe('Consumer', { skip: broker.skip }, () => {
       ['none', 'gzip', 'snappy', 'lz4', 'zstd'].map((name) => [name, 200]),
     );
     await consumer.close();
+  });
+
+  it('gives records that stay what they were, while the memory of others of their batch is used again', async () => {
+    const topic = await topicOf([]);
+    const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd', 'none'] as const;
+    for (const compression of codecs) {
+      const producer = kafka.producer({ compression });
+      const value = (index: number): string => `${index} ${'x'.repeat(400)}`;
+      await producer.send(
+        Array.from({ length: 2000 }, (_, index) => ({ topic, key: compression, value: value(index) })),
+      );
+      await producer.close();
+    }
+    const consumer = kafka.consumer({ autoOffsetReset: 'earliest', maxPollRecords: 130 });
+    consumer.assign([{ topic, partition: 0 }]);
+    const kept: ConsumerRecord[] = [];
+    for (let pass = 0; pass < 2; pass++) {
+      for await (const record of consumer.records({ until: 'end' })) if (record.offset % 7n === 0n) kept.push(record);
+      consumer.seekToBeginning();
+    }
+    await consumer.close();
+    assert.equal(kept.length, 2 * Math.ceil((codecs.length * 2000) / 7));
+    for (const { offset, key, value } of kept) {
+      assert.equal(key?.toString(), codecs[Number(offset / 2000n)]);
+      assert.equal(value?.toString(), `${offset % 2000n} ${'x'.repeat(400)}`);
+    }
   });
 
   it('waits for a topic that does not exist yet', async () => {
