@@ -166,10 +166,11 @@ describe('ShareConsumer on real Kafka', { skip: broker.skip }, () => {
         worker.acknowledge(job);
         const results = await worker.commit();
         // A renewal by the consumer that was under way is told of, too.
-        const told = results.filter(({ type }) => how === 'by hand' || type !== 'renew');
+        const amidRenewal = how === 'by the consumer' && results.length === 2;
+        const types = amidRenewal ? ['renew', 'accept'] : ['accept'];
         assert.deepEqual(
-          told.map(({ offsets, type, error }) => [offsets, type, error]),
-          [[[0n], 'accept', undefined]],
+          results.map(({ offsets, type, error }) => [offsets, type, error]),
+          types.map((type) => [[0n], type, undefined]),
         );
         await worker.close();
         await other.close();
