@@ -11,6 +11,7 @@ import {
   type TopicPartition,
 } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { startHeartbeatProxy } from '../support/heartbeat-proxy.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 
 const broker = await kafkaUnderTest({ brokers: 1 });
@@ -320,6 +321,53 @@ describe('Consumer groups', { skip: broker.skip }, () => {
     }
     assert.deepEqual(all(...readers), expected.sort());
     await last.close();
+  });
+
+  it('take up nothing that they were given for topics they no longer want, though the answer to that is lost', async () => {
+    const [kept, given] = [await topicOf(1), await topicOf(1)];
+    const groupId = `group-${randomUUID()}`;
+    const options = protocols['consumer'] ?? {};
+    const [server = ''] = broker.bootstrapServers;
+    await using proxy = await startHeartbeatProxy(server);
+    await using client = new Kafka({ bootstrapServers: proxy.address });
+    const offered: string[] = [];
+    client.on('group.joined', ({ assignment }) => offered.push(...assignment.map(({ topic }) => topic)));
+    const before = new Reader(member(groupId, options), given);
+    await eventually(() => before.count === 1, 'the partition at its first owner');
+    const changing = client.consumer({ groupId, autoOffsetReset: 'earliest', ...options });
+    const assigned: string[] = [];
+    const listener: RebalanceListener = {
+      onPartitionsAssigned: (partitions) => void assigned.push(...partitions.map(({ topic }) => topic)),
+    };
+    changing.subscribe([kept, given], listener);
+    let goOn: () => void = () => undefined;
+    const work = new Promise<void>((resolve) => (goOn = resolve));
+    const seen: string[] = [];
+    const loop = (async () => {
+      for await (const record of changing) {
+        seen.push(String(record.value));
+        await work;
+      }
+    })();
+    await produce(kept, 1, 'first');
+    await eventually(() => seen.length === 1, 'a reader that is busy');
+    await before.close();
+    await eventually(() => offered.includes(given), 'an answer that gives the partition to the busy member');
+    proxy.losesAnswers = true;
+    changing.subscribe([kept], listener);
+    const after = new Reader(member(groupId, options), given);
+    await eventually(() => after.count === 1, 'the partition at another member');
+    await produce(kept, 1, 'second');
+    goOn();
+    await eventually(() => seen.length === 2, 'the reader that came back');
+    assert.deepEqual([assigned, after.happened], [[kept], ['assigned 0']]);
+    assert.ok(proxy.lost > 0);
+    proxy.losesAnswers = false;
+    const values = await produce(given, 1, 'third');
+    await eventually(() => after.seen.length === 1);
+    assert.deepEqual([seen, after.seen, assigned], [['first-0', 'second-0'], values, [kept]]);
+    await Promise.all([changing.close(), after.close()]);
+    await loop;
   });
 
   it('assign as an assignor of one’s own says, which gets what the others of its kind wrote', async () => {
