@@ -14,7 +14,11 @@ export interface ProducerRecord<K = string | Uint8Array | null, V = string | Uin
   readonly topic: string;
   /** Records of equal keys go to the same partition, in order. @defaultValue null: any partition */
   readonly key?: K | undefined;
-  /** @defaultValue null: a tombstone, which deletes the key from a compacted topic */
+  /**
+   * What it says. A record without it must have no field but these, so that no value is lost under another name.
+   *
+   * @defaultValue null: a tombstone, which deletes the key from a compacted topic
+   */
   readonly value?: V | undefined;
   /** @defaultValue none */
   readonly headers?: HeadersInput | undefined;

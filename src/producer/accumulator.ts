@@ -14,6 +14,7 @@ import { PartitionChooser } from './partition-chooser.ts';
 import type { HeldRest, HeldSend, PartitionQueue, TopicQueue } from './partition-queue.ts';
 import { failTarget, type ProducerBatch, type SendTarget } from './producer-batch.ts';
 import type { ProducerCluster } from './producer-cluster.ts';
+import { refuseMisnamed } from './record-fields.ts';
 import { headersOf } from './record-headers-input.ts';
 import type { RecordMetadata } from './record-metadata.ts';
 import type { SendCall } from './send-call.ts';
@@ -103,6 +104,7 @@ export class Accumulator {
     try {
       if (topic === undefined || topic.name !== record.topic) topic = this.#topics.get(record.topic);
       const { keySerde, valueSerde } = topic;
+      if (record.value === undefined) refuseMisnamed(record);
       const headers = record.headers === undefined ? undefined : headersOf(record.headers);
       const timestamp = timestampOf(record, timestampMs);
       key = keySerde === undefined ? plain(record.key, 'key') : serialize(keySerde, record.key, topic.keyContext);
@@ -263,9 +265,10 @@ export class Accumulator {
       try {
         const record = records[index] as AnyRecord;
         if (record.topic !== name || record.headers !== undefined || record.partition !== undefined) return index;
+        if (record.value === undefined) return index;
         timestamp = record.timestamp ?? sentMs;
         key = (record.key ?? null) as Serialized;
-        value = (record.value ?? null) as Serialized;
+        value = record.value as Serialized;
       } catch {
         return index; // it is no record, or one that throws
       }
@@ -311,6 +314,7 @@ export class Accumulator {
   #enterNext(topic: TopicQueue, { call, records, next, timestampMs, calledMs }: HeldRest): void {
     const record = records[next] as AnyRecord;
     try {
+      if (record.value === undefined) refuseMisnamed(record);
       const headers = record.headers === undefined ? undefined : headersOf(record.headers);
       const timestamp = timestampOf(record, timestampMs);
       const held = this.#held.make(topic, record, headers, timestamp, call, undefined, next, call.span);

@@ -312,6 +312,7 @@ const otherNames: Readonly<Record<string, string>> = {
   timeout: 'use deliveryTimeoutMs',
   retry: 'the client has retries, retryBackoffMs and retryBackoffMaxMs; deliveryTimeoutMs is the better bound',
   retries: 'it is an option of the client; deliveryTimeoutMs is the better bound',
+  metadataMaxAge: 'use metadataMaxAgeMs of the Kafka client',
   topic: 'each record says its topic',
   allowAutoTopicCreation: 'the broker decides, by auto.create.topics.enable',
   'transactional.id': 'use transactionalId',

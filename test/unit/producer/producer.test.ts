@@ -104,6 +104,59 @@ describe('Producer', () => {
     await assert.rejects(producer.send([undefined] as never), SendManyError);
   });
 
+  it('Producer.send refuses a record whose value stands under another name, instead of writing a tombstone', async () => {
+    const { cluster, producer } = setUp();
+    const misnamed = {
+      messages: [{ value: 'a' }],
+      message: 'a',
+      valeu: 'a',
+      constructor: 'a',
+    };
+    const advice = [
+      /each message as a record of its own/,
+      /use value/,
+      /did you mean value\?/,
+      /fields are topic, key, /,
+    ];
+    for (const [index, [name, content]] of Object.entries(misnamed).entries()) {
+      const record = { topic: 't', [name]: content };
+      const error = await failure(producer.send(record));
+      assert.deepEqual([error.code, error.outcome], ['INVALID_ARGUMENT', 'not-sent']);
+      assert.match(error.message, new RegExp(`it has no value, but ${name}, `));
+      assert.match(error.message, advice[index] ?? /never/);
+      const good = { topic: 't', partition: 0, value: 'good' };
+      cluster.addTopic(`late-${name}`, 1);
+      // Into an open batch, beside it, and into a topic that is yet to be known.
+      for (const records of [
+        [good, { topic: 't', key: 'k', value: 'opens its batch' }, { ...record, key: 'k' }],
+        [record],
+        [{ ...record, topic: `late-${name}` }],
+      ]) {
+        const sent = watch(producer.send(records));
+        await cluster.clock.advance(500);
+        const { results } = sent.error as SendManyError<RecordMetadata>;
+        const last = results.at(-1);
+        assert.ok(last?.status === 'rejected' && last.reason.code === 'INVALID_ARGUMENT');
+        assert.ok(results.slice(0, -1).every(({ status }) => status === 'fulfilled'));
+      }
+    }
+  });
+
+  it('Producer.send takes a record without a value, or with null and fields of others, for a tombstone', async () => {
+    const { cluster, producer } = setUp();
+    const tombstones = [
+      { topic: 't', key: 'k', headers: { a: 'b' }, partition: 0, timestamp: 5 },
+      { topic: 't', key: 'k', value: undefined, id: 7 },
+      { topic: 't', key: 'k', value: null, id: 7 },
+    ];
+    const sent = [...tombstones.map((record) => watch(producer.send(record))), watch(producer.send(tombstones))];
+    await cluster.clock.advance(50);
+    assert.deepEqual(
+      sent.map(({ state }) => state),
+      ['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled'],
+    );
+  });
+
   it('Producer.send never throws when a record does as it is read, and no flush waits for that record', async () => {
     const { cluster, producer } = setUp();
     const record = {
