@@ -3,7 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { SettledItem } from '../errors/admin-error.ts';
 import { ClosedError, UsageError } from '../errors/kafka-error.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
-import { findOptionProblem } from '../util/option-rules.ts';
+import { findOptionProblem, quote } from '../util/option-rules.ts';
 import { AdminCall } from './admin-call.ts';
 import { callOptionRules, otherOptionNames } from './call-options.ts';
 import { describeCluster, type ClusterDescription } from './cluster-description.ts';
@@ -32,6 +32,7 @@ import {
   type GroupListing,
   type ListGroupsOptions,
 } from './groups.ts';
+import * as checks from './item-checks.ts';
 import { answerItems, type AdminOptions, type ItemsAnswer, type Settled } from './items.ts';
 import {
   deleteRecords,
@@ -129,7 +130,9 @@ export class Admin implements AsyncDisposable {
     given: NewTopic | readonly NewTopic[],
     options: CreateTopicsOptions = {},
   ): Promise<ItemsAnswer<CreatedTopic>> {
-    return this.#items(given, options, 'Cannot create topics', (call, items) => createTopics(call, items, options));
+    return this.#items(given, options, 'Cannot create topics', checks.newTopic, (call, items) =>
+      createTopics(call, items, options),
+    );
   }
 
   /**
@@ -145,7 +148,9 @@ export class Admin implements AsyncDisposable {
     given: string | readonly string[],
     options: DeleteTopicsOptions = {},
   ): Promise<ItemsAnswer<DeletedTopic>> {
-    return this.#items(given, options, 'Cannot delete topics', (call, items) => deleteTopics(call, items, options));
+    return this.#items(given, options, 'Cannot delete topics', checks.topicName, (call, items) =>
+      deleteTopics(call, items, options),
+    );
   }
 
   /**
@@ -164,7 +169,7 @@ export class Admin implements AsyncDisposable {
     given: NewPartitions | readonly NewPartitions[],
     options: CreatePartitionsOptions = {},
   ): Promise<ItemsAnswer<void>> {
-    return this.#items(given, options, 'Cannot add partitions', (call, items) =>
+    return this.#items(given, options, 'Cannot add partitions', checks.newPartitions, (call, items) =>
       createPartitions(call, items, options),
     );
   }
@@ -187,7 +192,9 @@ export class Admin implements AsyncDisposable {
     given: string | readonly string[],
     options: AdminOptions = {},
   ): Promise<ItemsAnswer<TopicDescription>> {
-    return this.#items(given, options, 'Cannot describe topics', (call, items) => describeTopics(call, items));
+    return this.#items(given, options, 'Cannot describe topics', checks.topicName, (call, items) =>
+      describeTopics(call, items),
+    );
   }
 
   /**
@@ -203,7 +210,9 @@ export class Admin implements AsyncDisposable {
     given: RecordsToDelete | readonly RecordsToDelete[],
     options: AdminOptions = {},
   ): Promise<ItemsAnswer<DeletedRecords>> {
-    return this.#items(given, options, 'Cannot delete records', (call, items) => deleteRecords(call, items));
+    return this.#items(given, options, 'Cannot delete records', checks.topicPartition, (call, items) =>
+      deleteRecords(call, items),
+    );
   }
 
   /**
@@ -220,7 +229,9 @@ export class Admin implements AsyncDisposable {
     given: OffsetQuery | readonly OffsetQuery[],
     options: ListOffsetsOptions = {},
   ): Promise<ItemsAnswer<ListedOffset>> {
-    return this.#items(given, options, 'Cannot list offsets', (call, items) => listOffsets(call, items, options));
+    return this.#items(given, options, 'Cannot list offsets', checks.topicPartition, (call, items) =>
+      listOffsets(call, items, options),
+    );
   }
 
   /**
@@ -243,7 +254,7 @@ export class Admin implements AsyncDisposable {
     given: ConfigResource | readonly ConfigResource[],
     options: DescribeConfigsOptions = {},
   ): Promise<ItemsAnswer<ConfigDescription>> {
-    return this.#items(given, options, 'Cannot describe configurations', (call, items) =>
+    return this.#items(given, options, 'Cannot describe configurations', checks.anyItem, (call, items) =>
       describeConfigs(call, items, options),
     );
   }
@@ -264,7 +275,7 @@ export class Admin implements AsyncDisposable {
     given: ConfigChanges | readonly ConfigChanges[],
     options: AlterConfigsOptions = {},
   ): Promise<ItemsAnswer<void>> {
-    return this.#items(given, options, 'Cannot alter configurations', (call, items) =>
+    return this.#items(given, options, 'Cannot alter configurations', checks.configChanges, (call, items) =>
       incrementalAlterConfigs(call, items, options),
     );
   }
@@ -288,7 +299,9 @@ export class Admin implements AsyncDisposable {
     given: string | readonly string[],
     options: AdminOptions = {},
   ): Promise<ItemsAnswer<GroupDescription>> {
-    return this.#items(given, options, 'Cannot describe groups', (call, items) => describeGroups(call, items));
+    return this.#items(given, options, 'Cannot describe groups', checks.groupId, (call, items) =>
+      describeGroups(call, items),
+    );
   }
 
   /**
@@ -301,7 +314,9 @@ export class Admin implements AsyncDisposable {
   deleteGroups(groupId: string, options: Settled): Promise<SettledItem<void>>;
   deleteGroups(groupId: string, options?: AdminOptions): Promise<void>;
   deleteGroups(given: string | readonly string[], options: AdminOptions = {}): Promise<ItemsAnswer<void>> {
-    return this.#items(given, options, 'Cannot delete groups', (call, items) => deleteGroups(call, items));
+    return this.#items(given, options, 'Cannot delete groups', checks.groupId, (call, items) =>
+      deleteGroups(call, items),
+    );
   }
 
   /**
@@ -310,7 +325,9 @@ export class Admin implements AsyncDisposable {
    * A group that does not exist has none.
    */
   async listGroupOffsets(groupId: string, options: ListGroupOffsetsOptions = {}): Promise<GroupOffset[]> {
-    return listGroupOffsets(this.#begin('Cannot list the offsets of a group', options), groupId, options);
+    const doing = 'Cannot list the offsets of a group';
+    refuse(doing, checks.groupId(groupId));
+    return listGroupOffsets(this.#begin(doing, options), groupId, options);
   }
 
   /**
@@ -331,8 +348,12 @@ export class Admin implements AsyncDisposable {
     given: NewGroupOffset | readonly NewGroupOffset[],
     options: AdminOptions = {},
   ): Promise<ItemsAnswer<void>> {
-    return this.#items(given, options, `Cannot set offsets of group "${groupId}"`, (call, items) =>
-      alterGroupOffsets(call, groupId, items),
+    return this.#items(
+      given,
+      options,
+      `Cannot set offsets of group ${quote(groupId)}`,
+      checks.ofGroup(groupId, checks.topicPartition),
+      (call, items) => alterGroupOffsets(call, groupId, items),
     );
   }
 
@@ -354,8 +375,12 @@ export class Admin implements AsyncDisposable {
     given: TopicPartition | readonly TopicPartition[],
     options: AdminOptions = {},
   ): Promise<ItemsAnswer<void>> {
-    return this.#items(given, options, `Cannot delete offsets of group "${groupId}"`, (call, items) =>
-      deleteGroupOffsets(call, groupId, items),
+    return this.#items(
+      given,
+      options,
+      `Cannot delete offsets of group ${quote(groupId)}`,
+      checks.ofGroup(groupId, checks.topicPartition),
+      (call, items) => deleteGroupOffsets(call, groupId, items),
     );
   }
 
@@ -372,7 +397,7 @@ export class Admin implements AsyncDisposable {
     given: string | readonly string[],
     options: AdminOptions = {},
   ): Promise<ItemsAnswer<ShareGroupDescription>> {
-    return this.#items(given, options, 'Cannot describe share groups', (call, items) =>
+    return this.#items(given, options, 'Cannot describe share groups', checks.groupId, (call, items) =>
       describeShareGroups(call, items),
     );
   }
@@ -387,7 +412,9 @@ export class Admin implements AsyncDisposable {
     groupId: string,
     options: ListShareGroupOffsetsOptions = {},
   ): Promise<ShareGroupOffset[]> {
-    return listShareGroupOffsets(this.#begin('Cannot list the offsets of a share group', options), groupId, options);
+    const doing = 'Cannot list the offsets of a share group';
+    refuse(doing, checks.groupId(groupId));
+    return listShareGroupOffsets(this.#begin(doing, options), groupId, options);
   }
 
   /**
@@ -414,8 +441,12 @@ export class Admin implements AsyncDisposable {
     given: NewShareGroupOffset | readonly NewShareGroupOffset[],
     options: AdminOptions = {},
   ): Promise<ItemsAnswer<void>> {
-    return this.#items(given, options, `Cannot set offsets of share group "${groupId}"`, (call, items) =>
-      alterShareGroupOffsets(call, groupId, items),
+    return this.#items(
+      given,
+      options,
+      `Cannot set offsets of share group ${quote(groupId)}`,
+      checks.ofGroup(groupId, checks.topicPartition),
+      (call, items) => alterShareGroupOffsets(call, groupId, items),
     );
   }
 
@@ -435,8 +466,12 @@ export class Admin implements AsyncDisposable {
     given: string | readonly string[],
     options: AdminOptions = {},
   ): Promise<ItemsAnswer<void>> {
-    return this.#items(given, options, `Cannot delete offsets of share group "${groupId}"`, (call, items) =>
-      deleteShareGroupOffsets(call, groupId, items),
+    return this.#items(
+      given,
+      options,
+      `Cannot delete offsets of share group ${quote(groupId)}`,
+      checks.ofGroup(groupId, checks.topicName),
+      (call, items) => deleteShareGroupOffsets(call, groupId, items),
     );
   }
 
@@ -455,7 +490,9 @@ export class Admin implements AsyncDisposable {
     given: TopicPartition | readonly TopicPartition[],
     options: AdminOptions = {},
   ): Promise<ItemsAnswer<PartitionProducers>> {
-    return this.#items(given, options, 'Cannot describe producers', (call, items) => describeProducers(call, items));
+    return this.#items(given, options, 'Cannot describe producers', checks.topicPartition, (call, items) =>
+      describeProducers(call, items),
+    );
   }
 
   /** The transactional ids of all brokers, by name, with the state of their transactions (KIP-664). */
@@ -479,7 +516,7 @@ export class Admin implements AsyncDisposable {
     given: string | readonly string[],
     options: AdminOptions = {},
   ): Promise<ItemsAnswer<TransactionDescription>> {
-    return this.#items(given, options, 'Cannot describe transactions', (call, items) =>
+    return this.#items(given, options, 'Cannot describe transactions', checks.transactionalId, (call, items) =>
       describeTransactions(call, items),
     );
   }
@@ -498,7 +535,9 @@ export class Admin implements AsyncDisposable {
     given: HangingTransaction | readonly HangingTransaction[],
     options: AdminOptions = {},
   ): Promise<ItemsAnswer<void>> {
-    return this.#items(given, options, 'Cannot abort transactions', (call, items) => abortTransactions(call, items));
+    return this.#items(given, options, 'Cannot abort transactions', checks.topicPartition, (call, items) =>
+      abortTransactions(call, items),
+    );
   }
 
   /**
@@ -509,7 +548,9 @@ export class Admin implements AsyncDisposable {
   fenceProducers(transactionalId: string, options: Settled): Promise<SettledItem<FencedProducer>>;
   fenceProducers(transactionalId: string, options?: AdminOptions): Promise<FencedProducer>;
   fenceProducers(given: string | readonly string[], options: AdminOptions = {}): Promise<ItemsAnswer<FencedProducer>> {
-    return this.#items(given, options, 'Cannot fence producers', (call, items) => fenceProducers(call, items));
+    return this.#items(given, options, 'Cannot fence producers', checks.transactionalId, (call, items) =>
+      fenceProducers(call, items),
+    );
   }
 
   /** The cluster's id, its controller and its brokers. */
@@ -532,9 +573,11 @@ export class Admin implements AsyncDisposable {
     given: Item | readonly Item[],
     options: AdminOptions,
     doing: string,
+    check: checks.ItemCheck,
     settle: (call: AdminCall, items: readonly Item[]) => Promise<SettledItem<Result>[]>,
   ): Promise<ItemsAnswer<Result>> {
     const call = this.#begin(doing, options);
+    for (const item of Array.isArray(given) ? (given as readonly Item[]) : [given]) refuse(doing, check(item));
     return answerItems(given, options, doing, (items) => settle(call, items));
   }
 
@@ -544,4 +587,9 @@ export class Admin implements AsyncDisposable {
     if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
     return new AdminCall(this.#cluster, this.#lane, doing, options);
   }
+}
+
+/** @throws UsageError if there is a problem */
+function refuse(doing: string, problem: string | undefined): void {
+  if (problem !== undefined) throw new UsageError(`${doing}: ${problem}`, { code: 'INVALID_ARGUMENT' });
 }

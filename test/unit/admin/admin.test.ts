@@ -261,4 +261,72 @@ describe('Admin topics', () => {
       assert.equal(fake.requests.length, 0);
     });
   }
+
+  const group = { groupId: 'g' } as never;
+  const misnamed: readonly (readonly [call: (admin: Admin) => Promise<unknown>, told: RegExp])[] = [
+    [
+      (admin) => admin.createTopics({ topic: 'a', numPartitions: 3 } as object as never),
+      /numPartitions; use partitions$/,
+    ],
+    [
+      (admin) => admin.createTopics([{ topic: 'a' }, { topic: 'b', partitons: 3 } as never]),
+      /did you mean partitions\?/,
+    ],
+    [(admin) => admin.createTopics({ topics: [{ topic: 'a' }] } as never), /one or a list of them/],
+    [(admin) => admin.createTopics({ topic: 'a', xyzzy: 1 } as never), /its fields are topic, partitions, /],
+    [(admin) => admin.createTopics('a' as never), /"a" given, where \{ topic, partitions, /],
+    [
+      (admin) => admin.createPartitions({ topic: 'a', partitions: 3 } as never),
+      /use count: how many it shall have in all/,
+    ],
+    [(admin) => admin.incrementalAlterConfigs({ type: 'topic', name: 'a', configs: {} } as never), /use set$/],
+    [
+      (admin) => admin.deleteTopics({ topics: ['a'] } as never),
+      /an object given, where the name of a topic was expected/,
+    ],
+    [
+      (admin) => admin.describeTopics(['a', undefined] as never),
+      /undefined given, where the name of a topic was expected/,
+    ],
+    [
+      (admin) => admin.deleteRecords({ partition: 0, offset: 1 } as never),
+      /the name of a topic was expected for topic/,
+    ],
+    [(admin) => admin.listOffsets({ topic: 'a' } as never), /undefined given for the partition of topic "a"/],
+    [(admin) => admin.listOffsets({ topic: 'a', partition: -1 }), /-1 given for the partition of topic "a"/],
+    [(admin) => admin.listOffsets('a' as never), /where \{ topic, partition \} was expected/],
+    [(admin) => admin.describeProducers({ topic: 'a', partition: '0' } as never), /"0" given for the partition/],
+    [(admin) => admin.abortTransaction({ topic: 'a' } as never), /undefined given for the partition/],
+    [(admin) => admin.describeGroups(group), /the id of a group was expected/],
+    [(admin) => admin.deleteGroups([5] as never), /5 given, where the id of a group was expected/],
+    [(admin) => admin.describeShareGroups(group), /the id of a group was expected/],
+    [(admin) => admin.listGroupOffsets(group), /the id of a group was expected/],
+    [(admin) => admin.listShareGroupOffsets(group), /the id of a group was expected/],
+    [(admin) => admin.alterGroupOffsets(group, { topic: 'a', partition: 0, offset: 1 }), /the id of a group/],
+    [(admin) => admin.alterGroupOffsets('g', { topic: 'a', offset: 1 } as never), /undefined given for the partition/],
+    [(admin) => admin.deleteGroupOffsets(group, { topic: 'a', partition: 0 }), /the id of a group/],
+    [(admin) => admin.deleteGroupOffsets('g', 'a' as never), /where \{ topic, partition \} was expected/],
+    [(admin) => admin.alterShareGroupOffsets(group, { topic: 'a', partition: 0, startOffset: 1 }), /the id of a group/],
+    [(admin) => admin.alterShareGroupOffsets('g', 'a' as never), /where \{ topic, partition \} was expected/],
+    [(admin) => admin.deleteShareGroupOffsets(group, 'a'), /the id of a group/],
+    [(admin) => admin.deleteShareGroupOffsets('g', { topic: 'a' } as never), /the name of a topic was expected/],
+    [(admin) => admin.describeTransactions(5 as never), /5 given, where a transactional id was expected/],
+    [(admin) => admin.fenceProducers([null] as never), /null given, where a transactional id was expected/],
+  ];
+  for (const [index, [call, told]] of misnamed.entries()) {
+    it(`refuses what it does not know before any request, ${index + 1}: ${told.source}`, async () => {
+      const { fake, admin } = controller(() => ({}));
+      await assert.rejects(call(admin), { code: 'INVALID_ARGUMENT', message: told });
+      assert.equal(fake.requests.length, 0);
+    });
+  }
+
+  it('takes what other calls answer with', async () => {
+    const { admin } = withPartitions(
+      () => [[1, 0]],
+      () => 0,
+    );
+    const found = await admin.listOffsets([query(0)]);
+    assert.deepEqual(await admin.listOffsets(found), found);
+  });
 });

@@ -1,0 +1,73 @@
+import { nearestName } from '../util/nearest-name.ts';
+import { object, quote } from '../util/option-rules.ts';
+
+/** Looks at what a call was given for one item, before anything is sent; says what is wrong with it. */
+export type ItemCheck = (item: unknown) => string | undefined;
+
+export const topicName: ItemCheck = text('the name of a topic');
+export const groupId: ItemCheck = text('the id of a group');
+export const transactionalId: ItemCheck = text('a transactional id');
+
+/** More fields are no mistake: what other calls answer with can be given as it is. */
+export const topicPartition: ItemCheck = (item) => {
+  if (!object.accepts(item)) return expected('{ topic, partition }', item);
+  const { topic, partition } = item as { topic: unknown; partition: unknown };
+  if (typeof topic !== 'string') return `${expected('the name of a topic', topic)} for topic`;
+  if (Number.isInteger(partition) && Number(partition) >= 0) return undefined;
+  return `${quote(partition)} given for the partition of topic ${quote(topic)}, where a number from 0 on was expected`;
+};
+
+export const newTopic: ItemCheck = fields(
+  'a topic to create',
+  ['topic', 'partitions', 'replicationFactor', 'assignments', 'configs'],
+  {
+    topics: 'give the topics themselves, one or a list of them',
+    name: 'use topic',
+    numPartitions: 'use partitions',
+    replicaAssignment: 'use assignments: for each partition, in order, its brokers',
+    configEntries: "use configs: { 'retention.ms': '86400000' }",
+    config: 'use configs',
+  },
+);
+
+export const newPartitions: ItemCheck = fields('a topic to add partitions to', ['topic', 'count', 'assignments'], {
+  partitions: 'use count: how many it shall have in all',
+  totalCount: 'use count',
+});
+
+export const configChanges: ItemCheck = fields(
+  'a resource to change',
+  ['type', 'name', 'set', 'delete', 'append', 'subtract'],
+  { configs: 'use set', entries: 'use set', configEntries: "use set: { 'retention.ms': '86400000' }" },
+);
+
+export const anyItem: ItemCheck = () => undefined;
+
+/** For what belongs to a group. */
+export function ofGroup(group: unknown, check: ItemCheck): ItemCheck {
+  return (item) => groupId(group) ?? check(item);
+}
+
+function text(what: string): ItemCheck {
+  return (item) => (typeof item === 'string' ? undefined : expected(what, item));
+}
+
+/** What a call does not know of an item it would leave out in silence. */
+function fields(what: string, known: readonly string[], otherNames: Readonly<Record<string, string>>): ItemCheck {
+  return (item) => {
+    if (!object.accepts(item)) return expected(`{ ${known.join(', ')} }`, item);
+    const name = Object.keys(item as object).find((each) => !known.includes(each));
+    if (name === undefined) return undefined;
+    const near = nearestName(name, known);
+    const advice = Object.hasOwn(otherNames, name)
+      ? otherNames[name]
+      : near === undefined
+        ? ''
+        : `did you mean ${near}?`;
+    return `${what} has no field ${name}; ${advice || `its fields are ${known.join(', ')}`}`;
+  };
+}
+
+function expected(what: string, given: unknown): string {
+  return `${quote(given)} given, where ${what} was expected`;
+}
