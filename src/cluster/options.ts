@@ -246,6 +246,7 @@ const otherNames: Readonly<Record<string, string>> = {
   logLevel: 'use logger, and leave out there what you do not want',
   logCreator: 'use logger',
   enforceRequestTimeout: 'requestTimeoutMs always holds',
+  reauthenticationThreshold: 'connections authenticate again by themselves, in time',
   socketFactory: 'sockets are made by the client',
   kafkaJS: 'give the options directly',
 };

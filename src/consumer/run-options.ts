@@ -78,6 +78,7 @@ const otherNames: Readonly<Record<string, string>> = {
   eachBatchAutoResolve: 'a batch is processed when its handler has resolved; batch.markProcessed counts earlier',
   autoCommit: 'it is an option of the consumer',
   autoCommitInterval: 'use autoCommitIntervalMs of the consumer',
+  autoCommitThreshold: 'call commit() after so many records',
 };
 
 /**

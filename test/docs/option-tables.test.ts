@@ -3,6 +3,7 @@ import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import ts from 'typescript';
+import { rowsOf } from './markdown-tables.ts';
 import { repository } from './snippets.ts';
 
 /** What the doc comment of an option says of it. */
@@ -35,26 +36,6 @@ function optionsOf(program: ts.Program, path: string, name: string): OptionFacts
       text,
     };
   });
-}
-
-/** The rows of every table with such a head. */
-function rowsOf(markdown: string, head: string): string[][] {
-  const lines = markdown.split('\n');
-  const rows: string[][] = [];
-  for (const [at, line] of lines.entries()) {
-    if (cells(line).join(' | ') !== head) continue;
-    for (let row = at + 2; lines[row]?.startsWith('|') === true; row++) rows.push(cells(lines[row] ?? ''));
-  }
-  return rows;
-}
-
-function cells(line: string): string[] {
-  if (!line.startsWith('|')) return [];
-  return line
-    .replaceAll('\\|', '\u0000')
-    .split('|')
-    .slice(1, -1)
-    .map((cell) => cell.trim().replaceAll('`', '').replaceAll('\u0000', '|'));
 }
 
 const head = 'option | default | Java | KIP | what';
@@ -109,7 +90,8 @@ describe('options in the guide', () => {
     const documented = (): OptionFacts[] => interfaces.flatMap(([path, name]) => optionsOf(program, path, name));
 
     it(`${page} has one line per option of the ${what}: default, Java name and KIP as its doc comment says`, async () => {
-      const rows = rowsOf(await readFile(join(repository, page), 'utf8'), head);
+      const written = rowsOf(await readFile(join(repository, page), 'utf8'), head);
+      const rows = written.map((row) => row.map((cell) => cell.replaceAll('`', '')));
       assert.deepEqual(
         rows.map((row) => row.slice(0, 4)),
         documented().map(({ name, defaultValue, java, kips }) => [name, defaultValue, java, kips]),
