@@ -29,6 +29,8 @@ export interface BatchContext {
   readonly leaderEpoch: number;
   readonly timestampType: TimestampType;
   readonly deserializers: RecordDeserializers;
+  /** Whether records of it have been made. */
+  isLookedAt: boolean;
 }
 
 /** The values of a record of a producer: what {@link ConsumerRecord.toProducerRecord} makes. */

@@ -30,6 +30,7 @@ export class LazyRecords implements RecordList {
   /** The last one that was made: who holds it gets it again. */
   #last: AnyRecord | undefined;
   #lastIndex = -1;
+  #isLookedAt = false;
 
   /** Whether its records give their bytes as they are. */
   get areBytes(): boolean {
@@ -46,6 +47,7 @@ export class LazyRecords implements RecordList {
     const place = index < 0 ? this.length + index : index;
     if (place === this.#lastIndex) return this.#last;
     if (place < 0 || place >= this.length) return undefined;
+    if (!this.#isLookedAt) this.#look();
     const stretch = this.#stretchOf(place);
     const record = new ConsumerRecord<unknown, unknown>(stretch.context, stretch.first + place - stretch.start);
     this.#lastIndex = place;
@@ -72,6 +74,7 @@ export class LazyRecords implements RecordList {
 
   /** What `make` makes of each. */
   map<T>(make: (context: BatchContext, index: number) => T): T[] {
+    this.#look();
     const made: T[] = [];
     for (const { context, first, count } of this.#stretches) {
       for (let index = first; index < first + count; index++) made.push(make(context, index));
@@ -81,6 +84,11 @@ export class LazyRecords implements RecordList {
 
   [Symbol.iterator](): IterableIterator<AnyRecord> {
     return new LazyIterator(this);
+  }
+
+  #look(): void {
+    this.#isLookedAt = true;
+    for (const { context } of this.#stretches) context.isLookedAt = true;
   }
 
   /** From the last one on to its neighbours: batches may hold one record each. */

@@ -25,6 +25,8 @@ export interface FetchedRecordsOptions {
   readonly includes?: ((baseOffset: bigint, offsetDelta: number) => boolean) | undefined;
   /** Set where the memory of `records` is to be given back once all is read: then records get copies of their bytes. */
   readonly lease?: FrameLease | undefined;
+  /** What stands on the heap for the memory of the records. @defaultValue one for the process */
+  readonly counterweight?: Pick<HeapCounterweight, 'add'> | undefined;
 }
 
 /**
@@ -43,7 +45,7 @@ const heapShare = 1 / 2;
 const mostPlaces = 1024;
 /** One for all: it is empty before and after each use. */
 const collector = new PlaceCollector(mostPlaces);
-const counterweight = new HeapCounterweight();
+const ofProcess = new HeapCounterweight();
 
 /** A batch that is being decompressed, or that is done. */
 interface Decompression {
@@ -77,6 +79,8 @@ export class FetchedRecords {
   /** Those behind it that were begun before they are due, in order. */
   readonly #ahead: Decompression[] = [];
   #error: Error | undefined;
+  /** What was handed out by the last read. */
+  readonly #unweighed: { readonly context: BatchContext; readonly bytes: number }[] = [];
   #lease: FrameLease | undefined;
 
   constructor(options: FetchedRecordsOptions, fetchOffset: bigint) {
@@ -99,6 +103,7 @@ export class FetchedRecords {
   read(into: LazyRecords, limit: number, isAhead = false): 'more' | 'end' | Promise<void> {
     // To go on behind a batch that could not be read would be to lose it.
     if (this.#error !== undefined) throw this.#error;
+    this.#weigh();
     try {
       return this.#read(into, limit, isAhead);
     } catch (error) {
@@ -155,7 +160,12 @@ export class FetchedRecords {
       if (!this.#collect(cursor, Math.min(limit - into.length, most))) this.#finishBatch();
     } finally {
       // Those before a corrupt one can be used.
-      if (collector.count > 0) into.add(this.#collected(cursor, from, header));
+      if (collector.count > 0) {
+        const context = this.#collected(cursor, from, header);
+        into.add(context);
+        // A deserializer makes something on the heap of all bytes.
+        if (context.deserializers.areBytes === true) this.#unweighed.push({ context, bytes: cursor.position - from });
+      }
       collector.clear();
     }
     // All of it is copied, or was kept.
@@ -185,14 +195,20 @@ export class FetchedRecords {
       leaderEpoch: header?.partitionLeaderEpoch ?? -1,
       timestampType: header?.timestampType ?? 'create',
       deserializers: this.#options.deserializers,
+      isLookedAt: false,
     };
+  }
+
+  /** Puts onto the heap what is missing there, now that it is known whether somebody has made records of what was handed out. */
+  #weigh(): void {
+    const { counterweight = ofProcess } = this.#options;
+    for (const { context, bytes } of this.#unweighed)
+      counterweight.add(bytes * heapShare, context.isLookedAt ? context.places.length * objectBytesPerRecord : 0);
+    this.#unweighed.length = 0;
   }
 
   /** Nothing that the user gets may be a view of memory that goes back. */
   #placesAndBytes(cursor: RecordCursor, from: number): Pick<BatchContext, 'places' | 'content'> {
-    // A deserializer makes something on the heap of all bytes.
-    if (this.#options.deserializers.areBytes === true)
-      counterweight.add((cursor.position - from) * heapShare, collector.count * objectBytesPerRecord);
     if (!this.#isCopied(cursor)) return { places: collector.finish(), content: new BufferViews(cursor.bytes) };
     const used = cursor.bytes.subarray(from, cursor.position);
     if (used.length > maxCopiedBytes) {

@@ -34,6 +34,7 @@ function recordOf(
       baseOffset: header.baseOffset,
       leaderEpoch: 4,
       timestampType: 'create',
+      isLookedAt: false,
       deserializers,
     },
     0,

@@ -29,6 +29,7 @@ function batchOf(values: string, baseOffset: bigint, value: Deserializer<unknown
     leaderEpoch: 0,
     timestampType: 'create',
     deserializers: reading(value),
+    isLookedAt: false,
   };
 }
 
@@ -58,6 +59,33 @@ describe('LazyRecords', () => {
     assert.deepEqual([4, 0, 3, 5, -1, -6, 2].map(at), ['e', 'a', 'd', 'f', 'f', 'a', 'c']);
     assert.deepEqual([6, -7].map(at), ['undefined', 'undefined']);
     assert.equal(list.at(1), list.at(1), 'the one that somebody has in hand is the same');
+  });
+
+  it('tells its batches when somebody has begun to look at records, also at those of a part', () => {
+    const looks: readonly ((list: LazyRecords) => unknown)[] = [
+      (list) => list.at(0),
+      (list) => list.at(-1),
+      (list) => [...list],
+      (list) => list.toArray(),
+      (list) => list.map(() => undefined),
+    ];
+    for (const look of looks) {
+      const batches = [batchOf('ab', 0n), batchOf('cd', 2n), batchOf('ef', 4n)];
+      const list = lazy(...batches);
+      const part = list.slice(1, 4);
+      assert.deepEqual(
+        [list.length, part.length, list.at(6), part.at(-4), list.areBytes],
+        [6, 3, undefined, undefined, true],
+      );
+      assert.ok(batches.every(({ isLookedAt }) => !isLookedAt));
+      look(part);
+      assert.deepEqual(
+        batches.map(({ isLookedAt }) => isLookedAt),
+        [true, true, false],
+      );
+      look(list);
+      assert.ok(batches.every(({ isLookedAt }) => isLookedAt));
+    }
   });
 
   it('gives parts of itself, and parts of parts', () => {

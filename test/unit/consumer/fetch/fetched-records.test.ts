@@ -8,6 +8,7 @@ import { FrameLease } from '../../../../src/consumer/fetch/frame-lease.ts';
 import type { ConsumerRecord } from '../../../../src/consumer/consumer-record.ts';
 import { LazyRecords } from '../../../../src/consumer/record-list.ts';
 import { BatchBuilder } from '../../../../src/protocol/records/index.ts';
+import type { HeapCounterweight } from '../../../../src/util/heap-counterweight.ts';
 import { canFreeMemory } from '../../../../src/util/free-memory.ts';
 import { heapGrowthOf } from '../../../support/heap-growth.ts';
 import { plainClosing } from '../../../support/records/sample-batch.ts';
@@ -40,6 +41,7 @@ function fetched(
   from = 0n,
   areBytes = true,
   decompressor: Decompressor = none,
+  counterweight?: Pick<HeapCounterweight, 'add'>,
 ): FetchedRecords {
   return new FetchedRecords(
     {
@@ -51,6 +53,7 @@ function fetched(
       decompressor,
       deserializers: { areBytes, key: (bytes) => bytes, value: (bytes) => bytes },
       lease,
+      counterweight,
     },
     from,
   );
@@ -100,6 +103,34 @@ describe('FetchedRecords', () => {
     assertBatchesOf(10, records);
     for (const [index, record] of records.entries())
       assert.deepEqual(record.detach().valueBytes, Buffer.alloc(100, `v${index % 10} `));
+  });
+
+  for (const isLookedAt of [true, false]) {
+    it(`counts the objects of records ${isLookedAt ? 'that somebody looks at' : 'as none that nobody looks at'}, for the balance on the heap`, () => {
+      const added: (readonly [outside: number, inside: number])[] = [];
+      const counterweight = { add: (outside: number, inside: number) => void added.push([outside, inside]) };
+      const frame = batch(20, 1000);
+      const source = fetched(frame, countingLease(frame).lease, 0n, true, none, counterweight);
+      for (const limit of [12, 12, 12]) {
+        const some = new LazyRecords();
+        assert.equal(typeof source.read(some, limit), 'string');
+        if (isLookedAt) some.at(0);
+      }
+      const inside = isLookedAt ? [12 * 190, 8 * 190] : [0, 0];
+      assert.deepEqual(
+        added.map((each) => each[1]),
+        inside,
+      );
+      const outside = added.reduce((sum, [bytes]) => sum + bytes, 0);
+      assert.equal(outside, (frame.length - firstRecordAt) / 2);
+    });
+  }
+
+  it('needs no balance on the heap where a deserializer makes something there', () => {
+    const frame = batch(20, 1000);
+    const counterweight = { add: () => assert.fail('there was something on the heap') };
+    const source = fetched(frame, countingLease(frame).lease, 0n, false, none, counterweight);
+    assert.equal(readAll(source, 7).length, 20);
   });
 
   it('skips what lies before the position, with the bytes of the right records', () => {
@@ -187,7 +218,10 @@ describe('FetchedRecords', () => {
       const frame = batch(500, valueBytes);
       const { median, most } = heapGrowthOf(() => {
         const source = fetched(frame, new FrameLease(() => undefined), 0n, areBytes);
-        assert.equal(source.read(new LazyRecords(), 500), 'more');
+        const records = new LazyRecords();
+        assert.equal(source.read(records, 500), 'more');
+        records.at(0);
+        assert.equal(source.read(new LazyRecords(), 500), 'end');
       });
       if (isWeighty) assert.ok(most > 800_000, `${most} bytes`);
       else assert.ok(median < 80_000, `${median} bytes`);
