@@ -1,5 +1,6 @@
-import { nearestName } from '../util/nearest-name.ts';
-import { object, quote } from '../util/option-rules.ts';
+import { adviceOn, object, quote } from '../util/option-rules.ts';
+import type { ConfigChanges } from './configs.ts';
+import type { NewPartitions, NewTopic } from './topics.ts';
 
 /** Looks at what a call was given for one item, before anything is sent; says what is wrong with it. */
 export type ItemCheck = (item: unknown) => string | undefined;
@@ -17,9 +18,9 @@ export const topicPartition: ItemCheck = (item) => {
   return `${quote(partition)} given for the partition of topic ${quote(topic)}, where a number from 0 on was expected`;
 };
 
-export const newTopic: ItemCheck = fields(
+export const newTopic: ItemCheck = fields<NewTopic>(
   'a topic to create',
-  ['topic', 'partitions', 'replicationFactor', 'assignments', 'configs'],
+  { topic: true, partitions: true, replicationFactor: true, assignments: true, configs: true },
   {
     topics: 'give the topics themselves, one or a list of them',
     name: 'use topic',
@@ -30,14 +31,14 @@ export const newTopic: ItemCheck = fields(
   },
 );
 
-export const newPartitions: ItemCheck = fields('a topic to add partitions to', ['topic', 'count', 'assignments'], {
+export const newPartitions: ItemCheck = fields<NewPartitions>('a topic to add partitions to', { topic: true, count: true, assignments: true }, {
   partitions: 'use count: how many it shall have in all',
   totalCount: 'use count',
 });
 
-export const configChanges: ItemCheck = fields(
+export const configChanges: ItemCheck = fields<ConfigChanges>(
   'a resource to change',
-  ['type', 'name', 'set', 'delete', 'append', 'subtract'],
+  { type: true, name: true, set: true, delete: true, append: true, subtract: true },
   { configs: 'use set', entries: 'use set', configEntries: "use set: { 'retention.ms': '86400000' }" },
 );
 
@@ -53,18 +54,18 @@ function text(what: string): ItemCheck {
 }
 
 /** What a call does not know of an item it would leave out in silence. */
-function fields(what: string, known: readonly string[], otherNames: Readonly<Record<string, string>>): ItemCheck {
+function fields<Item>(
+  what: string,
+  fieldsOfItem: Readonly<Record<keyof Item, true>>,
+  otherNames: Readonly<Record<string, string>>,
+): ItemCheck {
+  const known = Object.keys(fieldsOfItem);
   return (item) => {
     if (!object.accepts(item)) return expected(`{ ${known.join(', ')} }`, item);
     const name = Object.keys(item as object).find((each) => !known.includes(each));
     if (name === undefined) return undefined;
-    const near = nearestName(name, known);
-    const advice = Object.hasOwn(otherNames, name)
-      ? otherNames[name]
-      : near === undefined
-        ? ''
-        : `did you mean ${near}?`;
-    return `${what} has no field ${name}; ${advice || `its fields are ${known.join(', ')}`}`;
+    const advice = adviceOn(name, known, otherNames) ?? `its fields are ${known.join(', ')}`;
+    return `${what} has no field ${name}; ${advice}`;
   };
 }
 

@@ -1,7 +1,7 @@
 import type { ProducerRecord } from '../model/producer-record.ts';
-import { nearestName } from '../util/nearest-name.ts';
+import { adviceOn } from '../util/option-rules.ts';
 
-const fields: Readonly<Record<keyof ProducerRecord, true>> = {
+const fieldsOfRecord: Readonly<Record<keyof ProducerRecord, true>> = {
   topic: true,
   key: true,
   value: true,
@@ -9,6 +9,7 @@ const fields: Readonly<Record<keyof ProducerRecord, true>> = {
   partition: true,
   timestamp: true,
 };
+const known = Object.keys(fieldsOfRecord);
 
 /** What other clients call these fields. */
 const otherNames: Readonly<Record<string, string>> = {
@@ -26,15 +27,10 @@ const otherNames: Readonly<Record<string, string>> = {
  */
 export function refuseMisnamed(record: object): void {
   if ('value' in record) return;
-  const unknown = Object.keys(record).find((name) => !Object.hasOwn(fields, name));
+  const unknown = Object.keys(record).find((name) => !known.includes(name));
   if (unknown === undefined) return;
+  const advice = adviceOn(unknown, known, otherNames) ?? `fields are ${known.join(', ')}`;
   throw new TypeError(
-    `it has no value, but ${unknown}, which is no field of a record: ${adviceFor(unknown)}; value: null makes it a tombstone`,
+    `it has no value, but ${unknown}, which is no field of a record: ${advice}; value: null makes it a tombstone`,
   );
-}
-
-function adviceFor(name: string): string {
-  if (Object.hasOwn(otherNames, name)) return String(otherNames[name]);
-  const near = nearestName(name, Object.keys(fields));
-  return near === undefined ? `fields are ${Object.keys(fields).join(', ')}` : `did you mean ${near}?`;
 }

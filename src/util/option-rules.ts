@@ -86,12 +86,24 @@ function unknownOption(
   owner: string,
   otherNames: Readonly<Record<string, string>>,
 ): OptionProblem {
-  const advice = Object.hasOwn(otherNames, name) ? otherNames[name] : undefined;
-  const near = nearestName(name.replaceAll('.', ''), Object.keys(rules));
-  const hint =
-    advice ??
-    (near === undefined ? `known options are ${Object.keys(rules).sort().join(', ')}` : `did you mean ${near}?`);
+  const known = Object.keys(rules).sort();
+  const hint = adviceOn(name, known, otherNames) ?? `known options are ${known.join(', ')}`;
   return { code: 'UNKNOWN_OPTION', message: `Cannot use option ${name} of ${owner}: there is no such option; ${hint}` };
+}
+
+/**
+ * What to use in place of a name that is none of those known; undefined if there is nothing to be said.
+ *
+ * @param otherNames what other clients call these, and mistakes that are known: name -> advice
+ */
+export function adviceOn(
+  name: string,
+  known: readonly string[],
+  otherNames: Readonly<Record<string, string>>,
+): string | undefined {
+  if (Object.hasOwn(otherNames, name)) return otherNames[name];
+  const near = nearestName(name.replaceAll('.', ''), known);
+  return near === undefined ? undefined : `did you mean ${near}?`;
 }
 
 /** Options that may hold a secret are named in an error, never shown. */
