@@ -31,10 +31,14 @@ export const newTopic: ItemCheck = fields<NewTopic>(
   },
 );
 
-export const newPartitions: ItemCheck = fields<NewPartitions>('a topic to add partitions to', { topic: true, count: true, assignments: true }, {
-  partitions: 'use count: how many it shall have in all',
-  totalCount: 'use count',
-});
+export const newPartitions: ItemCheck = fields<NewPartitions>(
+  'a topic to add partitions to',
+  { topic: true, count: true, assignments: true },
+  {
+    partitions: 'use count: how many it shall have in all',
+    totalCount: 'use count',
+  },
+);
 
 export const configChanges: ItemCheck = fields<ConfigChanges>(
   'a resource to change',
