@@ -163,8 +163,7 @@ export class FetchedRecords {
       if (collector.count > 0) {
         const context = this.#collected(cursor, from, header);
         into.add(context);
-        // A deserializer makes something on the heap of all bytes.
-        if (context.deserializers.areBytes === true) this.#unweighed.push({ context, bytes: cursor.position - from });
+        this.#unweighed.push({ context, bytes: cursor.position - from });
       }
       collector.clear();
     }
@@ -202,8 +201,12 @@ export class FetchedRecords {
   /** Puts onto the heap what is missing there, now that it is known whether somebody has made records of what was handed out. */
   #weigh(): void {
     const { counterweight = ofProcess } = this.#options;
-    for (const { context, bytes } of this.#unweighed)
-      counterweight.add(bytes * heapShare, context.isLookedAt ? context.places.length * objectBytesPerRecord : 0);
+    for (const { context, bytes } of this.#unweighed) {
+      const { deserializers, isLookedAt, places } = context;
+      // A deserializer makes something on the heap of all bytes.
+      if (isLookedAt && deserializers.areBytes !== true) continue;
+      counterweight.add(bytes * heapShare, isLookedAt ? places.length * objectBytesPerRecord : 0);
+    }
     this.#unweighed.length = 0;
   }
 

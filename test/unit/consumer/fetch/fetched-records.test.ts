@@ -105,28 +105,31 @@ describe('FetchedRecords', () => {
       assert.deepEqual(record.detach().valueBytes, Buffer.alloc(100, `v${index % 10} `));
   });
 
-  for (const isLookedAt of [true, false]) {
-    it(`counts the objects of records ${isLookedAt ? 'that somebody looks at' : 'as none that nobody looks at'}, for the balance on the heap`, () => {
+  for (const [what, isLookedAt, areBytes, objectBytes] of [
+    ['the objects of records that somebody looks at', true, true, 190],
+    ['no objects of records that nobody looks at', false, true, 0],
+    ['no objects of records that a deserializer was not asked for', false, false, 0],
+  ] as const) {
+    it(`counts ${what}, for the balance on the heap`, () => {
       const added: (readonly [outside: number, inside: number])[] = [];
       const counterweight = { add: (outside: number, inside: number) => void added.push([outside, inside]) };
       const frame = batch(20, 1000);
-      const source = fetched(frame, countingLease(frame).lease, 0n, true, none, counterweight);
+      const source = fetched(frame, countingLease(frame).lease, 0n, areBytes, none, counterweight);
       for (const limit of [12, 12, 12]) {
         const some = new LazyRecords();
         assert.equal(typeof source.read(some, limit), 'string');
         if (isLookedAt) some.at(0);
       }
-      const inside = isLookedAt ? [12 * 190, 8 * 190] : [0, 0];
       assert.deepEqual(
         added.map((each) => each[1]),
-        inside,
+        [12 * objectBytes, 8 * objectBytes],
       );
       const outside = added.reduce((sum, [bytes]) => sum + bytes, 0);
       assert.equal(outside, (frame.length - firstRecordAt) / 2);
     });
   }
 
-  it('needs no balance on the heap where a deserializer makes something there', () => {
+  it('needs no balance on the heap where a deserializer has made something there', () => {
     const frame = batch(20, 1000);
     const counterweight = { add: () => assert.fail('there was something on the heap') };
     const source = fetched(frame, countingLease(frame).lease, 0n, false, none, counterweight);
