@@ -21,7 +21,13 @@ describe('HeapCounterweight', () => {
   it('adds up what is small', () => {
     const { weight, bytes } = counted();
     for (let turn = 0; turn < 100; turn++) weight.add(10_000, 1000);
-    assert.equal(bytes(), 896_000);
+    assert.equal(bytes(), 900_000);
+  });
+
+  it('keeps little alive of it', () => {
+    const weight = new HeapCounterweight();
+    weight.add(960_000, 0);
+    assert.ok((weight.piece as unknown[]).length * 8 < 5000);
   });
 
   it('puts nothing where enough comes on the heap by itself, and does not count it for what comes later', () => {
