@@ -29,6 +29,11 @@ export interface BatchContext {
   readonly leaderEpoch: number;
   readonly timestampType: TimestampType;
   readonly deserializers: RecordDeserializers;
+  readonly use: BatchUse;
+}
+
+/** What becomes of a batch; apart from it, so that who wants to know keeps none of its bytes in memory. */
+export interface BatchUse {
   /** Whether records of it have been made. */
   isLookedAt: boolean;
 }

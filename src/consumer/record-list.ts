@@ -30,7 +30,6 @@ export class LazyRecords implements RecordList {
   /** The last one that was made: who holds it gets it again. */
   #last: AnyRecord | undefined;
   #lastIndex = -1;
-  #isLookedAt = false;
 
   /** Whether its records give their bytes as they are. */
   get areBytes(): boolean {
@@ -47,7 +46,7 @@ export class LazyRecords implements RecordList {
     const place = index < 0 ? this.length + index : index;
     if (place === this.#lastIndex) return this.#last;
     if (place < 0 || place >= this.length) return undefined;
-    if (!this.#isLookedAt) this.#look();
+    if (this.#lastIndex < 0) this.#look();
     const stretch = this.#stretchOf(place);
     const record = new ConsumerRecord<unknown, unknown>(stretch.context, stretch.first + place - stretch.start);
     this.#lastIndex = place;
@@ -87,8 +86,7 @@ export class LazyRecords implements RecordList {
   }
 
   #look(): void {
-    this.#isLookedAt = true;
-    for (const { context } of this.#stretches) context.isLookedAt = true;
+    for (const { context } of this.#stretches) context.use.isLookedAt = true;
   }
 
   /** From the last one on to its neighbours: batches may hold one record each. */

@@ -5,7 +5,7 @@ import { BatchReader, controlType, RecordCursor, type BatchHeader } from '../../
 import { PlaceCollector } from '../../protocol/records/record-places.ts';
 import { BufferViews } from '../../util/buffer-views.ts';
 import { HeapCounterweight } from '../../util/heap-counterweight.ts';
-import type { BatchContext, RecordDeserializers } from '../consumer-record.ts';
+import type { BatchContext, BatchUse, RecordDeserializers } from '../consumer-record.ts';
 import type { LazyRecords } from '../record-list.ts';
 import type { Decompressor } from './decompressor.ts';
 import type { FrameLease } from './frame-lease.ts';
@@ -47,6 +47,12 @@ const mostPlaces = 1024;
 const collector = new PlaceCollector(mostPlaces);
 const ofProcess = new HeapCounterweight();
 
+/** Records that were handed out together. */
+interface HandedOut extends BatchUse {
+  readonly bytes: number;
+  readonly records: number;
+}
+
 /** A batch that is being decompressed, or that is done. */
 interface Decompression {
   readonly header: BatchHeader;
@@ -80,7 +86,7 @@ export class FetchedRecords {
   readonly #ahead: Decompression[] = [];
   #error: Error | undefined;
   /** What was handed out by the last read. */
-  readonly #unweighed: { readonly context: BatchContext; readonly bytes: number }[] = [];
+  readonly #unweighed: HandedOut[] = [];
   #lease: FrameLease | undefined;
 
   constructor(options: FetchedRecordsOptions, fetchOffset: bigint) {
@@ -161,9 +167,9 @@ export class FetchedRecords {
     } finally {
       // Those before a corrupt one can be used.
       if (collector.count > 0) {
-        const context = this.#collected(cursor, from, header);
-        into.add(context);
-        this.#unweighed.push({ context, bytes: cursor.position - from });
+        const use = { bytes: cursor.position - from, records: collector.count, isLookedAt: false };
+        into.add(this.#collected(cursor, from, header, use));
+        this.#unweighed.push(use);
       }
       collector.clear();
     }
@@ -186,7 +192,7 @@ export class FetchedRecords {
   }
 
   /** What the records whose places were collected share. */
-  #collected(cursor: RecordCursor, from: number, header: BatchHeader | undefined): BatchContext {
+  #collected(cursor: RecordCursor, from: number, header: BatchHeader | undefined, use: BatchUse): BatchContext {
     return {
       ...this.#placesAndBytes(cursor, from),
       state: this.#options.state,
@@ -194,18 +200,17 @@ export class FetchedRecords {
       leaderEpoch: header?.partitionLeaderEpoch ?? -1,
       timestampType: header?.timestampType ?? 'create',
       deserializers: this.#options.deserializers,
-      isLookedAt: false,
+      use,
     };
   }
 
   /** Puts onto the heap what is missing there, now that it is known whether somebody has made records of what was handed out. */
   #weigh(): void {
-    const { counterweight = ofProcess } = this.#options;
-    for (const { context, bytes } of this.#unweighed) {
-      const { deserializers, isLookedAt, places } = context;
+    const { counterweight = ofProcess, deserializers } = this.#options;
+    for (const { bytes, records, isLookedAt } of this.#unweighed) {
       // A deserializer makes something on the heap of all bytes.
       if (isLookedAt && deserializers.areBytes !== true) continue;
-      counterweight.add(bytes * heapShare, isLookedAt ? places.length * objectBytesPerRecord : 0);
+      counterweight.add(bytes * heapShare, isLookedAt ? records * objectBytesPerRecord : 0);
     }
     this.#unweighed.length = 0;
   }

@@ -34,7 +34,7 @@ function recordOf(
       baseOffset: header.baseOffset,
       leaderEpoch: 4,
       timestampType: 'create',
-      isLookedAt: false,
+      use: { isLookedAt: false },
       deserializers,
     },
     0,

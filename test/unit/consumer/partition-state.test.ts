@@ -30,7 +30,7 @@ function recordAt(state: PartitionState, offset: bigint): ConsumerRecord<unknown
     baseOffset: offset,
     leaderEpoch: 7,
     timestampType: 'create' as const,
-    isLookedAt: false,
+    use: { isLookedAt: false },
     deserializers,
   };
   return new ConsumerRecord<unknown, unknown>(context, 0);

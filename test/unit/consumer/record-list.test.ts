@@ -29,7 +29,7 @@ function batchOf(values: string, baseOffset: bigint, value: Deserializer<unknown
     leaderEpoch: 0,
     timestampType: 'create',
     deserializers: reading(value),
-    isLookedAt: false,
+    use: { isLookedAt: false },
   };
 }
 
@@ -77,14 +77,14 @@ describe('LazyRecords', () => {
         [list.length, part.length, list.at(6), part.at(-4), list.areBytes],
         [6, 3, undefined, undefined, true],
       );
-      assert.ok(batches.every(({ isLookedAt }) => !isLookedAt));
+      assert.ok(batches.every(({ use }) => !use.isLookedAt));
       look(part);
       assert.deepEqual(
-        batches.map(({ isLookedAt }) => isLookedAt),
+        batches.map(({ use }) => use.isLookedAt),
         [true, true, false],
       );
       look(list);
-      assert.ok(batches.every(({ isLookedAt }) => isLookedAt));
+      assert.ok(batches.every(({ use }) => use.isLookedAt));
     }
   });
 

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { ownMemory } from '../../../../src/compression/own-memory.ts';
 import type { Decompressor } from '../../../../src/consumer/fetch/decompressor.ts';
@@ -12,6 +15,9 @@ import type { HeapCounterweight } from '../../../../src/util/heap-counterweight.
 import { canFreeMemory } from '../../../../src/util/free-memory.ts';
 import { heapGrowthOf } from '../../../support/heap-growth.ts';
 import { plainClosing } from '../../../support/records/sample-batch.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 /** A batch whose records are told by their numbers. */
 function batch(count: number, valueBytes: number, baseOffset = 0n): Buffer {
@@ -128,6 +134,22 @@ describe('FetchedRecords', () => {
       assert.equal(outside, (frame.length - firstRecordAt) / 2);
     });
   }
+
+  it('keeps nothing of what it has handed out', async () => {
+    const frame = batch(200, 1000);
+    const source = fetched(frame, countingLease(frame).lease);
+    const handedOut = (): WeakRef<object>[] => {
+      const some = new LazyRecords();
+      assert.equal(source.read(some, 150), 'more');
+      return Array.from(some, ({ valueBytes }) => new WeakRef(valueBytes?.buffer ?? frame));
+    };
+    const memory = handedOut();
+    await nextTurn();
+    collectGarbage();
+    assert.equal(memory.length, 150);
+    assert.ok(memory.every((each) => each.deref() === undefined));
+    assert.equal(readAll(source, 500).length, 50);
+  });
 
   it('needs no balance on the heap where a deserializer has made something there', () => {
     const frame = batch(20, 1000);
