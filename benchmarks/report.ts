@@ -37,6 +37,8 @@ export const others: readonly string[] = [
   'bare loop',
   'kavka',
   'kavka, CRC not checked',
+  'kavka on Bun',
+  'kavka on Deno',
   'franz-go',
   'librdkafka',
   'java',

@@ -15,6 +15,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { otherRuntimes, programOf, type Runtime } from '../tools/runtimes.ts';
 import { startKafka } from '../test/support/kafka/start-kafka.ts';
 import type { KafkaDescription } from '../test/support/kafka/options.ts';
 import { BareConnection, createTopic, deleteTopic, endOffsets } from './bare/wire.ts';
@@ -31,7 +32,9 @@ import { conditionsOf, isConsuming, settings, type Scenario, type Settings } fro
 import type { Job, Measurement } from './workload.ts';
 import { panels } from './write-summary.ts';
 
-const ours = ['kavka', 'kavka-no-crc'];
+/** This client where it is not Node that runs it; measured when they are asked for. */
+const elsewhere = new Map(otherRuntimes.map((runtime) => [`kavka-${runtime.name.toLowerCase()}`, runtime]));
+const ours = ['kavka', 'kavka-no-crc', ...elsewhere.keys()];
 /** How each is made ready; what one throws says why it cannot be measured on this machine. */
 const nodePeers: Readonly<Record<string, () => Promise<void>>> = {
   platformatic: installPeers,
@@ -41,9 +44,12 @@ const nodePeers: Readonly<Record<string, () => Promise<void>>> = {
 };
 const nodeContenders = ['bare-loop', ...ours, ...Object.keys(nodePeers)];
 const allContenders = ['bare-loop', ...ours, 'franz-go', 'librdkafka', 'java', ...Object.keys(nodePeers)];
+const usualContenders = allContenders.filter((id) => !elsewhere.has(id));
 const displayNames: Readonly<Record<string, string>> = {
   'bare-loop': 'bare loop',
   'kavka-no-crc': 'kavka, CRC not checked',
+  'kavka-bun': 'kavka on Bun',
+  'kavka-deno': 'kavka on Deno',
   platformatic: '@platformatic/kafka',
   confluent: '@confluentinc/kafka-javascript',
 };
@@ -109,7 +115,9 @@ async function nodeContender(id: string, name: string, workload: string, { profi
   await nodePeers[id]?.();
   const { contender } = (await import(`./contenders/${id}.ts`)) as { contender: Contender };
   const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
-  const command: Command = [process.execPath, ...profiling, workload];
+  const runtime = elsewhere.get(id);
+  const command: Command =
+    runtime === undefined ? [process.execPath, ...profiling, workload] : [...(await starting(runtime)), workload];
   return {
     id,
     name,
@@ -117,6 +125,11 @@ async function nodeContender(id: string, name: string, workload: string, { profi
     refuses: ({ workload: story }, target) =>
       contender.options[story] === undefined ? noSuchWay : contender.refuses?.(story, target),
   };
+}
+
+async function starting(runtime: Runtime): Promise<[string, ...string[]]> {
+  const program = await programOf(runtime);
+  return runtime.name === 'Deno' ? [program, 'run', '--allow-all', '--no-check'] : [program];
 }
 
 async function program(id: string, name: string): Promise<Ready> {
@@ -327,7 +340,7 @@ async function writeResults(bench: Bench): Promise<string> {
 }
 
 async function main(): Promise<void> {
-  const wanted = settings(allContenders);
+  const wanted = settings(allContenders, usualContenders);
   const entry = new URL('../dist/index.js', import.meta.url);
   if (wanted.contenders.includes('kavka') && process.env['KAVKA_ENTRY'] === undefined && !existsSync(entry)) {
     throw new Error('Cannot measure Kavka: it is not built; run "npm run build"');

@@ -108,12 +108,12 @@ export interface Settings {
 }
 
 /** Reads the command line. */
-export function settings(allContenders: readonly string[]): Settings {
+export function settings(allContenders: readonly string[], usualContenders: readonly string[]): Settings {
   const { values } = parseArgs({
     options: {
       full: { type: 'boolean', default: false },
       scenarios: { type: 'string' },
-      contenders: { type: 'string', default: allContenders.join(',') },
+      contenders: { type: 'string', default: usualContenders.join(',') },
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '2' },
       'warm-up': { type: 'string', default: '1.5' },

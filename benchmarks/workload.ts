@@ -69,6 +69,11 @@ function collectingMs(from: Mark, to: Mark): number {
   return within.reduce((sum, { durationMs }) => sum + durationMs, 0);
 }
 
+/** Bun and Deno tell nothing of their collections. */
+function gcShare(share: number): Pick<Measurement, 'gcShare'> {
+  return 'bun' in process.versions || 'deno' in process.versions ? {} : { gcShare: share };
+}
+
 function cpuMicros(from: Mark, to: Mark): number {
   return to.cpu.user + to.cpu.system - from.cpu.user - from.cpu.system;
 }
@@ -108,7 +113,7 @@ async function measureProducing(
     recordsPerSecond: (records / (to.timeMs - from.timeMs)) * 1000,
     cpuMicrosPerRecord: cpuMicros(from, to) / records,
     ...atEnd,
-    gcShare: (collectingMs(from, to) * 1000) / cpuMicros(from, to),
+    ...gcShare((collectingMs(from, to) * 1000) / cpuMicros(from, to)),
     total,
     passes: 1,
     options,
@@ -227,7 +232,7 @@ async function consume(contender: Contender, job: Job): Promise<Measurement> {
     recordsPerSecond: (records / sums.timeMs) * 1000,
     cpuMicrosPerRecord: sums.cpu / records,
     ...memory(),
-    gcShare: (sums.collecting * 1000) / sums.cpu,
+    ...gcShare((sums.collecting * 1000) / sums.cpu),
     total: job.records * (passes + 1),
     passes,
     options: contender.options[job.workload] ?? '',

@@ -73,16 +73,19 @@ async function runAll(chosen: readonly Stage[], keeper: Keeper): Promise<Counts>
   for (const stage of chosen) {
     console.log(`\n${stage.name}: ${stage.what}`);
     const begun = performance.now();
-    if (stage.needsKafka === true && (stage.nodeVersions !== undefined || filesOf(stage, values.only).length > 0)) {
+    const files = filesOf(stage, values.only);
+    if (stage.needsKafka === true && files.length > 0) {
       kafka ??= await getKafka(keeper);
       env['KAVKA_TEST_KAFKA'] = kafka.env;
       if (kafka.failure !== undefined) all.push({ ...nothing, failures: [kafka.failure] });
       kafka = { ...kafka, failure: undefined };
     }
-    const own = stage.inProcessKafka === true ? { KAVKA_TEST_KAFKA: inProcessKafka } : {};
-    const how = { env: { ...env, ...own }, only: values.only };
+    const isInProcess = stage.inProcessKafka === true && !(stage.needsKafka === true && kafka?.isThere === true);
+    const stageEnv = isInProcess ? { ...env, KAVKA_TEST_KAFKA: inProcessKafka } : env;
     const counts =
-      stage.nodeVersions === undefined ? await runStage(stage, how) : await runMatrix(stage.nodeVersions, how);
+      stage.runtimes === undefined
+        ? await runStage(stage, { env: stageEnv, only: values.only })
+        : await runMatrix(stage.runtimes, { env: stageEnv, files });
     const ran = counts.passed + counts.failures.length;
     if (values['set-minimums']) minimums[stage.name] = ran;
     const isPartial = values.only !== undefined || (stage.needsKafka === true && kafka?.isThere !== true);

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import { Kafka } from '../../src/index.ts';
+import { runClientScript } from '../support/client-script.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 
 const broker = await kafkaUnderTest({ brokers: 1 });
-// The compiled test runs beside the compiled client.
-const entry = new URL(`../../src/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
 const MIB = 1024 * 1024;
 
 describe('A consumer of large records', { skip: broker.skip }, () => {
@@ -25,8 +22,6 @@ describe('A consumer of large records', { skip: broker.skip }, () => {
     const limits = { maxBufferedBytes: 8 * MIB, fetchMaxBytes: 4 * MIB };
     // In a process of its own, so that nothing but the consumer's own buffers counts.
     const script = `
-      import { Kafka } from ${JSON.stringify(entry)};
-      const kafka = new Kafka({ bootstrapServers: ${JSON.stringify(broker.bootstrapServers)} });
       const held = () => { gc(); const { external, arrayBuffers } = process.memoryUsage(); return Math.max(external, arrayBuffers); };
       const consumer = kafka.consumer({ autoOffsetReset: 'earliest', ...${JSON.stringify(limits)} });
       consumer.assign([0, 1, 2, 3].map((partition) => ({ topic: ${JSON.stringify(topic)}, partition })));
@@ -42,12 +37,7 @@ describe('A consumer of large records', { skip: broker.skip }, () => {
       await kafka.close();
       console.log(JSON.stringify({ most, count }));
     `;
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      '--expose-gc',
-      '--input-type=module',
-      '-e',
-      script,
-    ]);
+    const { stdout } = await runClientScript(broker.bootstrapServers, script, ['--expose-gc']);
     const { most, count } = JSON.parse(stdout) as { readonly most: number; readonly count: number };
     assert.equal(count, 80);
     const allowed = limits.maxBufferedBytes + limits.fetchMaxBytes + 4 * MIB;

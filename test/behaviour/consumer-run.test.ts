@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import { isKafkaError, Kafka, type Consumer, type ConsumerOptions, type HandlerContext } from '../../src/index.ts';
+import { runClientScript } from '../support/client-script.ts';
 import { eventually } from '../support/eventually.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 
 const broker = await kafkaUnderTest({ brokers: 1 });
-// The compiled test runs beside the compiled client.
-const entry = new URL(`../../src/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
 const hasCode = (code: string) => (error: unknown) => isKafkaError(error) && error.code === code;
 const text = (record: { readonly value: Buffer | null }): string => record.value?.toString() ?? 'null';
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -100,8 +97,6 @@ describe('Consumer.run and Consumer.stream', { skip: broker.skip }, () => {
     const [topic, groupId] = [await topicOf(1, 3), `group-${randomUUID()}`];
     // In a process of its own: it stands still.
     const script = `
-      import { Kafka } from ${JSON.stringify(entry)};
-      const kafka = new Kafka({ bootstrapServers: ${JSON.stringify(broker.bootstrapServers)} });
       kafka.on('warning', ({ message }) => console.log('warning', message));
       const options = { groupId: ${JSON.stringify(groupId)}, autoOffsetReset: 'earliest', sessionTimeoutMs: 6000, heartbeatIntervalMs: 500 };
       const consumer = kafka.consumer({ ...options, autoCommit: false });
@@ -116,7 +111,7 @@ describe('Consumer.run and Consumer.stream', { skip: broker.skip }, () => {
       } });
       await kafka.close();
     `;
-    const running = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    const running = runClientScript(broker.bootstrapServers, script);
     const { stdout } = await running;
     assert.match(stdout, /blocking/);
     assert.match(stdout, /warning The event loop was blocked for about \d{4,5} ms/);

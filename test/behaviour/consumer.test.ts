@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import {
   isKafkaError,
   json,
@@ -13,12 +11,11 @@ import {
   type ConsumerOptions,
   type ConsumerRecord,
 } from '../../src/index.ts';
+import { runClientScript } from '../support/client-script.ts';
 import { eventually } from '../support/eventually.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 
 const broker = await kafkaUnderTest({ brokers: 1 });
-// The compiled test runs beside the compiled client.
-const entry = new URL(`../../src/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
 const hasCode = (code: string) => (error: unknown) => isKafkaError(error) && error.code === code;
 
 describe('Consumer', { skip: broker.skip }, () => {
@@ -140,14 +137,10 @@ describe('Consumer', { skip: broker.skip }, () => {
   it('lets a script end that calls no close()', async () => {
     const topic = await topicOf(['a', 'b']);
     const script = `
-      import { Kafka } from ${JSON.stringify(entry)};
-      const kafka = new Kafka({ bootstrapServers: ${JSON.stringify(broker.bootstrapServers)} });
       const consumer = kafka.consumer({ groupId: 'group-${randomUUID()}', autoOffsetReset: 'earliest' });
       consumer.subscribe('${topic}');
       for await (const record of consumer) { console.log(record.value.toString()); if (record.offset === 1n) break; }`;
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
-      timeout: 60_000,
-    });
+    const { stdout } = await runClientScript(broker.bootstrapServers, script);
     assert.deepEqual(stdout.trim().split('\n'), ['a', 'b']);
   });
 
@@ -155,14 +148,10 @@ describe('Consumer', { skip: broker.skip }, () => {
     const topic = await topicOf([]);
     const groupId = `group-${randomUUID()}`;
     const script = `
-      import { Kafka } from ${JSON.stringify(entry)};
-      const kafka = new Kafka({ bootstrapServers: ${JSON.stringify(broker.bootstrapServers)} });
       const consumer = kafka.consumer({ groupId: '${groupId}', autoOffsetReset: 'earliest' });
       consumer.subscribe('${topic}');
       for await (const record of consumer) { console.log(record.value.toString()); break; }`;
-    const running = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
-      timeout: 60_000,
-    });
+    const running = runClientScript(broker.bootstrapServers, script);
     // Once it is a member, nothing keeps the process but the reader that waits.
     await eventually(async () => (await kafka.admin().describeGroups(groupId)).state === 'Stable');
     await produce(topic, ['late']);

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it, mock } from 'node:test';
-import { promisify } from 'node:util';
 import {
   isKafkaError,
   json,
@@ -14,6 +12,7 @@ import {
   type ProducerOptions,
   type RecordMetadata,
 } from '../../src/index.ts';
+import { runClientScript } from '../support/client-script.ts';
 import { eventually } from '../support/eventually.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 
@@ -473,7 +472,9 @@ describe('Producer', { skip: broker.skip }, () => {
   it('works while fake timers are installed', async () => {
     const topic = await makeTopic();
     const producer = kafka.producer();
-    mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate', 'Date'] });
+    // Deno fakes setImmediate also for those who took it before.
+    const immediate = 'deno' in process.versions ? [] : (['setImmediate'] as const);
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval', ...immediate, 'Date'] });
     try {
       assert.equal((await producer.send({ topic, value: 'x' })).offset, 0n);
     } finally {
@@ -492,19 +493,10 @@ describe('Producer', { skip: broker.skip }, () => {
     await assert.rejects(producer.send({ topic, value: 'y' }), hasCode('CLOSED'));
   });
 
-  const script = async (body: string): Promise<{ stdout: string; stderr: string }> => {
-    // The compiled test runs beside the compiled client.
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const entry = new URL(`../../src/index.${extension}`, import.meta.url).href;
-    const head = `import { Kafka } from ${JSON.stringify(entry)}; const kafka = new Kafka({ bootstrapServers: ${JSON.stringify(broker.bootstrapServers)} });`;
-    return promisify(execFile)(process.execPath, ['--input-type=module', '-e', `${head}\n${body}`], {
-      timeout: 60_000,
-    });
-  };
-
   it('a script that does not close ends when its sends have settled', async () => {
     const topic = await makeTopic();
-    const { stdout } = await script(
+    const { stdout } = await runClientScript(
+      broker.bootstrapServers,
       `kafka.producer().send({ topic: '${topic}', value: 'x' }).then(({ offset }) => console.log('offset', offset));`,
     );
     assert.equal(stdout, 'offset 0n\n');
@@ -512,7 +504,9 @@ describe('Producer', { skip: broker.skip }, () => {
 
   it('a failing send that nobody awaits does not end the process', async () => {
     const topic = await makeTopic();
-    const { stdout, stderr } = await script(`
+    const { stdout, stderr } = await runClientScript(
+      broker.bootstrapServers,
+      `
       const producer = kafka.producer();
       producer.send({ topic: '${topic}', partition: 5, value: 'x' });
       producer.send([{ topic: '${topic}', partition: 5, value: 'x' }]);
@@ -520,7 +514,8 @@ describe('Producer', { skip: broker.skip }, () => {
       producer.enqueue({ topic: '${topic}', partition: 5 });
       await new Promise((resolve) => setTimeout(resolve, 500));
       await producer.flush().catch((error) => console.log(error.code));
-      await kafka.close();`);
+      await kafka.close();`,
+    );
     assert.deepEqual([stdout, stderr], ['SEND_FAILED\n', '']);
   });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import path from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { inspect, promisify } from 'node:util';
 import { codecFor } from '../../src/compression/index.ts';
@@ -253,7 +254,7 @@ describe('Consumer of a server whose records are not to be trusted', () => {
         const compressed = await codec.compress(Buffer.alloc(bombBytes), undefined);
         const records = batchOf(['x'], { compression, compressed: Buffer.from(compressed) });
         const { port } = await fakeBroker({ Fetch: () => fetched(records) });
-        const reader = new URL('../support/bomb-reader.ts', import.meta.url).pathname;
+        const reader = path.join(import.meta.dirname, `../support/bomb-reader${path.extname(import.meta.filename)}`);
         const child = await promisify(execFile)(process.execPath, ['--expose-gc', reader, String(port)]);
         const result = JSON.parse(child.stdout) as Readonly<Record<'code' | 'message', string>> &
           Readonly<Record<'peakBytes' | 'keptBytes', number>>;

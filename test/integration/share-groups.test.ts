@@ -15,6 +15,8 @@ import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 import { ShareObserver } from '../support/consumer/share-progress.ts';
 
 const broker = await kafkaUnderTest({ brokers: 1 });
+const switchedOff = await kafkaUnderTest({ brokers: 1, own: true, needs: ['tools'] });
+const older = await kafkaUnderTest({ brokers: 1, version: '3.9.1' });
 /** As long as a lock lasts here: the least that the brokers of tests allow. */
 const lockMs = 1000;
 /** For those who renew: at half its time they do, and may stand still with all of the machine for the other half. */
@@ -262,8 +264,6 @@ describe('ShareConsumer on real Kafka', { skip: broker.skip }, () => {
   });
 });
 
-const switchedOff = await kafkaUnderTest({ brokers: 1, own: true, needs: ['tools'] });
-
 describe('ShareConsumer where share groups are switched off', { skip: switchedOff.skip }, () => {
   after(() => switchedOff.release());
 
@@ -281,8 +281,6 @@ describe('ShareConsumer where share groups are switched off', { skip: switchedOf
     });
   });
 });
-
-const older = await kafkaUnderTest({ brokers: 1, version: '3.9.1' });
 
 describe('ShareConsumer on brokers without share groups', { skip: older.skip }, () => {
   it('says what they would need', async () => {

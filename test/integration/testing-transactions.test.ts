@@ -16,6 +16,55 @@ const deadline = { timeout: 400_000 };
 const patienceMs = 120_000;
 const partitions = [0, 1, 2] as const;
 
+interface KafkaJsTransaction {
+  send(record: { topic: string; messages: readonly { value: string; partition: number }[] }): Promise<unknown>;
+  sendOffsets(offsets: {
+    consumerGroupId: string;
+    topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
+  }): Promise<void>;
+  commit(): Promise<void>;
+  abort(): Promise<void>;
+}
+interface KafkaJs {
+  readonly Kafka: new (options: object) => {
+    producer(options: object): {
+      connect(): Promise<void>;
+      transaction(): Promise<KafkaJsTransaction>;
+      disconnect(): Promise<void>;
+    };
+    consumer(options: object): {
+      connect(): Promise<void>;
+      subscribe(options: object): Promise<void>;
+      run(options: {
+        autoCommit?: boolean;
+        eachMessage(payload: { message: { value: Buffer | null } }): Promise<void>;
+      }): Promise<void>;
+      disconnect(): Promise<void>;
+    };
+    admin(): {
+      connect(): Promise<void>;
+      fetchOffsets(options: {
+        groupId: string;
+        topics: readonly string[];
+      }): Promise<{ partitions: { partition: number; offset: string }[] }[]>;
+      disconnect(): Promise<void>;
+    };
+  };
+}
+
+/** kafkajs, or why it is not there. */
+async function kafkaJs(): Promise<KafkaJs | { readonly missing: string }> {
+  try {
+    await installPeers();
+    return loadPeer('kafkajs') as KafkaJs;
+  } catch (error) {
+    return { missing: `kafkajs could not be installed: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+// Above all suites: where one is waited for between two of them, what cleans up may run after the first.
+const peer = await kafkaJs();
+
 let cluster: TestCluster;
 before(async () => {
   cluster = await TestCluster.start({ brokers: 3 });
@@ -172,54 +221,6 @@ describe(
     });
   },
 );
-
-interface KafkaJsTransaction {
-  send(record: { topic: string; messages: readonly { value: string; partition: number }[] }): Promise<unknown>;
-  sendOffsets(offsets: {
-    consumerGroupId: string;
-    topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
-  }): Promise<void>;
-  commit(): Promise<void>;
-  abort(): Promise<void>;
-}
-interface KafkaJs {
-  readonly Kafka: new (options: object) => {
-    producer(options: object): {
-      connect(): Promise<void>;
-      transaction(): Promise<KafkaJsTransaction>;
-      disconnect(): Promise<void>;
-    };
-    consumer(options: object): {
-      connect(): Promise<void>;
-      subscribe(options: object): Promise<void>;
-      run(options: {
-        autoCommit?: boolean;
-        eachMessage(payload: { message: { value: Buffer | null } }): Promise<void>;
-      }): Promise<void>;
-      disconnect(): Promise<void>;
-    };
-    admin(): {
-      connect(): Promise<void>;
-      fetchOffsets(options: {
-        groupId: string;
-        topics: readonly string[];
-      }): Promise<{ partitions: { partition: number; offset: string }[] }[]>;
-      disconnect(): Promise<void>;
-    };
-  };
-}
-
-/** kafkajs, or why it is not there. */
-async function kafkaJs(): Promise<KafkaJs | { readonly missing: string }> {
-  try {
-    await installPeers();
-    return loadPeer('kafkajs') as KafkaJs;
-  } catch (error) {
-    return { missing: `kafkajs could not be installed: ${error instanceof Error ? error.message : String(error)}` };
-  }
-}
-
-const peer = await kafkaJs();
 
 describe('kafkajs on TestCluster', { skip: 'missing' in peer ? peer.missing : false, ...deadline }, () => {
   it('commits and aborts transactions with offsets; its consumer reads what was committed', async () => {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, realpathSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { nodeBinary, nodeVersions } from '../../tools/node-versions.ts';
+import { nodes, otherRuntimes, programOf, type Runtime } from '../../tools/runtimes.ts';
 import { eventually } from '../support/eventually.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -69,14 +69,17 @@ async function pack(): Promise<void> {
 }
 
 /** A user's project, with the tarball installed by the npm that the given Node runs. */
-async function install(version: string): Promise<{ readonly folder: string; readonly outcome: Outcome }> {
-  const folder = join(scratch, `project-${version}`);
+async function install(node: Runtime): Promise<{ readonly folder: string; readonly outcome: Outcome }> {
+  const folder = join(scratch, `project-${node.version}`);
   await mkdir(folder);
   await copyFile(tarball, join(folder, 'kavka.tgz'));
   await writeFile(join(folder, 'package.json'), '{ "name": "project", "version": "1.0.0", "private": true }\n');
-  const node = await nodeBinary(version);
-  const env = { PATH: [dirname(node), process.env['PATH'] ?? ''].join(delimiter), npm_config_update_notifier: 'false' };
-  const outcome = await run(node, [npmProgram(), 'install', './kavka.tgz', '--foreground-scripts'], folder, env);
+  const program = await programOf(node);
+  const env = {
+    PATH: [dirname(program), process.env['PATH'] ?? ''].join(delimiter),
+    npm_config_update_notifier: 'false',
+  };
+  const outcome = await run(program, [npmProgram(), 'install', './kavka.tgz', '--foreground-scripts'], folder, env);
   return { folder, outcome };
 }
 
@@ -118,6 +121,8 @@ const programs: Readonly<Record<string, string>> = {
     const manifest = require('kavka/package.json');
     ${useIt}`,
 };
+
+const whatProgramsPrint = { front: true, topics: null, version: 'kavka', value: 'one', hasOneOfEachClass: true };
 
 describe('package', () => {
   before(pack);
@@ -191,11 +196,11 @@ describe('package', () => {
     assert.deepEqual(offenders, []);
   });
 
-  for (const version of nodeVersions) {
-    describe(`on Node ${version}`, () => {
+  for (const node of nodes) {
+    describe(`on Node ${node.version}`, () => {
       let project: Awaited<ReturnType<typeof install>>;
       before(async () => {
-        project = await install(version);
+        project = await install(node);
       });
 
       it('installs without a warning, and compiles nothing', async () => {
@@ -214,7 +219,7 @@ describe('package', () => {
       it('loads neither TLS nor compression before somebody uses them', async () => {
         // How Node's own modules are named there; it is not documented, so the last one makes sure of it.
         const program = `import('kavka').then(() => console.log(process.moduleLoadList.join('\\n')))`;
-        const { stdout } = await run(await nodeBinary(version), ['--eval', program], project.folder);
+        const { stdout } = await run(await programOf(node), ['--eval', program], project.folder);
         const loaded = stdout.trim().split('\n');
         assert.deepEqual(
           ['tls', 'zlib', 'net'].map((name) => loaded.includes(`NativeModule ${name}`)),
@@ -225,7 +230,7 @@ describe('package', () => {
       it('starts a broker by its command, which Ctrl-C ends', async () => {
         // Where npm and npx link the commands of a package.
         const command = join(project.folder, 'node_modules/.bin/kavka');
-        const path = [dirname(await nodeBinary(version)), process.env['PATH'] ?? ''].join(delimiter);
+        const path = [dirname(await programOf(node)), process.env['PATH'] ?? ''].join(delimiter);
         const child = spawn(command, ['broker', '--listen', '0', '--topic', 'orders:2'], {
           cwd: project.folder,
           env: { ...process.env, PATH: path, NODE_OPTIONS: '--throw-deprecation' },
@@ -244,15 +249,34 @@ describe('package', () => {
       for (const [name, text] of Object.entries(programs)) {
         it(`works by ${name}, silently`, async () => {
           await writeFile(join(project.folder, name), text);
-          const node = await nodeBinary(version);
           const flags = ['--throw-deprecation', '--trace-warnings', name];
-          const { code, stdout, stderr } = await run(node, flags, project.folder);
+          const { code, stdout, stderr } = await run(await programOf(node), flags, project.folder);
           assert.equal(stderr, '');
           assert.equal(code, 0);
-          const expected = { front: true, topics: null, version: 'kavka', value: 'one', hasOneOfEachClass: true };
-          assert.deepEqual(JSON.parse(stdout), expected);
+          assert.deepEqual(JSON.parse(stdout), whatProgramsPrint);
         });
       }
     });
   }
+
+  describe('elsewhere', () => {
+    let folder = '';
+    before(async () => {
+      folder = join(scratch, 'project-elsewhere');
+      await cp(join(scratch, `project-${nodes[0]?.version}`), folder, { recursive: true });
+    });
+
+    const flags = { Node: [], Bun: [], Deno: ['run', '--allow-all'] };
+    for (const runtime of otherRuntimes) {
+      for (const [name, text] of Object.entries(programs)) {
+        it(`works on ${runtime.name} ${runtime.version} by ${name}, silently`, async () => {
+          await writeFile(join(folder, name), text);
+          const { code, stdout, stderr } = await run(await programOf(runtime), [...flags[runtime.name], name], folder);
+          assert.equal(stderr, '');
+          assert.equal(code, 0);
+          assert.deepEqual(JSON.parse(stdout), whatProgramsPrint);
+        });
+      }
+    }
+  });
 });

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { Runtime } from '../runtimes.ts';
+import { countReport } from './count-report.ts';
 import { countEvents, nothing, sum } from './counts.ts';
 import type { Counts, TestDiagnostic, TestEvent } from './counts.ts';
 
@@ -10,13 +12,39 @@ export interface RunFileOptions {
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
   readonly timeoutMs: number;
-  /** The Node to run on; default this one. */
-  readonly node?: string;
-  /** Further arguments of Node. */
-  readonly nodeArguments?: readonly string[];
+  /** What to run it on; default this Node. */
+  readonly on?: { readonly runtime: Runtime['name']; readonly program: string; readonly flags: readonly string[] };
+}
+
+/** How a runtime is asked to run a file, and what it reports. */
+interface Runner {
+  arguments(file: string, reportFile: string): readonly string[];
+  count(file: string, report: string): Counts;
 }
 
 const reporter = path.join(import.meta.dirname, 'reporter.mjs');
+
+const runners: Readonly<Record<Runtime['name'], Runner>> = {
+  Node: {
+    arguments: (file, reportFile) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${reportFile}`, file],
+    count: (file, report) => countEvents(file, eventsOf(report)),
+  },
+  Bun: {
+    // A test has five seconds there unless it is told otherwise; the file's own limit is enough.
+    arguments: (file, reportFile) => [
+      'test',
+      '--timeout=3600000',
+      '--reporter=junit',
+      `--reporter-outfile=${reportFile}`,
+      `./${file}`,
+    ],
+    count: countReport,
+  },
+  Deno: {
+    arguments: (file, reportFile) => ['test', '--allow-all', '--no-check', `--junit-path=${reportFile}`, file],
+    count: countReport,
+  },
+};
 
 /**
  * Runs one test file in a process of its own.
@@ -25,17 +53,14 @@ const reporter = path.join(import.meta.dirname, 'reporter.mjs');
  */
 export async function runTestFile(file: string, options: RunFileOptions): Promise<Counts> {
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'kavka-test-'));
-  const eventFile = path.join(scratch, 'events');
+  const reportFile = path.join(scratch, 'report');
+  const { runtime, program, flags } = options.on ?? { runtime: 'Node', program: process.execPath, flags: [] };
+  const runner = runners[runtime];
   try {
-    const args = [
-      ...(options.nodeArguments ?? []),
-      `--test-reporter=${reporter}`,
-      `--test-reporter-destination=${eventFile}`,
-      file,
-    ];
-    const { code, output } = await run(options.node ?? process.execPath, args, options);
+    const { code, output } = await run(program, [...flags, ...runner.arguments(file, reportFile)], options);
     if (options.env['SHOW_OUTPUT'] !== undefined) console.log(output);
-    const counts = countEvents(file, readEvents(eventFile));
+    const report = readReport(reportFile);
+    const counts = report === '' ? nothing : runner.count(file, report);
     const failure = verdict(counts, code, options.timeoutMs);
     if (failure === undefined && counts.failures.length === 0) return counts;
     const said = output === '' ? '' : `\n${output}`;
@@ -58,14 +83,17 @@ function verdict(counts: Counts, code: number | undefined, timeoutMs: number): s
   return undefined;
 }
 
-function readEvents(file: string): (TestEvent | TestDiagnostic)[] {
-  let text: string;
+/** Nothing if it ended before the report began. */
+function readReport(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch {
-    return []; // it ended before the reporter began
+    return '';
   }
-  const lines = text.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
+}
+
+function eventsOf(report: string): (TestEvent | TestDiagnostic)[] {
+  const lines = report.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
   return lines.map((line) => JSON.parse(line) as TestEvent | TestDiagnostic);
 }
 

@@ -1,40 +1,38 @@
 import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { nodeBinary } from '../node-versions.ts';
+import { programOf, type Runtime } from '../runtimes.ts';
 import { nothing, sum } from './counts.ts';
 import type { Counts, Failure } from './counts.ts';
 import { run, runTestFile } from './run-file.ts';
-import type { StageRun } from './run-stage.ts';
 import { runWithSecondAttempt } from './second-attempt.ts';
-import { filesOf, root } from './stages.ts';
+import { root } from './stages.ts';
 
 const compiled = path.join(root, '.cache/matrix');
 
-/** What is about the client, not about our tools, which run on the bundled Node only. */
-const suites = {
-  name: 'matrix',
-  what: '',
-  files: ['test/unit/**/*.test.ts', 'test/conformance/**/*.test.ts', 'test/behaviour/**/*.test.ts'],
-  exclude: ['test/unit/tools/**', 'test/unit/support/**'],
-};
+export interface MatrixRun {
+  readonly env: NodeJS.ProcessEnv;
+  /** Test files below the repository. */
+  readonly files: readonly string[];
+}
 
-/** Compiles everything once and runs the suites on each version. */
-export async function runMatrix(versions: readonly string[], { env, only }: StageRun): Promise<Counts> {
-  const failure = await compile(env);
-  const results: Counts[] = failure === undefined ? [] : [failure];
-  const files = filesOf(suites, only).map((file) => file.replace(/\.ts$/, '.js'));
-  for (const version of versions) {
+let compilation: Promise<Counts> | undefined;
+
+/** Compiles all tests once and runs these on each runtime. */
+export async function runMatrix(runtimes: readonly Runtime[], { env, files }: MatrixRun): Promise<Counts> {
+  const results = [await (compilation ??= compile(env))];
+  const compiledFiles = files.map((file) => file.replace(/\.ts$/, '.js'));
+  for (const runtime of runtimes) {
     const begun = performance.now();
-    const counts = await runOn(version, files, env);
+    const counts = await runOn(runtime, compiledFiles, env);
     console.log(
-      `  Node ${version}: ${counts.passed} passed, ${counts.failures.length} failed, ${counts.skips.length} skipped (${((performance.now() - begun) / 1000).toFixed(1)} s)`,
+      `  ${nameOf(runtime)}: ${counts.passed} passed, ${counts.failures.length} failed, ${counts.skips.length} skipped (${((performance.now() - begun) / 1000).toFixed(1)} s)`,
     );
     results.push(counts);
   }
   return sum(results);
 }
 
-async function compile(env: NodeJS.ProcessEnv): Promise<Counts | undefined> {
+async function compile(env: NodeJS.ProcessEnv): Promise<Counts> {
   rmSync(compiled, { recursive: true, force: true });
   // Whatever the tests read besides modules lies beside them; what is not the compiler's is copied.
   cpSync(path.join(root, 'test'), path.join(compiled, 'test'), {
@@ -65,32 +63,28 @@ async function compile(env: NodeJS.ProcessEnv): Promise<Counts | undefined> {
     env,
     timeoutMs: 600_000,
   });
-  if (code === 0) return undefined;
+  if (code === 0) return nothing;
   return { ...nothing, failures: [{ where: 'compiling the tests', what: output }] };
 }
 
-async function runOn(version: string, files: readonly string[], env: NodeJS.ProcessEnv): Promise<Counts> {
-  let node: string;
+async function runOn(runtime: Runtime, files: readonly string[], env: NodeJS.ProcessEnv): Promise<Counts> {
+  let program: string;
   try {
-    node = await nodeBinary(version);
+    program = await programOf(runtime);
   } catch (error) {
-    const reason = `the npm package node@${version} cannot be fetched: ${error instanceof Error ? error.message.split('\n')[0] : ''}`;
-    return { ...nothing, skips: [{ where: `Node ${version}`, reason }] };
+    const reason = `its npm package cannot be fetched: ${error instanceof Error ? error.message.split('\n')[0] : ''}`;
+    return { ...nothing, skips: [{ where: nameOf(runtime), reason }] };
   }
+  const flags = runtime.name === 'Node' ? ['--enable-source-maps'] : [];
+  const on = { runtime: runtime.name, program, flags };
   const counts = await runWithSecondAttempt(files, 2, (file) =>
-    runTestFile(file, {
-      directory: compiled,
-      env,
-      timeoutMs: 600_000,
-      node,
-      nodeArguments: ['--enable-source-maps'],
-    }),
+    runTestFile(file, { directory: compiled, env: { ...env, NO_COLOR: '1' }, timeoutMs: 600_000, on }),
   );
-  return onVersion(counts, version);
+  const named = (failures: readonly Failure[]): Failure[] =>
+    failures.map((failure) => ({ ...failure, where: `${nameOf(runtime)} ${failure.where}` }));
+  return { ...counts, failures: named(counts.failures), unsteady: named(counts.unsteady) };
 }
 
-function onVersion(counts: Counts, version: string): Counts {
-  const named = (failures: readonly Failure[]): Failure[] =>
-    failures.map((failure) => ({ ...failure, where: `Node ${version} ${failure.where}` }));
-  return { ...counts, failures: named(counts.failures), unsteady: named(counts.unsteady) };
+function nameOf({ name, version }: Runtime): string {
+  return `${name} ${version}`;
 }

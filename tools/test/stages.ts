@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import path from 'node:path';
-import { nodeVersions } from '../node-versions.ts';
+import { nodes, otherRuntimes, type Runtime } from '../runtimes.ts';
 
 /** A command that passes or fails as a whole and counts as one test. */
 export interface Check {
@@ -23,11 +23,11 @@ export interface Stage {
   /** How many files run at a time. */
   readonly concurrency?: number;
   readonly fileTimeoutMs?: number;
-  /** Runs the suites of tools/test/run-matrix.ts on these versions of Node. */
-  readonly nodeVersions?: readonly string[];
+  /** What its files run on, compiled; on this Node, as they are, if nothing is named. */
+  readonly runtimes?: readonly Runtime[];
   /** Whether its tests ask for a (real) Kafka. */
   readonly needsKafka?: boolean;
-  /** Whether its tests get the cluster inside their own process instead. */
+  /** Whether its tests get the cluster inside their own process instead; with `needsKafka` where there is no other. */
   readonly inProcessKafka?: boolean;
 }
 
@@ -144,8 +144,22 @@ export const stages: readonly Stage[] = [
   {
     name: 'matrix',
     what: 'the tests, compiled, on the oldest supported Node (npm run test:matrix: on all)',
-    nodeVersions: nodeVersions.slice(0, 1),
+    // What is about the client, not about our tools, which run on the bundled Node only.
+    files: ['test/unit/**/*.test.ts', 'test/conformance/**/*.test.ts', 'test/behaviour/**/*.test.ts'],
+    exclude: ['test/unit/tools/**', 'test/unit/support/**'],
+    runtimes: nodes.slice(0, 1),
     needsKafka: true,
+  },
+  {
+    name: 'runtimes',
+    what: 'what users rely on, compiled, on Bun and Deno (npm run test:matrix: all of it)',
+    files: [
+      'test/behaviour/{consumer,consumer-reading,producer,producer-typed,transactions}.test.ts',
+      'test/integration/security.test.ts',
+    ],
+    runtimes: otherRuntimes,
+    needsKafka: true,
+    inProcessKafka: true,
   },
 ];
 
