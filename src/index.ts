@@ -174,7 +174,8 @@ export type {
   TopicSelector,
 } from './consumer/consumer.ts';
 export { Consumer } from './consumer/consumer.ts';
-export type { Partitions } from './consumer/positions.ts';
+export type { Partitions } from './consumer/partition-list.ts';
+export type { PartitionTime } from './consumer/positions.ts';
 export type { ConsumerBatch, PollResult } from './consumer/consumer-batch.ts';
 export type { ConsumerRecord, ForwardedRecord, TimestampType } from './consumer/consumer-record.ts';
 export type {

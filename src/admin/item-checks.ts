@@ -1,4 +1,5 @@
-import { adviceOn, object, quote } from '../util/option-rules.ts';
+import { adviceOn, expectedInstead, object } from '../util/option-rules.ts';
+import { partitionProblem } from '../util/partition-problem.ts';
 import type { ConfigChanges } from './configs.ts';
 import type { NewPartitions, NewTopic } from './topics.ts';
 
@@ -10,13 +11,7 @@ export const groupId: ItemCheck = text('the id of a group');
 export const transactionalId: ItemCheck = text('a transactional id');
 
 /** More fields are no mistake: what other calls answer with can be given as it is. */
-export const topicPartition: ItemCheck = (item) => {
-  if (!object.accepts(item)) return expected('{ topic, partition }', item);
-  const { topic, partition } = item as { topic: unknown; partition: unknown };
-  if (typeof topic !== 'string') return `${expected('the name of a topic', topic)} for topic`;
-  if (Number.isInteger(partition) && Number(partition) >= 0) return undefined;
-  return `${quote(partition)} given for the partition of topic ${quote(topic)}, where a number from 0 on was expected`;
-};
+export const topicPartition: ItemCheck = (item) => partitionProblem(item);
 
 export const newTopic: ItemCheck = fields<NewTopic>(
   'a topic to create',
@@ -54,7 +49,7 @@ export function ofGroup(group: unknown, check: ItemCheck): ItemCheck {
 }
 
 function text(what: string): ItemCheck {
-  return (item) => (typeof item === 'string' ? undefined : expected(what, item));
+  return (item) => (typeof item === 'string' ? undefined : expectedInstead(what, item));
 }
 
 /** What a call does not know of an item it would leave out in silence. */
@@ -65,14 +60,10 @@ function fields<Item>(
 ): ItemCheck {
   const known = Object.keys(fieldsOfItem);
   return (item) => {
-    if (!object.accepts(item)) return expected(`{ ${known.join(', ')} }`, item);
+    if (!object.accepts(item)) return expectedInstead(`{ ${known.join(', ')} }`, item);
     const name = Object.keys(item as object).find((each) => !known.includes(each));
     if (name === undefined) return undefined;
     const advice = adviceOn(name, known, otherNames) ?? `its fields are ${known.join(', ')}`;
     return `${what} has no field ${name}; ${advice}`;
   };
-}
-
-function expected(what: string, given: unknown): string {
-  return `${quote(given)} given, where ${what} was expected`;
 }

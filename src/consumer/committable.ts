@@ -7,6 +7,7 @@ import { notOwned } from './commits.ts';
 import { ConsumerBatch, lastOf, stateOf } from './consumer-batch.ts';
 import { ConsumerRecord } from './consumer-record.ts';
 import type { OffsetToCommit } from './offset-client.ts';
+import { partitionList } from './partition-list.ts';
 import type { PartitionState } from './partition-state.ts';
 
 /** The next offset to read of a partition. */
@@ -26,6 +27,7 @@ export type Committable =
   | ConsumerRecord<unknown, unknown>
   | ConsumerBatch<unknown, unknown>
   | readonly ConsumerRecord<unknown, unknown>[]
+  | OffsetAndMetadata
   | readonly OffsetAndMetadata[];
 
 /** Offsets to commit, and the assigned partitions that they are of; none where they come from no assignment. */
@@ -64,9 +66,9 @@ export function isCovered(state: PartitionState, offsets: readonly OffsetToCommi
 }
 
 function isRecords(
-  items: readonly ConsumerRecord<unknown, unknown>[] | readonly OffsetAndMetadata[],
+  items: readonly ConsumerRecord<unknown, unknown>[] | OffsetAndMetadata | readonly OffsetAndMetadata[],
 ): items is readonly ConsumerRecord<unknown, unknown>[] {
-  return items[0] instanceof ConsumerRecord;
+  return Array.isArray(items) && items[0] instanceof ConsumerRecord;
 }
 
 function offsetsOfRead(records: readonly ConsumerRecord<unknown, unknown>[], assignment: Assignment): OffsetsOfStates {
@@ -89,9 +91,14 @@ function offsetsOfRead(records: readonly ConsumerRecord<unknown, unknown>[], ass
   return { offsets, states: [...latest.keys()] };
 }
 
-function offsetsGiven(given: readonly OffsetAndMetadata[], assignment: Assignment, inGroup: boolean): OffsetsOfStates {
+function offsetsGiven(
+  given: OffsetAndMetadata | readonly OffsetAndMetadata[],
+  assignment: Assignment,
+  inGroup: boolean,
+): OffsetsOfStates {
   const states: PartitionState[] = [];
-  const offsets = given.map(({ topic, partition, offset, metadata = '' }) => {
+  const list = partitionList(given, 'commit offsets', '{ topic, partition, offset }');
+  const offsets = list.map(({ topic, partition, offset, metadata = '' }) => {
     const parsed = parseInt64(offset);
     if (parsed === undefined || parsed < 0n) {
       throw new UsageError(

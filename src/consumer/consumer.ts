@@ -16,7 +16,8 @@ import type { OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers
 import { OffsetClient, type CommittedOffset } from './offset-client.ts';
 import { resolveConsumerOptions, type GivenConsumerOptions, type ResolvedConsumerOptions } from './options.ts';
 import type { PartitionState } from './partition-state.ts';
-import { Positions, type Partitions } from './positions.ts';
+import { onePartition, partitionList, type Partitions } from './partition-list.ts';
+import { Positions, type PartitionTime } from './positions.ts';
 import { pollRecords, takeOrReject, type PollOptions } from './poll.ts';
 import { BatchLoop, RecordLoop, type RecordsOptions } from './read-loops.ts';
 import { Reading } from './reading.ts';
@@ -242,19 +243,14 @@ export class Consumer<
    *
    * @throws {@link UsageError} `INVALID_STATE`: topics are subscribed
    */
-  assign(partitions: readonly TopicPartition[]): void {
+  assign(partitions: Partitions): void {
     this.#refuseWhenClosed();
     if (this.#group?.member !== undefined)
       throw invalidState('Cannot assign partitions: topics are subscribed; use another consumer');
-    for (const { topic, partition } of partitions) {
-      this.#refuseUndefined('assign', topic);
-      if (typeof topic === 'string' && topic !== '' && Number.isInteger(partition) && partition >= 0) continue;
-      throw new UsageError(`Cannot assign ${quote(topic)}-${quote(partition)}: give { topic, partition }`, {
-        code: 'INVALID_ARGUMENT',
-      });
-    }
-    this.#assignedTopics = [...new Set(partitions.map(({ topic }) => topic))];
-    this.#assignment.replace(partitions, () => this.#starts.first());
+    const list = partitionList(partitions, 'assign partitions');
+    for (const { topic } of list) this.#refuseUndefined('assign', topic);
+    this.#assignedTopics = [...new Set(list.map(({ topic }) => topic))];
+    this.#assignment.replace(list, () => this.#starts.first());
     this.#hasBegun = false;
     this.#reading.interrupt();
   }
@@ -452,15 +448,16 @@ export class Consumer<
   }
 
   /** The offsets that the group has, in the order asked for. */
-  async committed(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<CommittedOffset[]> {
+  async committed(partitions: Partitions, options: CallOptions = {}): Promise<CommittedOffset[]> {
     this.#refuseWhenClosed();
-    return this.#offsets.committed(partitions, options);
+    return this.#offsets.committed(partitionList(partitions, 'look up committed offsets'), options);
   }
 
   // Positions -------------------------------------------------------------------------------------------------------------
 
   /** The next offset to hand out; undefined while it is not known, or if the partition is not assigned. Does no IO. */
-  position({ topic, partition }: TopicPartition): bigint | undefined {
+  position(of: TopicPartition): bigint | undefined {
+    const { topic, partition } = onePartition(of, 'tell a position');
     return this.#assignment.get(topic, partition)?.position;
   }
 
@@ -516,20 +513,20 @@ export class Consumer<
   }
 
   /** The first offset of each partition, in the order asked for. */
-  async beginningOffsets(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<PartitionEnd[]> {
+  async beginningOffsets(partitions: Partitions, options: CallOptions = {}): Promise<PartitionEnd[]> {
     this.#refuseWhenClosed();
     return this.#positions.beginningOffsets(partitions, options);
   }
 
   /** The end of each partition (with `read_committed`, of what is decided), in the order asked for. */
-  async endOffsets(partitions: readonly TopicPartition[], options: CallOptions = {}): Promise<PartitionEnd[]> {
+  async endOffsets(partitions: Partitions, options: CallOptions = {}): Promise<PartitionEnd[]> {
     this.#refuseWhenClosed();
     return this.#positions.endOffsets(partitions, options);
   }
 
   /** The first offset of each partition at or after a time in milliseconds since 1970, in the order asked for. */
   async offsetsForTimes(
-    times: readonly (TopicPartition & { readonly timestamp: number })[],
+    times: PartitionTime | readonly PartitionTime[],
     options: CallOptions = {},
   ): Promise<OffsetForTime[]> {
     this.#refuseWhenClosed();

@@ -8,10 +8,14 @@ import type { Assignment } from './assignment.ts';
 import type { PartitionOffset } from './committable.ts';
 import type { OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
 import { BEGINNING, END, type OffsetClient } from './offset-client.ts';
+import { onePartition, partitionList, type Partitions } from './partition-list.ts';
 import type { PartitionState, StartingPoint } from './partition-state.ts';
 
-/** One partition, or several. */
-export type Partitions = TopicPartition | readonly TopicPartition[];
+/** A time in a partition. */
+export interface PartitionTime extends TopicPartition {
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+}
 
 /** What positions need of their consumer. */
 export interface PositionsParts {
@@ -30,7 +34,8 @@ export class Positions {
     this.#parts = parts;
   }
 
-  seek({ topic, partition, offset }: PartitionOffset): void {
+  seek(to: PartitionOffset): void {
+    const { topic, partition, offset } = onePartition(to, 'seek', '{ topic, partition, offset }');
     const state = this.#parts.assignment.owned({ topic, partition }, 'seek in');
     const parsed = parseInt64(offset);
     if (parsed === undefined || parsed < 0n) {
@@ -78,25 +83,34 @@ export class Positions {
     });
   }
 
-  async beginningOffsets(partitions: readonly TopicPartition[], options: CallOptions): Promise<PartitionEnd[]> {
+  async beginningOffsets(partitions: Partitions, options: CallOptions): Promise<PartitionEnd[]> {
     return this.#list(
-      partitions.map(({ topic, partition }) => ({ topic, partition, timestamp: BEGINNING })),
+      partitionList(partitions, 'look up where partitions begin').map(({ topic, partition }) => ({
+        topic,
+        partition,
+        timestamp: BEGINNING,
+      })),
       options,
     );
   }
 
-  async endOffsets(partitions: readonly TopicPartition[], options: CallOptions): Promise<PartitionEnd[]> {
+  async endOffsets(partitions: Partitions, options: CallOptions): Promise<PartitionEnd[]> {
     return this.#list(
-      partitions.map(({ topic, partition }) => ({ topic, partition, timestamp: END })),
+      partitionList(partitions, 'look up where partitions end').map(({ topic, partition }) => ({
+        topic,
+        partition,
+        timestamp: END,
+      })),
       options,
     );
   }
 
   async offsetsForTimes(
-    times: readonly (TopicPartition & { readonly timestamp: number })[],
+    times: PartitionTime | readonly PartitionTime[],
     options: CallOptions,
   ): Promise<OffsetForTime[]> {
-    const queries = times.map(({ topic, partition, timestamp }) => ({
+    const list = partitionList(times, 'look up offsets for times', '{ topic, partition, timestamp }');
+    const queries = list.map(({ topic, partition, timestamp }) => ({
       topic,
       partition,
       timestamp: timestampOf(timestamp),
@@ -109,8 +123,7 @@ export class Positions {
   }
 
   #seekTo(partitions: Partitions, timestamp: bigint): void {
-    for (const partition of listOf(partitions)) {
-      const state = this.#parts.assignment.owned(partition, 'seek in');
+    for (const state of this.#owned(partitions, 'seek in')) {
       const start: StartingPoint = { kind: 'timestamp', timestamp };
       state.startFrom(start);
       this.#moved(state);
@@ -124,8 +137,14 @@ export class Positions {
   }
 
   #setPaused(partitions: Partitions, paused: boolean, doing: string): void {
-    for (const partition of listOf(partitions)) this.#parts.assignment.owned(partition, doing).paused = paused;
+    for (const state of this.#owned(partitions, doing)) state.paused = paused;
     this.#parts.onMoved();
+  }
+
+  /** The states of all of them: one that is not assigned is told before another is moved. */
+  #owned(partitions: Partitions, doing: string): PartitionState[] {
+    const list = partitionList(partitions, `${doing} partitions`);
+    return list.map((partition) => this.#parts.assignment.owned(partition, doing));
   }
 
   async #list(
@@ -144,8 +163,4 @@ function timestampOf(timestampMs: number): bigint {
   throw new UsageError(`Cannot use timestamp ${quote(timestampMs)}: give milliseconds since 1970`, {
     code: 'INVALID_ARGUMENT',
   });
-}
-
-function listOf(partitions: Partitions): readonly TopicPartition[] {
-  return 'topic' in partitions ? [partitions] : partitions;
 }

@@ -1,8 +1,10 @@
 import { UsageError } from '../errors/kafka-error.ts';
+import type { ConsumerGroupMetadata } from '../model/consumer-group-metadata.ts';
 import { readTerm, type ReadTerm } from '../model/read-term.ts';
 import { topicPartitionKey, type TopicPartition } from '../model/topic-partition.ts';
 import { parseInt64, type Int64Input } from '../util/int64.ts';
-import { quote } from '../util/option-rules.ts';
+import { expectedInstead, object, quote } from '../util/option-rules.ts';
+import { partitionProblem } from '../util/partition-problem.ts';
 import type { TransactionOffset } from './transaction-coordination.ts';
 
 /** The next offset to read of a partition, for a transaction. */
@@ -50,9 +52,29 @@ export function offsetsToSend(what: OffsetsToSend): TransactionOffset[] {
   return [...offsets.values()];
 }
 
+/** @throws UsageError INVALID_ARGUMENT for what is not a consumer's group metadata */
+export function checkGroup(group: unknown): void {
+  const { groupId, generationId, memberId, groupInstanceId } = (object.accepts(group) ? group : {}) as Partial<
+    Record<keyof ConsumerGroupMetadata, unknown>
+  >;
+  const isStatic = typeof groupInstanceId === 'string' || groupInstanceId === undefined;
+  const isMember = Number.isInteger(generationId) && typeof memberId === 'string' && isStatic;
+  if (isMember && typeof groupId === 'string' && groupId !== '') return;
+  throw new UsageError(
+    `Cannot take offsets into a transaction: ${expectedInstead('what consumer.groupMetadata() gives', group)} for the group`,
+    { code: 'INVALID_ARGUMENT' },
+  );
+}
+
 function itemsOf(what: OffsetsToSend): readonly (RecordRead | OffsetToSend)[] {
-  if ('records' in what) return what.records.slice(-1);
-  return 'topic' in what ? [what] : what;
+  if (object.accepts(what) && 'records' in what) return what.records.slice(-1);
+  const items = Array.isArray(what) ? (what as readonly (RecordRead | OffsetToSend)[]) : [what as RecordRead];
+  for (const item of items) {
+    const problem = partitionProblem(item, '{ topic, partition, offset }');
+    if (problem === undefined) continue;
+    throw new UsageError(`Cannot take offsets into a transaction: ${problem}`, { code: 'INVALID_ARGUMENT' });
+  }
+  return items;
 }
 
 /** Its offset is that of the record, not of the next: taken for the other one, the record would be processed twice. */

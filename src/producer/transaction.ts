@@ -6,7 +6,7 @@ import { untilAborted } from '../cluster/call-guard.ts';
 import { quote } from '../util/option-rules.ts';
 import type { RecordMetadata } from './record-metadata.ts';
 import type { TransactionDriver } from './transaction-driver.ts';
-import { offsetsToSend, type OffsetsToSend } from './transaction-offsets.ts';
+import { checkGroup, offsetsToSend, type OffsetsToSend } from './transaction-offsets.ts';
 
 /** What may be said about a wait. */
 export interface TransactionWaitOptions {
@@ -91,6 +91,7 @@ export class Transaction<R = ProducerRecord<string | Uint8Array | null, string |
     if (!this.#isCurrent) throw this.#over('take offsets into');
     try {
       options.signal?.throwIfAborted();
+      checkGroup(group);
       const offsets = offsetsToSend(what);
       if (offsets.length === 0) return;
       const taken = driver.sendOffsets(offsets, group);

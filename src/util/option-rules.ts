@@ -114,6 +114,11 @@ function describeValue(name: string, value: unknown): string {
 }
 
 /** A value as it appears in a message: short, quoted where it is text. */
+/** That something else was given, as the end of a sentence. */
+export function expectedInstead(what: string, given: unknown): string {
+  return `${quote(given)} given, where ${what} was expected`;
+}
+
 export function quote(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
   if (typeof value === 'bigint') return `${value}n`;

@@ -132,6 +132,7 @@ describe('public types', () => {
       'PartitionMetadata',
       'PartitionOffset',
       'PartitionProducers',
+      'PartitionTime',
       'Partitioner',
       'PartitionerInput',
       'Partitions',

@@ -31,6 +31,36 @@ async function read(kafka: FakeKafka, consumer: Consumer, count: number): Promis
   return values;
 }
 
+interface CallWithPartitions {
+  /** What each partition must have, as messages tell it. */
+  readonly fields?: string;
+  readonly isOfOne?: boolean;
+  readonly run: (consumer: Consumer, given: never) => unknown;
+}
+
+const callsWithPartitions: Readonly<Record<string, CallWithPartitions>> = {
+  assign: { run: (consumer, given) => consumer.assign(given) },
+  pause: { run: (consumer, given) => consumer.pause(given) },
+  resume: { run: (consumer, given) => consumer.resume(given) },
+  position: { run: (consumer, given) => consumer.position(given), isOfOne: true },
+  seek: {
+    run: (consumer, given) => consumer.seek(given),
+    isOfOne: true,
+    fields: '{ topic, partition, offset }',
+  },
+  seekToBeginning: { run: (consumer, given) => consumer.seekToBeginning(given) },
+  seekToEnd: { run: (consumer, given) => consumer.seekToEnd(given) },
+  seekToTimestamp: { run: (consumer, given) => consumer.seekToTimestamp(5, given) },
+  beginningOffsets: { run: (consumer, given) => consumer.beginningOffsets(given) },
+  endOffsets: { run: (consumer, given) => consumer.endOffsets(given) },
+  offsetsForTimes: {
+    run: (consumer, given) => consumer.offsetsForTimes(given),
+    fields: '{ topic, partition, timestamp }',
+  },
+  committed: { run: (consumer, given) => consumer.committed(given) },
+  commit: { run: (consumer, given) => consumer.commit(given), fields: '{ topic, partition, offset }' },
+};
+
 describe('Consumer with partitions assigned by hand', () => {
   it('reads from the beginning with earliest, and moves its position', async () => {
     const kafka = new FakeKafka();
@@ -40,6 +70,59 @@ describe('Consumer with partitions assigned by hand', () => {
     assert.deepEqual(await read(kafka, consumer, 2), ['a', 'b']);
     assert.equal(consumer.position(t0), 2n);
     assert.deepEqual(await read(kafka, consumer, 5), ['c']);
+    await kafka.run(consumer.close());
+  });
+
+  for (const [call, { fields = '{ topic, partition }', isOfOne = false, run }] of Object.entries(callsWithPartitions)) {
+    it(`${call} refuses what names no partition, before it does anything`, async () => {
+      const kafka = new FakeKafka();
+      const consumer = assigned(kafka, { groupId: 'g' });
+      const good = { ...t0, offset: 1n, timestamp: 5 };
+      const bad: [unknown, string][] = [
+        [null, `null given, where ${fields} was expected`],
+        ['t', `"t" given, where ${fields} was expected`],
+        [{ topic: 't', partitions: [0] }, `partitions given for topic "t"; give ${fields} for each of them`],
+        [{ topic: 't' }, 'undefined given for the partition of topic "t", where a number from 0 on was expected'],
+        [
+          { ...good, partition: '0' },
+          '"0" given for the partition of topic "t", where a number from 0 on was expected',
+        ],
+        [{ ...good, partition: -1 }, '-1 given for the partition of topic "t", where a number from 0 on was expected'],
+        [{ ...good, partition: 2 ** 31 }, '2147483648 given for the partition of topic "t", where a number'],
+        [{ ...good, topic: '' }, '"" given, where the name of a topic was expected for topic'],
+        [{ ...good, topic: 5 }, '5 given, where the name of a topic was expected for topic'],
+        ...(isOfOne ? [[[good], `a list of 1 given, where ${fields} was expected`] as [unknown, string]] : []),
+      ];
+      for (const [given, problem] of bad) {
+        for (const form of isOfOne ? [given] : [given, [good, given]]) {
+          await assert.rejects(
+            async () => kafka.run(Promise.resolve(run(consumer, form as never))),
+            (error) => {
+              assert.ok(isKafkaError(error, 'INVALID_ARGUMENT'), String(error));
+              assert.match(error.message, /^Cannot [a-z ]+: /);
+              assert.ok(error.message.includes(problem), error.message);
+              return true;
+            },
+          );
+        }
+      }
+      assert.deepEqual(consumer.paused(), []);
+      assert.equal(consumer.position(t0), undefined, 'nothing was sought');
+      await kafka.run(consumer.close());
+    });
+  }
+
+  it('moves and pauses no partition where one of the list is not assigned', async () => {
+    const kafka = new FakeKafka();
+    kafka.append(0, ['a', 'b']);
+    const consumer = assigned(kafka);
+    assert.deepEqual(await read(kafka, consumer, 1), ['a']);
+    const partitions = [t0, { topic: 't', partition: 1 }];
+    for (const call of ['pause', 'resume', 'seekToBeginning', 'seekToEnd'] as const)
+      assert.throws(() => consumer[call](partitions), hasCode('PARTITION_NOT_OWNED'));
+    assert.throws(() => consumer.seekToTimestamp(5, partitions), hasCode('PARTITION_NOT_OWNED'));
+    assert.deepEqual(consumer.paused(), []);
+    assert.deepEqual(await read(kafka, consumer, 1), ['b']);
     await kafka.run(consumer.close());
   });
 
