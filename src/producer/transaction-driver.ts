@@ -73,6 +73,8 @@ export class TransactionDriver {
   #ready: Deferred<void> | undefined;
   #ended: Deferred<TransactionEnd> | undefined;
   readonly #offsets = new Map<number, Deferred<void>>();
+  /** Requests whose coordinator is being looked for, which may take as long as there is none. */
+  readonly #lookups = new Map<number, AbortController>();
   #beganMs = 0;
   #closing: Promise<void> | undefined;
   #isActing = false;
@@ -326,6 +328,7 @@ export class TransactionDriver {
       over.abort();
     }
     this.#abort.abort(closed);
+    for (const lookup of this.#lookups.values()) lookup.abort(closed);
     this.#clearTimer();
     this.#ended?.reject(closed);
     for (const settled of this.#offsets.values()) settled.reject(closed);
@@ -378,6 +381,8 @@ export class TransactionDriver {
       case 'give-up-unsent':
         this.#records.giveUpUnsent();
         return this.#tellIfIdle();
+      case 'give-up':
+        return this.#lookups.get(effect.id)?.abort();
       case 'offsets-settled':
         return this.#settleOffsets(effect.id, effect.error);
       case 'ended':
@@ -437,15 +442,18 @@ export class TransactionDriver {
     const wire = this.#wire(request);
     const { coordinator } = wire;
     let level: TransactionLevel = { level: 0, epoch: -1n };
+    const lookup = new AbortController();
+    this.#lookups.set(id, lookup);
     const exchange: Exchange = async (api, limits, message) => {
-      const { signal } = this.#abort;
+      const { signal } = lookup;
       const nodeId = await this.#cluster.coordinator(coordinator.type, coordinator.key, { signal });
       const connection = await this.#cluster.connection(nodeId, this.#options.laneName, { signal });
       const { versions } = connection;
       level = { level: versions.finalizedFeature('transaction.version') ?? 0, epoch: versions.finalizedFeaturesEpoch };
       const version = chooseVersion(api, versions, limits);
+      this.#lookups.delete(id);
       isOnItsWay = true;
-      return connection.send(api, version, message(version), { signal });
+      return connection.send(api, version, message(version), { signal: this.#abort.signal });
     };
     let isOnItsWay = false;
     wire.send(exchange).then(
@@ -454,9 +462,11 @@ export class TransactionDriver {
         this.#act();
       },
       (reason: unknown) => {
+        this.#lookups.delete(id);
         if (this.#abort.signal.aborted) return;
         const error = toKafkaError(reason, { retriable: false });
-        const mayPass = error.retriable || isPassing(error) || error instanceof ProtocolError;
+        const isGivenUp = lookup.signal.aborted;
+        const mayPass = isGivenUp || error.retriable || isPassing(error) || error instanceof ProtocolError;
         this.#machine.handleLost(id, error, isOnItsWay && error.sent !== false, mayPass, this.#nowMs());
         this.#act();
       },

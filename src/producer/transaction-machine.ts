@@ -41,6 +41,8 @@ export type TransactionEffect =
   | { readonly kind: 'flush' }
   /** Records that are not under way fail; {@link TransactionMachine.handleProduceIdle} when none is. */
   | { readonly kind: 'give-up-unsent' }
+  /** The request is not wanted any more, unless it has left for its coordinator: then its answer is waited for. */
+  | { readonly kind: 'give-up'; readonly id: number }
   | { readonly kind: 'offsets-settled'; readonly id: number; readonly error: KafkaError | undefined }
   /** `error`: why it was not committed although that was wanted. */
   | { readonly kind: 'ended'; readonly committed: boolean; readonly error: KafkaError | undefined }
@@ -480,7 +482,10 @@ export class TransactionMachine {
 
   #startAbort(cause: KafkaError | undefined, nowMs: number): void {
     this.#state = { name: 'aborting', drained: false, cause };
-    for (const entry of [...this.#requests.values()]) if (!entry.isInFlight) this.#drop(entry);
+    for (const entry of [...this.#requests.values()]) {
+      if (!entry.isInFlight) this.#drop(entry);
+      else if (this.#isGivenUp(entry.request)) this.#effects.push({ kind: 'give-up', id: entry.id });
+    }
     this.#effects.push({ kind: 'give-up-unsent' });
     this.#end(nowMs);
   }

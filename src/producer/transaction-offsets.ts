@@ -34,7 +34,7 @@ export interface BatchRead extends TopicPartition {
 }
 
 /** What {@link Transaction.sendOffsets} takes: something that was read, or offsets. */
-export type OffsetsToSend = RecordRead | BatchRead | readonly RecordRead[] | readonly OffsetToSend[];
+export type OffsetsToSend = RecordRead | BatchRead | OffsetToSend | readonly RecordRead[] | readonly OffsetToSend[];
 
 /**
  * The offsets that a caller means; of several for a partition the highest.

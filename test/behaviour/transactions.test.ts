@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { isKafkaError, Kafka, type Consumer } from '../../src/index.ts';
+import { TestCluster } from '../../src/testing/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 import { itHandlesTransactions } from '../support/transaction-behaviours.ts';
@@ -60,5 +61,75 @@ describe('Transactions', { skip: broker.skip }, () => {
       return offsets[0]?.offset === 1n && offsets[1]?.offset === undefined;
     }, 'the offset of the kept partition, and none of the other');
     await kafka.close();
+  });
+
+  it('Transaction.sendOffsets refuses what are no offsets and what is no group, and the transaction commits nothing', async () => {
+    await using kafka = new Kafka({ bootstrapServers: broker.bootstrapServers });
+    const topic = `offsets-${randomUUID()}`;
+    await kafka.admin().createTopics({ topic, partitions: 1, replicationFactor: 1 });
+    const producer = kafka.producer({ transactionalId: topic });
+    const metadata = { groupId: topic, generationId: -1, memberId: '', groupInstanceId: undefined };
+    const offsets = [{ topic, partition: 0, offset: 1n }];
+    const bad: [offsets: unknown, group: unknown, message: RegExp][] = [
+      [offsets, topic, /" given, where what consumer\.groupMetadata\(\) gives was expected for the group/],
+      [offsets, undefined, /undefined given, where what consumer\.groupMetadata\(\) gives/],
+      [offsets, { groupId: topic }, /an object given, where what consumer\.groupMetadata\(\) gives/],
+      [offsets, { ...metadata, groupId: '' }, /an object given, where what consumer\.groupMetadata\(\) gives/],
+      [offsets, { ...metadata, generationId: '1' }, /an object given, where what consumer\.groupMetadata\(\) gives/],
+      [null, metadata, /null given, where \{ topic, partition, offset \} was expected/],
+      [[{ topic }], metadata, /undefined given for the partition/],
+      [
+        { topic, partitions: [{ partition: 0, offset: 1n }] },
+        metadata,
+        /give \{ topic, partition, offset \} for each of them/,
+      ],
+    ];
+    for (const [what, group, message] of bad) {
+      const transaction = await producer.beginTransaction();
+      await transaction.send({ topic, value: 'dropped' });
+      await assert.rejects(transaction.sendOffsets(what as never, group as never), (error) => {
+        assert.ok(isKafkaError(error, 'INVALID_ARGUMENT'), String(error));
+        assert.match(error.message, message);
+        return true;
+      });
+      await assert.rejects(transaction.commit(), (error) => isKafkaError(error, 'TRANSACTION_ABORTED'));
+    }
+    await producer.transaction(async (tx) => {
+      await tx.send({ topic, value: 'kept' });
+      await tx.sendOffsets({ topic, partition: 0, offset: 1n }, metadata);
+    });
+    const consumer = kafka.consumer({ autoOffsetReset: 'earliest', isolationLevel: 'read_committed' });
+    consumer.assign({ topic, partition: 0 });
+    const values: unknown[] = [];
+    for await (const record of consumer.records({ until: 'end' })) values.push(record.value?.toString());
+    assert.deepEqual(values, ['kept']);
+  });
+});
+
+describe('A transaction whose group has no coordinator', () => {
+  it('is aborted at once: offsets that have not left are not waited for', { timeout: 50_000 }, async () => {
+    await using cluster = await TestCluster.start({ topics: { t: 1 } });
+    await using kafka = new Kafka({ bootstrapServers: cluster.bootstrapServers });
+    const producer = kafka.producer({ transactionalId: 'copies' });
+    const group = { groupId: 'g', generationId: -1, memberId: '', groupInstanceId: undefined };
+    const transaction = await producer.beginTransaction();
+    await transaction.send({ topic: 't', value: 'dropped' });
+    using missing = cluster.intercept({ api: 'FindCoordinator' }, { fail: 'COORDINATOR_NOT_AVAILABLE' });
+    const taken = assert.rejects(transaction.sendOffsets([{ topic: 't', partition: 0, offset: 1n }], group), (error) =>
+      isKafkaError(error, 'TRANSACTION_ABORTED'),
+    );
+    await missing.caught(2);
+    await transaction.abort();
+    await taken;
+    missing.release();
+    await producer.transaction(async (tx) => {
+      await tx.send({ topic: 't', value: 'kept' });
+      await tx.sendOffsets([{ topic: 't', partition: 0, offset: 2n }], group);
+    });
+    const records = await cluster.records('t', { isolationLevel: 'read_committed' });
+    assert.deepEqual(
+      records.map(({ value }) => value?.toString()),
+      ['kept'],
+    );
   });
 });
