@@ -1,4 +1,5 @@
 import { Admin } from './admin/admin.ts';
+import { abortSignal, callOptionsError, checkCallOptions, duration } from './cluster/call-options.ts';
 import { Cluster } from './cluster/cluster.ts';
 import { resolveClientOptions, type ClientOptions } from './cluster/options.ts';
 import { Consumer } from './consumer/consumer.ts';
@@ -59,6 +60,7 @@ export class Kafka implements AsyncDisposable {
    */
   async connect(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     this.#refuseWhenClosed();
+    checkCallOptions(options, 'connect', { signal: abortSignal });
     await this.#cluster.refresh(options);
   }
 
@@ -122,6 +124,8 @@ export class Kafka implements AsyncDisposable {
    * @param options.timeoutMs for each client, how long it may take to finish what it is doing (30 s by default)
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    const error = callOptionsError(options, 'close', { timeoutMs: duration });
+    if (error !== undefined) return Promise.reject(error);
     this.#closing ??= this.#closeAll(options);
     return this.#closing;
   }
@@ -159,8 +163,8 @@ export * from './admin/index.ts';
 export type { Broker, PartitionMetadata } from './cluster/metadata-snapshot.ts';
 export type { ClientOptions } from './cluster/options.ts';
 export type { CallOptions } from './cluster/request.ts';
+export type { CloseOptions } from './consumer/close-options.ts';
 export type {
-  CloseOptions,
   Committable,
   ConsumerGroupMetadata,
   OffsetAndMetadata,

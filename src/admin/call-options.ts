@@ -1,10 +1,11 @@
+import { abortSignal } from '../cluster/call-options.ts';
 import { boolean, integer, listOf, nonEmptyString, object, oneOf, type OptionRule } from '../util/option-rules.ts';
 
 const bigint: OptionRule = { expected: 'a bigint', accepts: (value) => typeof value === 'bigint' };
 
 /** What the options of administrative calls accept; a call that has no use for one leaves it alone. */
 export const callOptionRules: Readonly<Record<string, OptionRule>> = {
-  signal: { expected: 'an AbortSignal', accepts: (value) => value instanceof AbortSignal },
+  signal: abortSignal,
   timeoutMs: integer(1, 0x7fff_ffff),
   settled: boolean,
   ifExists: boolean,

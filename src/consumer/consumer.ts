@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts';
+import { abortSignal, callOptionsError, checkCallOptions } from '../cluster/call-options.ts';
 import type { CallOptions } from '../cluster/request.ts';
 import { ClosedError, KafkaError, UsageError } from '../errors/kafka-error.ts';
 import type { ConsumerGroupMetadata } from '../model/consumer-group-metadata.ts';
@@ -6,6 +7,7 @@ import type { TopicPartition } from '../model/topic-partition.ts';
 import { quote } from '../util/option-rules.ts';
 import { settledWithin } from '../util/settled-within.ts';
 import { Assignment } from './assignment.ts';
+import { closeOptionRules, type CloseOptions } from './close-options.ts';
 import { Commits } from './commits.ts';
 import { isCovered, markProcessed, offsetsOf, type Committable, type PartitionOffset } from './committable.ts';
 import type { ConsumerBatch, PollResult } from './consumer-batch.ts';
@@ -18,11 +20,11 @@ import { resolveConsumerOptions, type GivenConsumerOptions, type ResolvedConsume
 import type { PartitionState } from './partition-state.ts';
 import { onePartition, partitionList, type Partitions } from './partition-list.ts';
 import { Positions, type PartitionTime } from './positions.ts';
-import { pollRecords, takeOrReject, type PollOptions } from './poll.ts';
-import { BatchLoop, RecordLoop, type RecordsOptions } from './read-loops.ts';
+import { pollOptionRules, pollRecords, takeOrReject, type PollOptions } from './poll.ts';
+import { BatchLoop, RecordLoop, recordsOptionRules, type RecordsOptions } from './read-loops.ts';
 import { Reading } from './reading.ts';
-import type { RebalanceListener } from './rebalance-listener.ts';
-import { RecordStream, type StreamOptions } from './record-stream.ts';
+import { checkListener, type RebalanceListener } from './rebalance-listener.ts';
+import { RecordStream, streamOptionRules, type StreamOptions } from './record-stream.ts';
 import { RecordSource } from './record-source.ts';
 import { recordDeserializers } from './record-values.ts';
 import { RunLoop } from './run-loop.ts';
@@ -42,19 +44,6 @@ export type { Re2Pattern, TopicSelector } from './subscription.ts';
 const CLOSE_TIMEOUT_MS = 30_000;
 /** What is left at least for the last commit and for leaving the group when handlers have used up the time to close. */
 const FAREWELL_MS = 1000;
-
-/** How {@link Consumer.close} goes about it. */
-export interface CloseOptions {
-  /** How long it may take, in milliseconds. @defaultValue 30000 */
-  readonly timeoutMs?: number | undefined;
-  /**
-   * What becomes of the membership: `leave` tells the group, so that others get the partitions at once, also from a static member; `remain`
-   * goes without a word, so that they wait for it until its session ends. Java: `CloseOptions.groupMembershipOperation` (KIP-1092).
-   *
-   * @defaultValue 'default': a dynamic member leaves, a static one remains
-   */
-  readonly groupMembership?: 'default' | 'leave' | 'remain' | undefined;
-}
 
 /**
  * Reads records: as a member of a group that shares the partitions of its topics (`subscribe`), or partitions of one's own
@@ -203,6 +192,7 @@ export class Consumer<
     if (this.#assignedTopics !== undefined)
       throw invalidState('Cannot subscribe: partitions were assigned by hand; use another consumer');
     const subscription = parseSubscription(topics);
+    checkListener(listener);
     for (const name of subscription.names) this.#refuseUndefined('subscribe to', name);
     if (subscription.re2 !== undefined) this.#refuseRe2(subscription.re2);
     group.subscribe(subscription, listener);
@@ -291,6 +281,7 @@ export class Consumer<
   async waitForAssignment(
     options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
   ): Promise<TopicPartition[]> {
+    checkCallOptions(options, 'waitForAssignment');
     const { timeoutMs = 60_000, signal } = options;
     signal?.throwIfAborted();
     this.#beginRead();
@@ -321,18 +312,16 @@ export class Consumer<
 
   /** A loop over records, with an end: after `limit` records, where the partitions end now, or when `signal` aborts. */
   records(options: RecordsOptions = {}): AsyncIterableIterator<R> {
+    checkCallOptions(options, 'records', recordsOptionRules);
+    return this.#records(options);
+  }
+
+  #records(options: RecordsOptions): AsyncIterableIterator<R> {
     this.#refuseUnassigned();
-    const { limit, until } = options;
-    if (limit !== undefined && !(Number.isInteger(limit) && limit >= 0)) {
-      throw new UsageError(`Cannot read ${quote(limit)} records: the limit must be an integer from 0`, {
-        code: 'INVALID_ARGUMENT',
-      });
-    }
-    if (until !== undefined && until !== 'end') {
-      throw new UsageError(`Cannot read until ${quote(until)}: it must be "end"`, { code: 'INVALID_ARGUMENT' });
-    }
     const end =
-      until === undefined ? undefined : new EndsAtFirstSight(this.#assignment, this.#offsets, () => this.#isAssigned());
+      options.until === undefined
+        ? undefined
+        : new EndsAtFirstSight(this.#assignment, this.#offsets, () => this.#isAssigned());
     // What type a record has, the options say; here it is bytes and functions that read them.
     return new RecordLoop<K, V>(
       this.#reading,
@@ -343,6 +332,7 @@ export class Consumer<
 
   /** A loop over batches: consecutive records of one partition, at most `maxPollRecords`. */
   batches(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<B> {
+    checkCallOptions(options, 'batches', { signal: abortSignal });
     this.#refuseUnassigned();
     const loop = new BatchLoop<K, V>(this.#reading, { ...options, maxRecords: this.#options.maxPollRecords });
     return loop as AsyncIterableIterator<unknown> as AsyncIterableIterator<B>;
@@ -353,6 +343,7 @@ export class Consumer<
    * `poll` is called again.
    */
   async poll(options: PollOptions = {}): Promise<PollResult<K, V, R, B>> {
+    checkCallOptions(options, 'poll', pollOptionRules);
     options.signal?.throwIfAborted();
     this.#beginRead();
     try {
@@ -391,13 +382,14 @@ export class Consumer<
    * @throws {@link UsageError} `INVALID_STATE`: autoCommit is true
    */
   stream(options: StreamOptions = {}): RecordStream<R> {
+    checkCallOptions(options, 'stream', streamOptionRules);
     this.#refuseUnassigned();
     if (this.#options.autoCommit === true) {
       throw invalidState(
         'Cannot stream: autoCommit would commit records that wait in the stream; use autoCommit "marked" and markProcessed, or false',
       );
     }
-    return new RecordStream<R>(this.records(options), options.highWaterMark);
+    return new RecordStream<R>(this.#records(options), options.highWaterMark);
   }
 
   /**
@@ -433,6 +425,7 @@ export class Consumer<
    */
   async commit(what?: Committable, options: CallOptions = {}): Promise<void> {
     this.#refuseWhenClosed();
+    checkCallOptions(options, 'commit');
     options.signal?.throwIfAborted();
     const commits = this.#commits;
     if (commits === undefined)
@@ -450,6 +443,7 @@ export class Consumer<
   /** The offsets that the group has, in the order asked for. */
   async committed(partitions: Partitions, options: CallOptions = {}): Promise<CommittedOffset[]> {
     this.#refuseWhenClosed();
+    checkCallOptions(options, 'committed');
     return this.#offsets.committed(partitionList(partitions, 'look up committed offsets'), options);
   }
 
@@ -509,18 +503,21 @@ export class Consumer<
   /** How far each assigned partition is behind its end. */
   async lag(options: CallOptions = {}): Promise<PartitionLag[]> {
     this.#refuseWhenClosed();
+    checkCallOptions(options, 'lag');
     return this.#positions.lag(options);
   }
 
   /** The first offset of each partition, in the order asked for. */
   async beginningOffsets(partitions: Partitions, options: CallOptions = {}): Promise<PartitionEnd[]> {
     this.#refuseWhenClosed();
+    checkCallOptions(options, 'beginningOffsets');
     return this.#positions.beginningOffsets(partitions, options);
   }
 
   /** The end of each partition (with `read_committed`, of what is decided), in the order asked for. */
   async endOffsets(partitions: Partitions, options: CallOptions = {}): Promise<PartitionEnd[]> {
     this.#refuseWhenClosed();
+    checkCallOptions(options, 'endOffsets');
     return this.#positions.endOffsets(partitions, options);
   }
 
@@ -530,6 +527,7 @@ export class Consumer<
     options: CallOptions = {},
   ): Promise<OffsetForTime[]> {
     this.#refuseWhenClosed();
+    checkCallOptions(options, 'offsetsForTimes');
     return this.#positions.offsetsForTimes(times, options);
   }
 
@@ -541,6 +539,8 @@ export class Consumer<
    *
    */
   close(options: CloseOptions = {}): Promise<void> {
+    const error = callOptionsError(options, 'close', closeOptionRules);
+    if (error !== undefined) return Promise.reject(error);
     this.#closed ??= this.#close(options);
     return this.#closed;
   }

@@ -3,6 +3,8 @@ import type { Clock } from '../util/clock.ts';
 import { ConsumerBatch, pollResult, type PollResult } from './consumer-batch.ts';
 import type { PartitionState } from './partition-state.ts';
 import type { NoRecords, Reading, ReadState, TakeOptions } from './reading.ts';
+import { abortSignal, duration } from '../cluster/call-options.ts';
+import { integer, type OptionRule } from '../util/option-rules.ts';
 
 /** How {@link Consumer.poll} waits. */
 export interface PollOptions {
@@ -15,6 +17,14 @@ export interface PollOptions {
   /** Ends the wait: the poll rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** What {@link PollOptions} accept. */
+export const pollOptionRules: Readonly<Record<keyof PollOptions, OptionRule>> = {
+  minRecords: integer(0, Number.MAX_SAFE_INTEGER),
+  maxRecords: integer(1, Number.MAX_SAFE_INTEGER),
+  timeoutMs: duration,
+  signal: abortSignal,
+};
 
 /** One poll: waits for the first records, then takes what else is there. */
 export async function pollRecords<K, V>(

@@ -3,6 +3,8 @@ import { ConsumerBatch } from './consumer-batch.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
 import type { PartitionState } from './partition-state.ts';
 import type { Reading, ReadState } from './reading.ts';
+import { abortSignal } from '../cluster/call-options.ts';
+import { integer, oneOf, type OptionRule } from '../util/option-rules.ts';
 
 /** How {@link Consumer.records} reads. */
 export interface RecordsOptions {
@@ -13,6 +15,13 @@ export interface RecordsOptions {
   /** Ends the loop: what is in hand is finished, and the loop ends normally. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** What {@link RecordsOptions} accept. */
+export const recordsOptionRules: Readonly<Record<keyof RecordsOptions, OptionRule>> = {
+  limit: integer(0, Number.MAX_SAFE_INTEGER),
+  until: oneOf(['end']),
+  signal: abortSignal,
+};
 
 /** Says where the reading of each partition ends. */
 export interface EndOffsets<S extends ReadState = PartitionState> {

@@ -2,6 +2,8 @@ import type { TopicPartition } from '../model/topic-partition.ts';
 import type { Assignment } from './assignment.ts';
 import type { ReaderTask } from './group/holding.ts';
 import type { PartitionState } from './partition-state.ts';
+import { checkCallOptions } from '../cluster/call-options.ts';
+import { func, object, type OptionRule } from '../util/option-rules.ts';
 
 /**
  * Hears of changes of the assignment. Each call is awaited, and made only while a reader waits, so that nothing is in hand.
@@ -15,6 +17,24 @@ export interface RebalanceListener {
   onPartitionsRevoked?(partitions: readonly TopicPartition[]): void | Promise<void>;
   /** The partitions belong to others already; commits are refused. Without it, `onPartitionsRevoked` is called. */
   onPartitionsLost?(partitions: readonly TopicPartition[]): void | Promise<void>;
+}
+
+const callbacks: Readonly<Record<keyof RebalanceListener, OptionRule>> = {
+  onPartitionsAssigned: func,
+  onPartitionsRevoked: func,
+  onPartitionsLost: func,
+};
+
+/**
+ * Refuses a callback that nobody would ever call. What else a listener has is its own: it may be an object with a life.
+ *
+ * @throws UsageError INVALID_OPTION, UNKNOWN_OPTION
+ */
+export function checkListener(listener: unknown): void {
+  const named = object.accepts(listener)
+    ? Object.fromEntries(Object.entries(listener as object).filter(([name]) => /^on[A-Z]/.test(name)))
+    : listener;
+  checkCallOptions(named, 'the rebalance listener', callbacks);
 }
 
 /** What {@link Rebalances} needs of its consumer. */

@@ -3,13 +3,20 @@ import { asError } from '../errors/thrown.ts';
 import { stateOf } from './consumer-batch.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
 import type { PartitionState } from './partition-state.ts';
-import type { RecordsOptions } from './read-loops.ts';
+import { recordsOptionRules, type RecordsOptions } from './read-loops.ts';
+import { integer, type OptionRule } from '../util/option-rules.ts';
 
 /** How {@link Consumer.stream} reads. */
 export interface StreamOptions extends RecordsOptions {
   /** How many records may wait in the stream. @defaultValue 16, Node's own for streams of objects */
   readonly highWaterMark?: number | undefined;
 }
+
+/** What {@link StreamOptions} accept. */
+export const streamOptionRules: Readonly<Record<keyof StreamOptions, OptionRule>> = {
+  ...recordsOptionRules,
+  highWaterMark: integer(0, Number.MAX_SAFE_INTEGER),
+};
 
 /**
  * Records as a stream of objects: it reads on only while there is room in it, and ends where the loop over them would. What it holds

@@ -89,7 +89,8 @@ const otherNames: Readonly<Record<string, string>> = {
 export function resolveRunOptions<R, B>(given: RunOptions<R, B>): ResolvedRunOptions {
   const problem = findOptionProblem(given, rules, 'run', otherNames);
   if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
-  const { eachRecord, eachBatch, concurrency = 1, onError, signal } = given;
+  // Callers without types may leave it out.
+  const { eachRecord, eachBatch, concurrency = 1, onError, signal } = (given as RunOptions<R, B> | undefined) ?? {};
   if ((eachRecord === undefined) === (eachBatch === undefined)) {
     throw new UsageError('Cannot run: give either eachRecord or eachBatch', { code: 'INVALID_OPTION' });
   }

@@ -1,9 +1,11 @@
 import type { Writable } from 'node:stream';
 import { untilAborted } from '../cluster/call-guard.ts';
+import { callOptionsError, checkCallOptions, duration } from '../cluster/call-options.ts';
 import type { ProducerCluster } from './producer-cluster.ts';
 import { ClosedError, KafkaError, UsageError } from '../errors/kafka-error.ts';
 import type { SendError } from '../errors/send-error.ts';
 import type { ProducerRecord } from '../model/producer-record.ts';
+import { expectedInstead } from '../util/option-rules.ts';
 import { Accumulator } from './accumulator.ts';
 import { BatchPreparation } from './batch-preparation.ts';
 import { BufferMemory } from './buffer-memory.ts';
@@ -18,7 +20,7 @@ import type { RecordMetadata } from './record-metadata.ts';
 import { SendCall } from './send-call.ts';
 import { Sender } from './sender.ts';
 import { batchFailed, notSent, notSentBecause, outcomeOf, topicOf } from './send-errors.ts';
-import { Transaction, type TransactionScope, type TransactionWaitOptions } from './transaction.ts';
+import { Transaction, waitOptionRules, type TransactionScope, type TransactionWaitOptions } from './transaction.ts';
 import { TransactionDriver } from './transaction-driver.ts';
 import { RecordWritable, type ProducerWritableOptions } from './writable.ts';
 
@@ -153,6 +155,8 @@ export class Producer<
    *   the first error is its `cause`
    */
   flush(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const error = callOptionsError(options, 'flush', waitOptionRules);
+    if (error !== undefined) return Promise.reject(error);
     if (this.#closing !== undefined) return Promise.reject(new ClosedError('the producer'));
     return untilAborted(this.#flush('Cannot flush'), options.signal);
   }
@@ -167,10 +171,12 @@ export class Producer<
    *
    * @throws {@link FencedError} another producer took over the transactional id; this one is finished
    */
-  ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  ready(options?: { readonly signal?: AbortSignal }): Promise<void> {
+    const error = callOptionsError(options, 'ready', waitOptionRules);
+    if (error !== undefined) return Promise.reject(error);
     if (this.#closing !== undefined) return Promise.reject(new ClosedError('the producer'));
     if (this.#transactions !== undefined && !this.#transactions.isInitialized) {
-      return this.#transactions.ready(options.signal).then(() => this.ready(options));
+      return this.#transactions.ready(options?.signal).then(() => this.ready(options));
     }
     if (!this.#accumulator.isFull) return Promise.resolve();
     this.#room ??= new Promise((resolve) => {
@@ -179,7 +185,7 @@ export class Producer<
         resolve();
       });
     });
-    return untilAborted(this.#room, options.signal);
+    return untilAborted(this.#room, options?.signal);
   }
 
   /**
@@ -189,6 +195,8 @@ export class Producer<
    * @throws {@link KafkaError} `SEND_FAILED`: a record that was outstanding was not delivered
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    const error = callOptionsError(options, 'close', { timeoutMs: duration });
+    if (error !== undefined) return Promise.reject(error);
     // What went wrong is told once: to those who wait for the end, not to who makes sure of it later.
     if (this.#isClosed) return Promise.resolve();
     this.#closing ??= this.#close(options.timeoutMs ?? defaultCloseTimeoutMs);
@@ -215,6 +223,10 @@ export class Producer<
     body: (transaction: TransactionScope<R>) => T | PromiseLike<T>,
     options: TransactionWaitOptions = {},
   ): Promise<T> {
+    if (typeof body !== 'function')
+      throw new UsageError(`Cannot begin a transaction: ${expectedInstead('a function', body)}`, {
+        code: 'INVALID_ARGUMENT',
+      });
     const transaction = await this.beginTransaction(options);
     let result: T;
     try {
@@ -238,6 +250,7 @@ export class Producer<
    * @throws {@link TimeoutError} `OPERATION_TIMEOUT` no coordinator has answered within `maxBlockMs`
    */
   async beginTransaction(options: TransactionWaitOptions = {}): Promise<Transaction<R>> {
+    checkCallOptions(options, 'beginTransaction', waitOptionRules);
     const driver = this.#transactions;
     if (driver === undefined) {
       const why = 'the producer is not transactional; give it a transactionalId';

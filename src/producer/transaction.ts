@@ -3,7 +3,8 @@ import { reasonOf } from '../errors/thrown.ts';
 import type { ConsumerGroupMetadata } from '../model/consumer-group-metadata.ts';
 import type { ProducerRecord } from '../model/producer-record.ts';
 import { untilAborted } from '../cluster/call-guard.ts';
-import { quote } from '../util/option-rules.ts';
+import { abortSignal, checkCallOptions } from '../cluster/call-options.ts';
+import { quote, type OptionRule } from '../util/option-rules.ts';
 import type { RecordMetadata } from './record-metadata.ts';
 import type { TransactionDriver } from './transaction-driver.ts';
 import { checkGroup, offsetsToSend, type OffsetsToSend } from './transaction-offsets.ts';
@@ -13,6 +14,9 @@ export interface TransactionWaitOptions {
   /** Ends the wait: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** What {@link TransactionWaitOptions} accept. */
+export const waitOptionRules: Readonly<Record<keyof TransactionWaitOptions, OptionRule>> = { signal: abortSignal };
 
 /** What the body of `producer.transaction(…)` gets: sends records and offsets that become visible together, or never. */
 export interface TransactionScope<R = ProducerRecord<string | Uint8Array | null, string | Uint8Array | null>> {
@@ -91,6 +95,7 @@ export class Transaction<R = ProducerRecord<string | Uint8Array | null, string |
     if (!this.#isCurrent) throw this.#over('take offsets into');
     try {
       options.signal?.throwIfAborted();
+      checkCallOptions(options, 'sendOffsets', waitOptionRules);
       checkGroup(group);
       const offsets = offsetsToSend(what);
       if (offsets.length === 0) return;
@@ -112,6 +117,7 @@ export class Transaction<R = ProducerRecord<string | Uint8Array | null, string |
    * @throws {@link FencedError} another producer took over the transactional id; this one is finished
    */
   async commit(options: TransactionWaitOptions = {}): Promise<void> {
+    checkCallOptions(options, 'commit', waitOptionRules);
     if (this.#ending?.how === 'abort' || (this.#ending === undefined && !this.#isCurrent)) throw this.#over('commit');
     const isCommitted = await this.#end('commit', options.signal);
     if (!isCommitted) throw this.#over('commit');
@@ -125,6 +131,7 @@ export class Transaction<R = ProducerRecord<string | Uint8Array | null, string |
    * @throws {@link FencedError} another producer took over the transactional id; this one is finished
    */
   async abort(options: TransactionWaitOptions = {}): Promise<void> {
+    checkCallOptions(options, 'abort', waitOptionRules);
     if (this.#ending === undefined && !this.#isCurrent) return;
     const isCommitted = await this.#end('abort', options.signal).catch((error: unknown) => {
       if (error instanceof KafkaError && error.code === 'TRANSACTION_ABORTED') return false;

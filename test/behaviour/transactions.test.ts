@@ -94,10 +94,14 @@ describe('Transactions', { skip: broker.skip }, () => {
       });
       await assert.rejects(transaction.commit(), (error) => isKafkaError(error, 'TRANSACTION_ABORTED'));
     }
-    await producer.transaction(async (tx) => {
-      await tx.send({ topic, value: 'kept' });
-      await tx.sendOffsets({ topic, partition: 0, offset: 1n }, metadata);
-    });
+    const transaction = await producer.beginTransaction();
+    await transaction.send({ topic, value: 'kept' });
+    await transaction.sendOffsets({ topic, partition: 0, offset: 1n }, metadata);
+    for (const call of ['commit', 'abort'] as const)
+      await assert.rejects(transaction[call]({ timeout: 5 } as never), (error) =>
+        isKafkaError(error, 'UNKNOWN_OPTION'),
+      );
+    await transaction.commit();
     const consumer = kafka.consumer({ autoOffsetReset: 'earliest', isolationLevel: 'read_committed' });
     consumer.assign({ topic, partition: 0 });
     const values: unknown[] = [];

@@ -1,4 +1,5 @@
 import type { Cluster } from '../../cluster/cluster.ts';
+import { callOptionsError, checkCallOptions, duration } from '../../cluster/call-options.ts';
 import type { CallOptions } from '../../cluster/request.ts';
 import type { KafkaError } from '../../errors/kafka-error.ts';
 import { ClosedError, TimeoutError, UsageError } from '../../errors/kafka-error.ts';
@@ -6,8 +7,8 @@ import type { TopicPartition } from '../../model/topic-partition.ts';
 import { deferred } from '../../util/deferred.ts';
 import { quote } from '../../util/option-rules.ts';
 import { settledWithin } from '../../util/settled-within.ts';
-import { takeOrReject, type PollOptions } from '../poll.ts';
-import { RecordLoop, type RecordsOptions } from '../read-loops.ts';
+import { pollOptionRules, takeOrReject, type PollOptions } from '../poll.ts';
+import { RecordLoop, recordsOptionRules, type RecordsOptions } from '../read-loops.ts';
 import type { NoRecords } from '../reading.ts';
 import { isEager, recordDeserializers } from '../record-values.ts';
 import { TopicInterest } from '../topic-interest.ts';
@@ -199,6 +200,7 @@ export class ShareConsumer<
   async waitForAssignment(
     options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
   ): Promise<TopicPartition[]> {
+    checkCallOptions(options, 'waitForAssignment');
     const { timeoutMs = 60_000, signal } = options;
     const { clock } = this.#cluster;
     signal?.throwIfAborted();
@@ -228,10 +230,10 @@ export class ShareConsumer<
 
   /** A loop over records, with an end: after `limit` records, or when `signal` aborts. */
   records(options: Omit<RecordsOptions, 'until'> = {}): AsyncIterableIterator<R> {
+    const { limit: limitRule, signal: signalRule } = recordsOptionRules;
+    checkCallOptions(options, 'records', { limit: limitRule, signal: signalRule });
     this.#refuseUnsubscribed();
     const { limit, signal } = options;
-    if (limit !== undefined && !(Number.isInteger(limit) && limit >= 0))
-      throw invalidArgument(`Cannot read ${quote(limit)} records: the limit must be an integer from 0`);
     this.#room = () => limit ?? this.#options.maxPollRecords;
     const loop: unknown = new RecordLoop<K, V, AcquiredRecords>(this.#reading, { limit, signal });
     return loop as AsyncIterableIterator<R>;
@@ -242,6 +244,7 @@ export class ShareConsumer<
    * otherwise. Java: `poll`.
    */
   async poll(options: PollOptions = {}): Promise<R[]> {
+    checkCallOptions(options, 'poll', pollOptionRules);
     const { minRecords = 1, maxRecords = this.#options.maxPollRecords, timeoutMs = 1000, signal } = options;
     signal?.throwIfAborted();
     this.#refuseUnsubscribed();
@@ -327,6 +330,7 @@ export class ShareConsumer<
    */
   async commit(options: CallOptions = {}): Promise<AcknowledgementResult[]> {
     this.#refuseWhenClosed();
+    checkCallOptions(options, 'commit');
     const { signal, timeoutMs = COMMIT_TIMEOUT_MS } = options;
     signal?.throwIfAborted();
     if (!this.#reading.isRunning && this.#closed === undefined) this.#reading.settleInHand();
@@ -354,6 +358,8 @@ export class ShareConsumer<
    * connections. Never waits for the body of a loop: the record that it has in hand is released. Later calls reject `CLOSED`.
    */
   close(options: ShareCloseOptions = {}): Promise<void> {
+    const error = callOptionsError(options, 'close', { timeoutMs: duration });
+    if (error !== undefined) return Promise.reject(error);
     this.#closed ??= this.#close(options);
     return this.#closed;
   }

@@ -73,7 +73,7 @@ export function resolveShareRunOptions<R>(given: ShareRunOptions<R>): ResolvedSh
   const problem = findOptionProblem(given, rules, 'run', otherNames);
   if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
   // Callers without types may leave it out.
-  const { eachRecord, concurrency = 1, onError, signal } = given as Partial<ShareRunOptions<R>>;
+  const { eachRecord, concurrency = 1, onError, signal } = (given as Partial<ShareRunOptions<R>> | undefined) ?? {};
   if (eachRecord === undefined) throw new UsageError('Cannot run: give eachRecord', { code: 'INVALID_OPTION' });
   return {
     eachRecord: eachRecord as ResolvedShareRunOptions['eachRecord'],

@@ -118,10 +118,15 @@ describe('Consumer with partitions assigned by hand', () => {
     const consumer = assigned(kafka);
     assert.deepEqual(await read(kafka, consumer, 1), ['a']);
     const partitions = [t0, { topic: 't', partition: 1 }];
-    for (const call of ['pause', 'resume', 'seekToBeginning', 'seekToEnd'] as const)
+    for (const call of ['pause', 'seekToBeginning', 'seekToEnd'] as const) {
       assert.throws(() => consumer[call](partitions), hasCode('PARTITION_NOT_OWNED'));
+      assert.deepEqual([consumer.paused(), consumer.position(t0)], [[], 1n], call);
+    }
     assert.throws(() => consumer.seekToTimestamp(5, partitions), hasCode('PARTITION_NOT_OWNED'));
-    assert.deepEqual(consumer.paused(), []);
+    consumer.pause(t0);
+    assert.throws(() => consumer.resume(partitions), hasCode('PARTITION_NOT_OWNED'));
+    assert.deepEqual(consumer.paused(), [t0]);
+    consumer.resume();
     assert.deepEqual(await read(kafka, consumer, 1), ['b']);
     await kafka.run(consumer.close());
   });
