@@ -13,6 +13,8 @@ const DENIALS = 4;
  */
 const DENIED_FOR_MS = 3500;
 
+const whatToCheck = 'check bootstrapServers, and that the ports are Kafka listeners';
+
 /** What {@link TopicWait.see} finds. */
 export type TopicVerdict =
   | { readonly kind: 'ready' }
@@ -52,11 +54,11 @@ export class TopicWait {
   reason(snapshot: MetadataSnapshot): string {
     const missing = this.missing(snapshot);
     const first = missing[0];
-    if (first === undefined) return 'no broker is known';
+    if (first === undefined) return `no broker has answered; ${whatToCheck}`;
     const code = snapshot.topic(first)?.errorCode ?? 0;
     const last =
       code === 0
-        ? 'no broker described it; check bootstrapServers, and that the ports are Kafka listeners'
+        ? `no broker described it; ${whatToCheck}`
         : `the last answer was ${brokerErrorByNumber(code)?.name ?? code}`;
     return `topic ${quote(first)}${missing.length > 1 ? ` and ${missing.length - 1} more` : ''}: ${last}`;
   }

@@ -1,10 +1,10 @@
+import { abortSignal, duration } from '../cluster/call-options.ts';
 import { ClosedError } from '../errors/kafka-error.ts';
 import type { Clock } from '../util/clock.ts';
+import { integer, type OptionRule } from '../util/option-rules.ts';
 import { ConsumerBatch, pollResult, type PollResult } from './consumer-batch.ts';
 import type { PartitionState } from './partition-state.ts';
 import type { NoRecords, Reading, ReadState, TakeOptions } from './reading.ts';
-import { abortSignal, duration } from '../cluster/call-options.ts';
-import { integer, type OptionRule } from '../util/option-rules.ts';
 
 /** How {@link Consumer.poll} waits. */
 export interface PollOptions {

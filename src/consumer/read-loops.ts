@@ -1,10 +1,10 @@
+import { abortSignal } from '../cluster/call-options.ts';
 import { UsageError } from '../errors/kafka-error.ts';
+import { integer, oneOf, type OptionRule } from '../util/option-rules.ts';
 import { ConsumerBatch } from './consumer-batch.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
 import type { PartitionState } from './partition-state.ts';
 import type { Reading, ReadState } from './reading.ts';
-import { abortSignal } from '../cluster/call-options.ts';
-import { integer, oneOf, type OptionRule } from '../util/option-rules.ts';
 
 /** How {@link Consumer.records} reads. */
 export interface RecordsOptions {

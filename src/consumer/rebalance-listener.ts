@@ -1,9 +1,9 @@
+import { checkCallOptions } from '../cluster/call-options.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
+import { func, object, type OptionRule } from '../util/option-rules.ts';
 import type { Assignment } from './assignment.ts';
 import type { ReaderTask } from './group/holding.ts';
 import type { PartitionState } from './partition-state.ts';
-import { checkCallOptions } from '../cluster/call-options.ts';
-import { func, object, type OptionRule } from '../util/option-rules.ts';
 
 /**
  * Hears of changes of the assignment. Each call is awaited, and made only while a reader waits, so that nothing is in hand.

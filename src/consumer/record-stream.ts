@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { asError } from '../errors/thrown.ts';
+import { integer, type OptionRule } from '../util/option-rules.ts';
 import { stateOf } from './consumer-batch.ts';
 import type { ConsumerRecord } from './consumer-record.ts';
 import type { PartitionState } from './partition-state.ts';
 import { recordsOptionRules, type RecordsOptions } from './read-loops.ts';
-import { integer, type OptionRule } from '../util/option-rules.ts';
 
 /** How {@link Consumer.stream} reads. */
 export interface StreamOptions extends RecordsOptions {

@@ -104,8 +104,9 @@ describe('Transactions', { skip: broker.skip }, () => {
     await transaction.commit();
     const consumer = kafka.consumer({ autoOffsetReset: 'earliest', isolationLevel: 'read_committed' });
     consumer.assign({ topic, partition: 0 });
+    // Not up to the end: a broker answers a commit before its marker is written.
     const values: unknown[] = [];
-    for await (const record of consumer.records({ until: 'end' })) values.push(record.value?.toString());
+    for await (const record of consumer.records({ limit: 1 })) values.push(record.value?.toString());
     assert.deepEqual(values, ['kept']);
   });
 });
