@@ -89,7 +89,9 @@ export class SimulatedCoordinator {
 
   tick(nowMs: number): void {
     for (const [id, member] of [...this.#members]) {
-      if (member.join === undefined && nowMs - member.lastSeenMs > SESSION_MS) this.leave(id, nowMs);
+      // Who waits for an answer is taken to be alive, as by Kafka: expired, it would wait without end.
+      const isWaiting = member.join !== undefined || member.sync !== undefined;
+      if (!isWaiting && nowMs - member.lastSeenMs > SESSION_MS) this.leave(id, nowMs);
     }
     if (this.#state !== 'joining') return;
     const isComplete = [...this.#members.values()].every((member) => member.join !== undefined);
