@@ -195,7 +195,7 @@ describe('Producer', { skip: broker.skip }, () => {
       // Of different sizes, so that a later batch would be ready before an earlier one.
       const sends: Promise<unknown>[] = [];
       for (let at = 0; at < 3000; at++) {
-        const length = at % 100 === 0 ? 60_000 : 10;
+        const length = at % 20 === 0 ? 60_000 : 10;
         sends.push(
           producer.send({
             topic,
