@@ -226,6 +226,7 @@ const otherNames: Readonly<Record<string, string>> = {
   'sasl.username': 'use sasl: { mechanism, username, password }',
   'sasl.password': 'use sasl: { mechanism, username, password }',
   'sasl.jaas.config': 'use sasl: { mechanism, username, password }',
+  'sasl.oauthbearer.token.endpoint.url': 'use sasl: { mechanism: "oauthbearer", tokenEndpoint, clientId, clientSecret }',
   connectionTimeout: 'use connectionSetupTimeoutMs',
   authenticationTimeout: 'use connectionSetupTimeoutMs, which covers authentication',
   'socket.connection.setup.timeout.ms': 'use connectionSetupTimeoutMs',
@@ -270,7 +271,7 @@ export function resolveClientOptions(given: ClientOptions): ResolvedClientOption
     ...options,
     bootstrapServers: parseBootstrapServers(options.bootstrapServers),
     tls: resolveTlsOptions(options.tls),
-    sasl: resolveSaslOptions(options.sasl),
+    sasl: resolveSaslOptions(options.sasl, options.clock, options.random),
   };
   refuseContradictions(resolved);
   return Object.freeze(hideSecrets(resolved));

@@ -27,6 +27,7 @@ export const clientErrorCodes: Readonly<Record<ClientErrorCode, string>> = {
   TLS_FAILED: 'a TLS handshake failed',
   TLS_UNTRUSTED_CERTIFICATE: 'the broker has a certificate that no trusted authority signed',
   TLS_HOST_NAME_MISMATCH: 'the certificate of the broker is for another host name',
+  TOKEN_UNAVAILABLE: 'there was no token to authenticate with',
   BOOTSTRAP_FAILED: 'none of the bootstrap servers could be used',
   BROKER_UNKNOWN: 'the cluster does not know a broker of this id (any more)',
   CONNECTION_SETUP_TIMEOUT: 'a connection was not ready in time',
@@ -65,6 +66,7 @@ export type ClientErrorCode =
   | 'TLS_FAILED'
   | 'TLS_UNTRUSTED_CERTIFICATE'
   | 'TLS_HOST_NAME_MISMATCH'
+  | 'TOKEN_UNAVAILABLE'
   | 'BOOTSTRAP_FAILED'
   | 'BROKER_UNKNOWN'
   | 'CONNECTION_SETUP_TIMEOUT'

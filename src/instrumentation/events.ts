@@ -51,6 +51,13 @@ export interface ClientEvents {
     /** Why it did not. */
     readonly error: Error;
   };
+  /** No new token for OAUTHBEARER could be had; the one before serves on until it expires. */
+  'sasl.token.failed': {
+    /** Why there was none. */
+    readonly error: Error;
+    /** When the one before expires, in milliseconds since 1970. */
+    readonly expiresAtMs: number;
+  };
   /** A request's bytes were handed to the socket. */
   'request.sent': RequestEvent & {
     /** The size of the request, header included. */

@@ -25,6 +25,10 @@ const lines: { readonly [Name in ClientEventName]?: Line<Name> } = {
     (e) => `Authenticated again with ${broker(e)} in ${Math.round(e.durationMs)} ms`,
   ],
   'connection.failed': ['warn', (e) => `Connection to ${broker(e)} failed${because(e.error)}`],
+  'sasl.token.failed': [
+    'warn',
+    (e) => `No new token; the one before holds until ${new Date(e.expiresAtMs).toISOString()}${because(e.error)}`,
+  ],
   'broker.throttled': ['warn', (e) => `${broker(e)} asks for ${e.throttleTimeMs} ms of silence`],
   'metadata.failed': ['warn', (e) => `Metadata could not be refreshed, try ${e.failures}${because(e.error)}`],
   'metadata.rebootstrapped': ['warn', (e) => `Back to the bootstrap servers: ${e.reason}`],

@@ -138,7 +138,7 @@ class Setup<Established> implements TransportReceiver {
 
   #timeout(): TimeoutError {
     const where = this.#connected ? `while ${this.#handshake.stage}` : this.#waitingFor;
-    const advice = this.#connected ? '; check that the port is a Kafka listener, and whether it needs TLS' : '';
+    const advice = this.#connected ? `; ${this.#adviceOnSilence}` : '';
     return new TimeoutError(
       `${this.#doing}: not ready within ${Math.round(this.#request.setupTimeoutMs)} ms, ${where}${advice}`,
       {
@@ -146,6 +146,12 @@ class Setup<Established> implements TransportReceiver {
         retriable: true,
       },
     );
+  }
+
+  get #adviceOnSilence(): string {
+    return this.#handshake.isOurTurn
+      ? 'the broker is waiting: check what the token or the authenticator of sasl is waiting for'
+      : 'check that the port is a Kafka listener, and whether it needs TLS';
   }
 
   get #waitingFor(): string {

@@ -1,4 +1,4 @@
-import type { KafkaError } from '../errors/kafka-error.ts';
+import { AuthenticationError, NetworkError, type KafkaError } from '../errors/kafka-error.ts';
 import type { SaslConversation } from '../security/sasl-conversation.ts';
 import type { Endpoint } from './endpoint.ts';
 import { HandshakeMachine, type HandshakeEffect, type HandshakeResult } from './handshake-machine.ts';
@@ -39,6 +39,11 @@ export class HandshakeDriver {
   /** What is under way, for an error that says where it stopped. */
   get stage(): string {
     return this.#machine.stage;
+  }
+
+  /** Whether it is not the broker that is waited for: see {@link HandshakeMachine.isOurTurn}. */
+  get isOurTurn(): boolean {
+    return this.#machine.isOurTurn;
   }
 
   /** The number of the last request that was sent. */
@@ -84,15 +89,24 @@ export class HandshakeDriver {
       case 'finish':
         return this.#options.finish(effect.result);
       case 'fail':
-        return this.#options.fail(effect.error);
+        return this.#options.fail(this.#unlessWorthAnother(effect.error));
     }
+  }
+
+  /** A broker that refuses what a conversation held from before is tried again with something newer; that is no fatal error. */
+  #unlessWorthAnother(error: KafkaError): KafkaError {
+    if (!(error instanceof AuthenticationError) || this.#conversation?.handleRefusal?.() !== true) return error;
+    return new NetworkError(error.message, { code: error.code, retriable: true, cause: error });
   }
 
   async #askAuthenticator(challenge: Buffer | undefined): Promise<void> {
     const { settings, endpoint } = this.#options;
     try {
       const { host, port } = endpoint;
-      this.#conversation ??= settings.sasl?.conversation({ host, port, encrypted: settings.tls !== undefined });
+      this.#conversation ??= settings.sasl?.conversation(
+        { host, port, encrypted: settings.tls !== undefined },
+        (error, expiresAtMs) => settings.events.publish('sasl.token.failed', { error, expiresAtMs }),
+      );
       this.#machine.handleToken(await this.#conversation?.respond(challenge));
     } catch (error) {
       this.#machine.handleTokenError(error);

@@ -96,6 +96,11 @@ export class HandshakeMachine {
     }
   }
 
+  /** Whether the broker has said its part, and whoever knows the credentials has yet to answer. */
+  get isOurTurn(): boolean {
+    return this.#state.name === 'waitingForToken';
+  }
+
   /** The number of the last request that was sent: an open connection goes on counting from there. */
   get correlationId(): number {
     return this.#correlationId;

@@ -16,6 +16,14 @@ export interface SaslConversation {
    * @throws to end the connection, best an {@link AuthenticationError}; its message must hold no secret
    */
   respond(challenge: Uint8Array | undefined): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+
+  /**
+   * Told that the broker has refused us; it may forget what it holds, such as a token.
+   *
+   * @returns true if the next conversation will begin with something else, so that it is worth another connection; false ends what was
+   * being done with an {@link AuthenticationError}, as if there were no such method
+   */
+  handleRefusal?(): boolean;
 }
 
 /** Which broker a conversation is with. */

@@ -1,10 +1,14 @@
 import { UsageError } from '../errors/kafka-error.ts';
 import { findOptionProblem, func, nonEmptyString, oneOf, type OptionRule } from '../util/option-rules.ts';
-import { plainConversation } from './plain.ts';
+import { systemClock, type Clock } from '../util/clock.ts';
 import { inspectAs } from '../util/custom-inspect.ts';
+import { oauthBearerConversation } from './oauth-bearer.ts';
+import { resolveOAuth, type SaslClientCredentialsOptions, type SaslTokenOptions } from './oauth-options.ts';
+import { plainConversation } from './plain.ts';
 import { REDACTED } from './redaction.ts';
 import type { SaslAuthenticator, SaslContext, SaslConversation } from './sasl-conversation.ts';
 import { ScramCredentials, type ScramHash } from './scram.ts';
+import type { TokenTrouble } from './token-source.ts';
 
 /** Name and password. Java: `sasl.mechanism` and `sasl.jaas.config`. */
 export interface SaslPasswordOptions {
@@ -16,25 +20,26 @@ export interface SaslPasswordOptions {
   readonly password: string;
 }
 
-/** A mechanism that Kavka does not bring, such as OAUTHBEARER: the conversation is yours. */
+/** A mechanism that Kavka does not bring, such as GSSAPI: the conversation is yours. */
 export interface SaslCustomOptions {
-  /** The mechanism's registered name, as the broker knows it: `OAUTHBEARER`. */
+  /** The mechanism's registered name, as the broker knows it: `GSSAPI`. */
   readonly mechanism: string;
   /** Begins the conversation on each new connection, and each time that one authenticates again (KIP-368). */
   readonly authenticator: SaslAuthenticator;
 }
 
-/** Who we are, to the broker. Passwords appear in no error, event, log or `util.inspect` of the client. */
-export type SaslOptions = SaslPasswordOptions | SaslCustomOptions;
+/** Who we are, to the broker. Passwords, secrets and tokens appear in no error, event, log or `util.inspect` of the client. */
+export type SaslOptions = SaslPasswordOptions | SaslTokenOptions | SaslClientCredentialsOptions | SaslCustomOptions;
 
-const passwordMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+/** All that Kavka brings; the last has options of its own. */
+const mechanisms = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] as const;
 const scramHashes: Readonly<Record<string, ScramHash>> = { 'scram-sha-256': 'sha256', 'scram-sha-512': 'sha512' };
 
 const withoutNul: OptionRule = {
   expected: 'a string without the character NUL that is not empty',
   accepts: (value) => nonEmptyString.accepts(value) && !String(value).includes('\0'),
 };
-const passwordRules = { mechanism: oneOf(passwordMechanisms), username: withoutNul, password: withoutNul };
+const passwordRules = { mechanism: oneOf(mechanisms), username: withoutNul, password: withoutNul };
 const customRules = { mechanism: nonEmptyString, authenticator: func };
 const otherNames = {
   user: 'here it is username',
@@ -42,29 +47,31 @@ const otherNames = {
   authenticationProvider: 'here it is authenticator',
 };
 
+type Begin = (context: SaslContext, trouble: TokenTrouble) => SaslConversation;
+
 /** SASL as the network uses it: a mechanism and conversations, the secrets out of reach. */
 export class SaslSettings {
   /** The name on the wire: `SCRAM-SHA-512`. */
   readonly mechanism: string;
   readonly username: string | undefined;
-  readonly #begin: SaslAuthenticator;
-  readonly #secrets: readonly string[];
+  readonly #begin: Begin;
+  readonly #secrets: () => readonly string[];
 
-  constructor(mechanism: string, begin: SaslAuthenticator, username?: string, secrets: readonly string[] = []) {
+  constructor(mechanism: string, begin: Begin, username?: string, secrets: () => readonly string[] = () => []) {
     this.mechanism = mechanism;
     this.username = username;
     this.#begin = begin;
     this.#secrets = secrets;
   }
 
-  /** Begins a conversation. */
-  conversation(context: SaslContext): SaslConversation {
-    return this.#begin(context);
+  /** Begins a conversation; `trouble` is told where one goes on with a token that could not be renewed. */
+  conversation(context: SaslContext, trouble: TokenTrouble = () => undefined): SaslConversation {
+    return this.#begin(context, trouble);
   }
 
   /** Text of a broker without our secrets: a hostile one could hand them back in its error message. */
   redact(text: string): string {
-    return this.#secrets.reduce((shown, secret) => shown.replaceAll(secret, REDACTED), text);
+    return this.#secrets().reduce((shown, secret) => shown.replaceAll(secret, REDACTED), text);
   }
 
   toJSON(): object {
@@ -81,13 +88,32 @@ export class SaslSettings {
  *
  * @throws UsageError that names what is wrong and shows no value
  */
-export function resolveSaslOptions(options: SaslOptions | SaslSettings | undefined): SaslSettings | undefined {
+export function resolveSaslOptions(
+  options: SaslOptions | SaslSettings | undefined,
+  clock: Clock = systemClock,
+  random: () => number = Math.random,
+): SaslSettings | undefined {
   if (options === undefined || options instanceof SaslSettings) return options;
   const custom = typeof options === 'object' && options !== null && 'authenticator' in options;
   const given = withLowerCaseMechanism(options, custom);
+  if (!custom && isOAuth(given)) return resolveTokens(given, clock, random);
   const problem = findOptionProblem(given, custom ? customRules : passwordRules, 'sasl', otherNames);
   if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
   return custom ? resolveCustom(given as SaslCustomOptions) : resolvePassword(given as SaslPasswordOptions);
+}
+
+function isOAuth(given: unknown): given is SaslTokenOptions | SaslClientCredentialsOptions {
+  return (given as { mechanism?: unknown } | null)?.mechanism === 'oauthbearer';
+}
+
+function resolveTokens(
+  given: SaslTokenOptions | SaslClientCredentialsOptions,
+  clock: Clock,
+  random: () => number,
+): SaslSettings {
+  const { source, extensions, secrets } = resolveOAuth(given, clock, random);
+  const begin: Begin = (_, trouble) => oauthBearerConversation(source, extensions, trouble);
+  return new SaslSettings('OAUTHBEARER', begin, undefined, secrets);
 }
 
 function resolveCustom(given: SaslCustomOptions): SaslSettings {
@@ -103,7 +129,7 @@ function resolvePassword({ mechanism, username, password }: SaslPasswordOptions)
   const hash = scramHashes[mechanism];
   const scram = hash === undefined ? undefined : new ScramCredentials(hash, username, password);
   const begin: SaslAuthenticator = () => scram?.conversation() ?? plainConversation(username, password);
-  return new SaslSettings(mechanism.toUpperCase(), begin, username, [password]);
+  return new SaslSettings(mechanism.toUpperCase(), begin, username, () => [password]);
 }
 
 /** Kafka's own upper-case names are as good as ours. */

@@ -4,9 +4,13 @@ import { inspect } from 'node:util';
 import { Kafka, AuthenticationError, type ClientOptions, type SaslOptions } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
+import { startTokenEndpoint } from '../support/token-endpoint.ts';
+import { unsignedToken } from '../support/unsigned-token.ts';
 
 const LIFETIME_MS = 6000;
 const RENEWALS = 3;
+/** Longer than a session, so that the first renewal finds the token good still, and the second one does not. */
+const TOKEN_LIFE_MS = 8000;
 const PENDING = 400;
 
 const broker = await kafkaUnderTest({
@@ -127,10 +131,23 @@ describe('Connections whose session the broker ends', { skip: broker.skip, timeo
       const first = Buffer.from(`\0${username}\0${password}`);
       return { respond: async (challenge?: Uint8Array) => (challenge === undefined ? first : undefined) };
     };
+    const tokens: string[] = [];
+    const provider = await startTokenEndpoint(() => {
+      const token = unsignedToken('magpie', Date.now() + TOKEN_LIFE_MS, { serial: tokens.length });
+      tokens.push(token);
+      return { access_token: token, expires_in: TOKEN_LIFE_MS / 1000 };
+    });
+    const { url: tokenEndpoint } = provider;
     const clients = {
       plain: watched('saslSsl', { mechanism: 'plain', ...(plain ?? nobody) }),
       scram: watched('saslPlaintext', { mechanism: 'scram-sha-512', ...(scram ?? nobody) }),
       custom: watched('saslPlaintext', { mechanism: 'PLAIN', authenticator }),
+      oauth: watched('saslPlaintext', {
+        mechanism: 'oauthbearer',
+        tokenEndpoint,
+        clientId: 'magpie',
+        clientSecret: 'sesame-44',
+      }),
     };
     const began = Date.now();
     await Promise.all(
@@ -148,6 +165,9 @@ describe('Connections whose session the broker ends', { skip: broker.skip, timeo
     const { opened, renewed } = clients.custom;
     const sum = (of: Map<string, number>): number => [...of.values()].reduce((a, b) => a + b, 0);
     assert.equal(conversations, sum(opened) + sum(renewed), 'a conversation for each connection and each renewal');
+    const inUse = sum(clients.oauth.opened) + sum(clients.oauth.renewed);
+    assert.ok(tokens.length >= 2 && tokens.length * 2 < inUse, `${tokens.length} tokens for ${inUse} conversations`);
+    await provider.close();
   });
 
   it('end with an AuthenticationError where the user has lost its credentials, and a send says so', async () => {

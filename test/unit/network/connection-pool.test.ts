@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { EventPublisher } from '../../../src/instrumentation/event-publisher.ts';
+import type { KafkaError } from '../../../src/errors/kafka-error.ts';
 import { ConnectionPool } from '../../../src/network/connection-pool.ts';
 import { clientSoftware } from '../../../src/network/client-software.ts';
 import type { NetworkOptions } from '../../../src/network/network-options.ts';
@@ -473,6 +474,61 @@ describe('ConnectionPool and secrets', () => {
     });
     await poolOf({ sasl: { mechanism: 'OAUTHBEARER', authenticator } }).connect(at(server.port), 'a');
     assert.deepEqual(asked, ['start', 'challenge']);
+  });
+
+  for (const [how, explains] of [
+    ['at once', false],
+    ['after it has said why', true],
+  ] as const) {
+    it(`takes it for passing when a broker refuses ${how} a token that was held, and for fatal with a new one`, async () => {
+      const refused = new Set<string>();
+      const server = await start(async (peer) => {
+        await peer.shakeHands();
+        peer.answer(SaslHandshake, await peer.request(), { mechanisms: ['OAUTHBEARER'] });
+        let request = await peer.request();
+        const token = /Bearer (.*?)\x01/.exec(request.body.toString('latin1'))?.[1] ?? '';
+        if (!refused.has(token)) return peer.answer(SaslAuthenticate, request, {});
+        if (explains) {
+          peer.answer(SaslAuthenticate, request, { authBytes: Buffer.from('{"status":"invalid_token"}') });
+          request = await peer.request();
+        }
+        peer.answer(SaslAuthenticate, request, { errorCode: 58, errorMessage: `${token} is no longer good` });
+      });
+      let given = 0;
+      const token = () => ({ value: `token-${++given}`, expiresAt: Date.now() + 3_600_000 });
+      const pool = poolOf({ sasl: { mechanism: 'oauthbearer', token } });
+      await pool.connect(at(server.port), 'a');
+      await pool.connect(at(server.port), 'b');
+      assert.equal(given, 1, 'it is held');
+      refused.add('token-1').add('token-2');
+      for (const [lane, name, retriable] of [
+        ['c', 'NetworkError', true],
+        ['d', 'AuthenticationError', false],
+      ] as const) {
+        await assert.rejects(pool.connect(at(server.port), lane), (error: Error) => {
+          assert.ok(!shown(error).includes('token-1') && !shown(error).includes('token-2'), shown(error));
+          assert.match(error.message, /\[redacted\] is no longer good/);
+          const { code } = error as KafkaError;
+          assert.deepEqual([error.name, (error as KafkaError).retriable], [name, retriable]);
+          return code === 'SASL_AUTHENTICATION_FAILED';
+        });
+      }
+      await pool.connect(at(server.port), 'e');
+      assert.equal(given, 3);
+    });
+  }
+
+  it('does not blame the broker for a token that does not come', async () => {
+    const server = await start(async (peer) => {
+      await peer.shakeHands();
+      peer.answer(SaslHandshake, await peer.request(), { mechanisms: ['OAUTHBEARER'] });
+    });
+    const token = () => new Promise<string>(() => undefined);
+    const pool = poolOf({ sasl: { mechanism: 'oauthbearer', token }, connectionSetupTimeoutMs: 50 });
+    await assert.rejects(pool.connect(at(server.port), 'a'), {
+      code: 'CONNECTION_SETUP_TIMEOUT',
+      message: /while authenticating \(OAUTHBEARER\); the broker is waiting: check what the token/,
+    });
   });
 
   it('hides an error of a conversation behind its own', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, it } from 'node:test';
-import { isKafkaError, Kafka, type ClientOptions } from '../../../../src/index.ts';
+import { isKafkaError, Kafka, type ClientOptions, type OAuthToken } from '../../../../src/index.ts';
 import { CreateAcls } from '../../../../src/protocol/generated/create-acls.ts';
 import { AlterUserScramCredentials } from '../../../../src/protocol/generated/alter-user-scram-credentials.ts';
 import { DescribeAcls } from '../../../../src/protocol/generated/describe-acls.ts';
@@ -15,6 +15,7 @@ import { TestClock, TestCluster, type TestClusterOptions } from '../../../../src
 import { RawConnection } from '../../../support/answers/raw-kafka.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { makeAuthority } from '../../../support/kafka/certificates.ts';
+import { unsignedToken } from '../../../support/unsigned-token.ts';
 
 const authority = makeAuthority('Kavka test authority');
 const server = authority.issue('broker', ['localhost', '127.0.0.1']);
@@ -91,26 +92,56 @@ describe('TestCluster with TLS and SASL', () => {
   });
 
   it('takes unsecured tokens, until they expire', async () => {
-    const token = (claims: object): string =>
-      `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.`;
-    const withToken = (text: string): ClientOptions['sasl'] => ({
-      mechanism: 'OAUTHBEARER',
-      authenticator: () => ({
-        respond: (challenge) => {
-          if (challenge === undefined) return Buffer.from(`n,,\x01auth=Bearer ${text}\x01\x01`);
-          return challenge.length === 0 ? undefined : Buffer.from('\x01');
-        },
-      }),
-    });
-    const nowSeconds = Date.now() / 1000;
+    const withToken = (token: string): ClientOptions['sasl'] => ({ mechanism: 'oauthbearer', token });
+    const now = Date.now();
     await withCluster({ listeners: ['SASL_PLAINTEXT'], topics: { t: 1 } }, async ({ bootstrapServers }) => {
-      const good = withToken(token({ sub: 'jay', exp: nowSeconds + 600 }));
+      const good = withToken(unsignedToken('jay', now + 600_000));
       await withKafka({ bootstrapServers, sasl: good }, async (kafka) => {
         await kafka.producer().send({ topic: 't', value: 'v' });
       });
-      const stale = withToken(token({ sub: 'jay', exp: nowSeconds - 1 }));
+      const stale = withToken(unsignedToken('jay', now - 1000));
       await withKafka({ bootstrapServers, sasl: stale }, async (kafka) => {
         await assert.rejects(kafka.connect(), hasCode('SASL_AUTHENTICATION_FAILED'));
+      });
+    });
+  });
+
+  it('lets clients on whose tokens are renewed, although their giver is away for a while', async () => {
+    const clock = new TestClock();
+    const LIFE_MS = 300_000;
+    const options = { listeners: ['SASL_PLAINTEXT'], configs: { 'connections.max.reauth.ms': '3600000' } } as const;
+    await withCluster({ ...options, clock, topics: { t: 1 } }, async ({ bootstrapServers }) => {
+      let isAway = false;
+      const given: number[] = [];
+      const token = async (): Promise<OAuthToken> => {
+        if (isAway) throw new Error('the provider is away');
+        given.push(clock.wallMs());
+        return { value: unsignedToken('jay', clock.wallMs() + LIFE_MS) };
+      };
+      const sasl = { mechanism: 'oauthbearer', token } as const;
+      await withKafka({ bootstrapServers, sasl, clock, random: () => 0 }, async (kafka) => {
+        const troubles: number[] = [];
+        kafka.on('sasl.token.failed', ({ expiresAtMs }) => void troubles.push(expiresAtMs));
+        const producer = kafka.producer();
+        await producer.send({ topic: 't', value: 'with the first token' });
+        assert.equal(given.length, 1);
+        isAway = true;
+        await clock.advance(LIFE_MS * 0.86);
+        await producer.send({ topic: 't', value: 'with the first token still' });
+        assert.ok(troubles.length > 0 && troubles.every((at) => at === (given[0] ?? 0) + LIFE_MS), String(troubles));
+        await clock.advance(LIFE_MS * 0.14);
+        const late = producer.send({ topic: 't', value: 'with the second token' });
+        await eventually(async () => {
+          await clock.advance(100);
+          return troubles.length > 0;
+        });
+        isAway = false;
+        await eventually(async () => {
+          await clock.advance(1000);
+          return given.length > 1;
+        });
+        await late;
+        assert.equal(given.length, 2);
       });
     });
   });

@@ -1,0 +1,194 @@
+import { AuthenticationError, UsageError } from '../errors/kafka-error.ts';
+import type { Clock } from '../util/clock.ts';
+import { anyOf, findOptionProblem, func, nonEmptyString, oneOf, type OptionRule } from '../util/option-rules.ts';
+import { expiryOf, isToken, type BearerToken, type OAuthToken } from './bearer-token.ts';
+import type { SaslExtensions } from './oauth-bearer.ts';
+import { clientCredentials } from './token-endpoint.ts';
+import { TokenSource, type FetchToken } from './token-source.ts';
+
+/**
+ * Gives a token each time that one is needed: when the first connection is made, and when the last token has lived for four fifths of its
+ * time. What it throws is tried again like a broker that is away, unless it is an {@link AuthenticationError}.
+ */
+export type OAuthTokenProvider = (context: {
+  /** Aborts when nobody waits any more: after 30 seconds. */
+  readonly signal: AbortSignal;
+}) => OAuthToken | string | Promise<OAuthToken | string>;
+
+/** OAUTHBEARER (KIP-255) with tokens of your own: those of a cloud's library, of a file, of an identity provider with rules of its own. */
+export interface SaslTokenOptions {
+  /** RFC 7628. */
+  readonly mechanism: 'oauthbearer';
+  /** Gives tokens; or one token that holds for as long as the client lives. */
+  readonly token: OAuthTokenProvider | string;
+  /**
+   * What the broker is told beside the token (KIP-342), such as `{ logicalCluster: 'lkc-1', identityPoolId: 'pool-1' }`: names of letters,
+   * values of printable ASCII. Java: `extension_…`.
+   *
+   * @defaultValue none
+   */
+  readonly extensions?: SaslExtensions | undefined;
+}
+
+/**
+ * OAUTHBEARER with tokens that an identity provider gives for the client's own credentials (RFC 6749, section 4.4; KIP-768).
+ *
+ * The endpoint is asked by Node's `fetch`; authorities of its certificate beyond those that Node trusts are named in NODE_EXTRA_CA_CERTS.
+ */
+export interface SaslClientCredentialsOptions {
+  /** RFC 7628. */
+  readonly mechanism: 'oauthbearer';
+  /** Where tokens are given, `https://…`. Java: `sasl.oauthbearer.token.endpoint.url`. */
+  readonly tokenEndpoint: string | URL;
+  /** The name that the identity provider knows us by. Java: `sasl.oauthbearer.client.credentials.client.id`. */
+  readonly clientId: string;
+  /** The secret that goes with it; the client shows it nowhere. Java: `sasl.oauthbearer.client.credentials.client.secret`. */
+  readonly clientSecret: string;
+  /**
+   * What the token shall be good for; several are separated by spaces. Java: `sasl.oauthbearer.scope`.
+   *
+   * @defaultValue none: what the provider thinks fit
+   */
+  readonly scope?: string | undefined;
+  /**
+   * Further fields of the request, such as `{ audience: 'kafka' }` or `{ resource: '…' }`.
+   *
+   * @defaultValue none
+   */
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Where name and secret stand: `basic` in the header Authorization, written as form values there (RFC 6749), `post` among the fields.
+   *
+   * @defaultValue basic
+   */
+  readonly clientAuthentication?: 'basic' | 'post' | undefined;
+  /**
+   * What the broker is told beside the token (KIP-342): see {@link SaslTokenOptions}.
+   *
+   * @defaultValue none
+   */
+  readonly extensions?: SaslExtensions | undefined;
+}
+
+/** Options of OAUTHBEARER as they are used: where tokens come from, and what must not be shown. */
+export interface ResolvedOAuth {
+  readonly source: TokenSource;
+  readonly extensions: SaslExtensions;
+  readonly secrets: () => readonly string[];
+}
+
+const url: OptionRule = {
+  expected: 'an address, https://… or http://…, without name and password in it',
+  accepts: (value) => {
+    if (typeof value !== 'string' && !(value instanceof URL)) return false;
+    if (!URL.canParse(String(value))) return false;
+    const { protocol, username, password } = new URL(value);
+    return /^https?:$/.test(protocol) && username === '' && password === '';
+  },
+};
+const texts: OptionRule = {
+  expected: 'an object whose values are strings',
+  accepts: (value) => isTexts(value, () => true),
+};
+const extensions: OptionRule = {
+  expected: 'an object; its names are of the letters a to z and A to Z and not "auth", its values of printable ASCII',
+  accepts: (value) =>
+    isTexts(value, (name, text) => /^[A-Za-z]+$/.test(name) && name !== 'auth' && /^[\x20-\x7e\t\r\n]+$/.test(text)),
+};
+const tokenText: OptionRule = {
+  expected: 'a string of printable ASCII without spaces',
+  accepts: isToken,
+};
+
+const tokenRules = { mechanism: nonEmptyString, token: anyOf(func, tokenText), extensions };
+const endpointRules = {
+  mechanism: nonEmptyString,
+  tokenEndpoint: url,
+  clientId: nonEmptyString,
+  clientSecret: nonEmptyString,
+  scope: nonEmptyString,
+  parameters: texts,
+  clientAuthentication: oneOf(['basic', 'post']),
+  extensions,
+};
+const otherNames = {
+  oauthBearerProvider: 'here it is token',
+  tokenProvider: 'here it is token',
+  tokenEndpointUrl: 'here it is tokenEndpoint',
+  audience: 'use parameters: { audience }',
+  username: 'OAUTHBEARER has none: use token, or tokenEndpoint with clientId and clientSecret',
+  password: 'OAUTHBEARER has none: use token, or tokenEndpoint with clientId and clientSecret',
+};
+const otherNamesBesideToken = { ...otherNames, tokenEndpoint: 'give either token or tokenEndpoint' };
+
+/**
+ * Checks the options of OAUTHBEARER.
+ *
+ * @throws UsageError that names what is wrong and shows no value
+ */
+export function resolveOAuth(
+  given: SaslTokenOptions | SaslClientCredentialsOptions,
+  clock: Clock,
+  random: () => number,
+): ResolvedOAuth {
+  const isProvided = 'token' in given && given.token !== undefined;
+  const problem = isProvided
+    ? findOptionProblem(given, tokenRules, 'sasl', otherNamesBesideToken)
+    : findOptionProblem(given, endpointRules, 'sasl', otherNames);
+  if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
+  const fetch = isProvided ? askingProvider(given.token) : askingEndpoint(given as SaslClientCredentialsOptions, clock);
+  const source = new TokenSource(fetch, clock, random);
+  const { clientSecret } = given as Partial<SaslClientCredentialsOptions>;
+  const lasting = clientSecret === undefined ? [] : [clientSecret];
+  return { source, extensions: given.extensions ?? {}, secrets: () => [...lasting, ...source.secrets] };
+}
+
+function askingEndpoint(given: SaslClientCredentialsOptions, clock: Clock): FetchToken {
+  const { tokenEndpoint, clientId, clientSecret, scope, parameters, clientAuthentication = 'basic' } = given;
+  const isEmpty = tokenEndpoint === undefined && clientId === undefined && clientSecret === undefined;
+  if (isEmpty) requireGiven(undefined, 'token, or tokenEndpoint with clientId and clientSecret');
+  for (const [name, value] of Object.entries({ tokenEndpoint, clientId, clientSecret })) requireGiven(value, name);
+  return clientCredentials({
+    url: new URL(tokenEndpoint),
+    clientId,
+    clientSecret,
+    clientAuthentication,
+    parameters: { ...(scope !== undefined && { scope }), ...parameters },
+    wallMs: () => clock.wallMs(),
+  });
+}
+
+function askingProvider(token: OAuthTokenProvider | string): FetchToken {
+  return async (signal) => readGiven(typeof token === 'string' ? token : await token({ signal }));
+}
+
+/** What a function of the caller's answered; anything may come of it. */
+function readGiven(answer: unknown): BearerToken {
+  const { value, expiresAt }: Partial<Record<keyof OAuthToken, unknown>> =
+    typeof answer === 'object' && answer !== null ? answer : { value: answer };
+  if (!isToken(value)) {
+    throw unusable('it must be a string of printable ASCII without spaces, or an object with such a value');
+  }
+  const at: unknown = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt;
+  if (at === undefined) return { value, expiresAtMs: expiryOf(value) };
+  if (typeof at !== 'number' || Number.isNaN(at)) {
+    throw unusable('expiresAt must be a number of milliseconds since 1970, or a Date');
+  }
+  return { value, expiresAtMs: at };
+}
+
+function unusable(why: string): AuthenticationError {
+  return new AuthenticationError(`Cannot use the token that was given for OAUTHBEARER: ${why}`, {
+    code: 'TOKEN_UNAVAILABLE',
+  });
+}
+
+function requireGiven(value: unknown, name: string): void {
+  if (value !== undefined) return;
+  throw new UsageError(`Cannot use sasl: it lacks ${name}`, { code: 'INVALID_OPTION' });
+}
+
+function isTexts(value: unknown, accepts: (name: string, text: string) => boolean): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.entries(value).every(([name, text]) => typeof text === 'string' && accepts(name, text));
+}
