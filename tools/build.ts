@@ -2,9 +2,10 @@
  * Makes dist out of src, from nothing, so that no file of an earlier build stays in the package: the types file by file, the code bundled.
  *
  *     node tools/build.ts
+ *     node tools/build.ts --unless-built    does nothing if dist is newer than all that it is made from
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, globSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { rollup, type Plugin } from '@rollup/wasm-node';
 
@@ -33,6 +34,15 @@ const inAscii: Plugin = {
     map: null,
   }),
 };
+
+function isBuilt(): boolean {
+  const entry = path.join(dist, 'index.js');
+  const sources = globSync(['src/**/*.ts', 'tsconfig*.json', 'tools/build.ts'], { cwd: root });
+  const newest = Math.max(...sources.map((source) => statSync(path.join(root, source)).mtimeMs));
+  return existsSync(entry) && statSync(entry).mtimeMs > newest;
+}
+
+if (process.argv.includes('--unless-built') && isBuilt()) process.exit(0);
 
 for (const folder of [dist, compiled]) rmSync(folder, { recursive: true, force: true });
 const compiler = path.join(root, 'node_modules/typescript/bin/tsc');

@@ -46,7 +46,7 @@ async function run(): Promise<Run> {
   const cluster = await startKafka({ brokers: 1, listeners: ['plaintext'], say, orInProcess: true });
   try {
     say('Building …');
-    await promisify(execFile)(process.execPath, ['tools/build.ts'], { cwd: repository });
+    await promisify(execFile)(process.execPath, ['tools/build.ts', '--unless-built'], { cwd: repository });
     // What was just built, as users have it.
     const front = (await import(new URL('../dist/index.js', import.meta.url).href)) as typeof Front;
     const bootstrapServers = [...(cluster.description.listeners.plaintext ?? [])];

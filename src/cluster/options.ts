@@ -40,7 +40,7 @@ export interface ClientOptions {
    */
   readonly tls?: boolean | TlsOptions | undefined;
   /**
-   * How to authenticate. Without `tls` the password of the mechanism `plain` crosses the network readable. Java: `sasl.*`.
+   * How to authenticate. Without `tls` the password of the mechanism `plain`, or the token of `oauthbearer`, crosses the network readable. Java: `sasl.*`.
    *
    * @defaultValue none
    */

@@ -19,7 +19,11 @@ export type OAuthTokenProvider = (context: {
 export interface SaslTokenOptions {
   /** RFC 7628. */
   readonly mechanism: 'oauthbearer';
-  /** Gives tokens; or one token that holds for as long as the client lives. */
+  /**
+   * Gives tokens (KIP-255); or one token that holds for as long as the client lives. Java: `sasl.login.callback.handler.class`.
+   *
+   * @defaultValue none: it must be given, or `tokenEndpoint`
+   */
   readonly token: OAuthTokenProvider | string;
   /**
    * What the broker is told beside the token (KIP-342), such as `{ logicalCluster: 'lkc-1', identityPoolId: 'pool-1' }`: names of letters,
@@ -38,32 +42,44 @@ export interface SaslTokenOptions {
 export interface SaslClientCredentialsOptions {
   /** RFC 7628. */
   readonly mechanism: 'oauthbearer';
-  /** Where tokens are given, `https://…`. Java: `sasl.oauthbearer.token.endpoint.url`. */
+  /**
+   * Where tokens are given, `https://…` (KIP-768). Java: `sasl.oauthbearer.token.endpoint.url`.
+   *
+   * @defaultValue none: it must be given, or `token`
+   */
   readonly tokenEndpoint: string | URL;
-  /** The name that the identity provider knows us by. Java: `sasl.oauthbearer.client.credentials.client.id`. */
+  /**
+   * The name that the identity provider knows us by (KIP-1139). Java: `sasl.oauthbearer.client.credentials.client.id`.
+   *
+   * @defaultValue none: it must be given with `tokenEndpoint`
+   */
   readonly clientId: string;
-  /** The secret that goes with it; the client shows it nowhere. Java: `sasl.oauthbearer.client.credentials.client.secret`. */
+  /**
+   * The secret that goes with it (KIP-1139); the client shows it nowhere. Java: `sasl.oauthbearer.client.credentials.client.secret`.
+   *
+   * @defaultValue none: it must be given with `tokenEndpoint`
+   */
   readonly clientSecret: string;
   /**
-   * What the token shall be good for; several are separated by spaces. Java: `sasl.oauthbearer.scope`.
+   * What the token shall be good for (KIP-1139); several are separated by spaces. Java: `sasl.oauthbearer.scope`.
    *
    * @defaultValue none: what the provider thinks fit
    */
   readonly scope?: string | undefined;
   /**
-   * Further fields of the request, such as `{ audience: 'kafka' }` or `{ resource: '…' }`.
+   * Further fields of the request, such as `{ audience: 'kafka' }` or `{ resource: '…' }`. Java has none.
    *
    * @defaultValue none
    */
   readonly parameters?: Readonly<Record<string, string>> | undefined;
   /**
-   * Where name and secret stand: `basic` in the header Authorization, written as form values there (RFC 6749), `post` among the fields.
+   * Where name and secret stand: `basic` in the header Authorization, written as form values there (RFC 6749), `post` among the fields. Java has no choice.
    *
    * @defaultValue basic
    */
   readonly clientAuthentication?: 'basic' | 'post' | undefined;
   /**
-   * What the broker is told beside the token (KIP-342): see {@link SaslTokenOptions}.
+   * What the broker is told beside the token (KIP-342): see {@link SaslTokenOptions}. Java: `extension_…`.
    *
    * @defaultValue none
    */
