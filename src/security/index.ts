@@ -1,6 +1,7 @@
 export type { OAuthToken } from './bearer-token.ts';
 export type { SaslExtensions } from './oauth-bearer.ts';
-export type { OAuthTokenProvider, SaslClientCredentialsOptions, SaslTokenOptions } from './oauth-options.ts';
+export type { OAuthAssertion } from './oauth-grant.ts';
+export type { OAuthTokenProvider, SaslTokenEndpointOptions, SaslTokenOptions } from './oauth-options.ts';
 export type { SaslAuthenticator, SaslContext, SaslConversation } from './sasl-conversation.ts';
 export type { SaslCustomOptions, SaslOptions, SaslPasswordOptions } from './sasl-options.ts';
 export type { TlsMaterial, TlsOptions } from './tls-options.ts';

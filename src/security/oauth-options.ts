@@ -3,7 +3,8 @@ import type { Clock } from '../util/clock.ts';
 import { anyOf, findOptionProblem, func, nonEmptyString, oneOf, type OptionRule } from '../util/option-rules.ts';
 import { expiryOf, isToken, type BearerToken, type OAuthToken } from './bearer-token.ts';
 import type { SaslExtensions } from './oauth-bearer.ts';
-import { clientCredentials } from './token-endpoint.ts';
+import type { OAuthAssertion } from './oauth-grant.ts';
+import { askTokenEndpoint } from './token-endpoint.ts';
 import { TokenSource, type FetchToken } from './token-source.ts';
 
 /**
@@ -35,11 +36,12 @@ export interface SaslTokenOptions {
 }
 
 /**
- * OAUTHBEARER with tokens that an identity provider gives for the client's own credentials (RFC 6749, section 4.4; KIP-768).
+ * OAUTHBEARER with tokens that an identity provider gives: for the client's own credentials, a secret or an assertion (KIP-768), or for an
+ * assertion of somebody else (KIP-1139).
  *
  * The endpoint is asked by Node's `fetch`; authorities of its certificate beyond those that Node trusts are named in NODE_EXTRA_CA_CERTS.
  */
-export interface SaslClientCredentialsOptions {
+export interface SaslTokenEndpointOptions {
   /** RFC 7628. */
   readonly mechanism: 'oauthbearer';
   /**
@@ -51,15 +53,29 @@ export interface SaslClientCredentialsOptions {
   /**
    * The name that the identity provider knows us by (KIP-1139). Java: `sasl.oauthbearer.client.credentials.client.id`.
    *
-   * @defaultValue none: it must be given with `tokenEndpoint`
+   * @defaultValue none: it must be given with `tokenEndpoint`, unless there is an `assertion`
    */
-  readonly clientId: string;
+  readonly clientId?: string | undefined;
   /**
    * The secret that goes with it (KIP-1139); the client shows it nowhere. Java: `sasl.oauthbearer.client.credentials.client.secret`.
    *
-   * @defaultValue none: it must be given with `tokenEndpoint`
+   * @defaultValue none: it or `clientAssertion` must be given with `clientId`
    */
-  readonly clientSecret: string;
+  readonly clientSecret?: string | undefined;
+  /**
+   * In place of a secret: a JSON Web Token that says who we are (RFC 7523, `private_key_jwt`; KIP-1258), or a function that gives a fresh one for
+   * each request, such as the token of a service account in Kubernetes. Java: `sasl.oauthbearer.assertion.file`.
+   *
+   * @defaultValue none
+   */
+  readonly clientAssertion?: OAuthAssertion | undefined;
+  /**
+   * Asks by this JSON Web Token and not for the client itself (RFC 7523, grant type `jwt-bearer`; KIP-1139), or a function that gives a fresh one for each
+   * request; a library such as `jose` signs them. Java: `sasl.oauthbearer.jwt.retriever.class`.
+   *
+   * @defaultValue none
+   */
+  readonly assertion?: OAuthAssertion | undefined;
   /**
    * What the token shall be good for (KIP-1139); several are separated by spaces. Java: `sasl.oauthbearer.scope`.
    *
@@ -73,7 +89,8 @@ export interface SaslClientCredentialsOptions {
    */
   readonly parameters?: Readonly<Record<string, string>> | undefined;
   /**
-   * Where name and secret stand: `basic` in the header Authorization, written as form values there (RFC 6749), `post` among the fields. Java has no choice.
+   * Where name and secret stand: `basic` in the header Authorization, written as form values there (RFC 6749), `post` among the fields
+   * (KIP-1025). Java: `sasl.oauthbearer.header.urlencode`.
    *
    * @defaultValue basic
    */
@@ -122,6 +139,8 @@ const endpointRules = {
   tokenEndpoint: url,
   clientId: nonEmptyString,
   clientSecret: nonEmptyString,
+  clientAssertion: anyOf(func, tokenText),
+  assertion: anyOf(func, tokenText),
   scope: nonEmptyString,
   parameters: texts,
   clientAuthentication: oneOf(['basic', 'post']),
@@ -143,7 +162,7 @@ const otherNamesBesideToken = { ...otherNames, tokenEndpoint: 'give either token
  * @throws UsageError that names what is wrong and shows no value
  */
 export function resolveOAuth(
-  given: SaslTokenOptions | SaslClientCredentialsOptions,
+  given: SaslTokenOptions | SaslTokenEndpointOptions,
   clock: Clock,
   random: () => number,
 ): ResolvedOAuth {
@@ -152,26 +171,41 @@ export function resolveOAuth(
     ? findOptionProblem(given, tokenRules, 'sasl', otherNamesBesideToken)
     : findOptionProblem(given, endpointRules, 'sasl', otherNames);
   if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
-  const fetch = isProvided ? askingProvider(given.token) : askingEndpoint(given as SaslClientCredentialsOptions, clock);
+  const fetch = isProvided ? askingProvider(given.token) : askingEndpoint(given as SaslTokenEndpointOptions, clock);
   const source = new TokenSource(fetch, clock, random);
-  const { clientSecret } = given as Partial<SaslClientCredentialsOptions>;
+  const { clientSecret } = given as Partial<SaslTokenEndpointOptions>;
   const lasting = clientSecret === undefined ? [] : [clientSecret];
   return { source, extensions: given.extensions ?? {}, secrets: () => [...lasting, ...source.secrets] };
 }
 
-function askingEndpoint(given: SaslClientCredentialsOptions, clock: Clock): FetchToken {
-  const { tokenEndpoint, clientId, clientSecret, scope, parameters, clientAuthentication = 'basic' } = given;
-  const isEmpty = tokenEndpoint === undefined && clientId === undefined && clientSecret === undefined;
-  if (isEmpty) requireGiven(undefined, 'token, or tokenEndpoint with clientId and clientSecret');
-  for (const [name, value] of Object.entries({ tokenEndpoint, clientId, clientSecret })) requireGiven(value, name);
-  return clientCredentials({
+function askingEndpoint(given: SaslTokenEndpointOptions, clock: Clock): FetchToken {
+  const { tokenEndpoint, scope, parameters } = given;
+  refuseIncomplete(given);
+  return askTokenEndpoint({
     url: new URL(tokenEndpoint),
-    clientId,
-    clientSecret,
-    clientAuthentication,
+    grant: given,
     parameters: { ...(scope !== undefined && { scope }), ...parameters },
     wallMs: () => clock.wallMs(),
   });
+}
+
+function refuseIncomplete(given: SaslTokenEndpointOptions): void {
+  const { tokenEndpoint, clientId, clientSecret, clientAssertion, assertion } = given;
+  if ([tokenEndpoint, clientId, clientSecret, clientAssertion, assertion].every((each) => each === undefined)) {
+    throw lacks('token, or tokenEndpoint with clientId and clientSecret');
+  }
+  if (tokenEndpoint === undefined) throw lacks('tokenEndpoint');
+  if (clientSecret !== undefined && clientAssertion !== undefined) {
+    throw new UsageError(
+      'Cannot use sasl: clientSecret and clientAssertion are one in place of the other; give one of them',
+      {
+        code: 'INVALID_OPTION',
+      },
+    );
+  }
+  const isProven = clientSecret !== undefined || clientAssertion !== undefined;
+  if (clientId === undefined && (assertion === undefined || clientSecret !== undefined)) throw lacks('clientId');
+  if (assertion === undefined && !isProven) throw lacks('clientSecret, or clientAssertion');
 }
 
 function askingProvider(token: OAuthTokenProvider | string): FetchToken {
@@ -199,9 +233,8 @@ function unusable(why: string): AuthenticationError {
   });
 }
 
-function requireGiven(value: unknown, name: string): void {
-  if (value !== undefined) return;
-  throw new UsageError(`Cannot use sasl: it lacks ${name}`, { code: 'INVALID_OPTION' });
+function lacks(what: string): UsageError {
+  return new UsageError(`Cannot use sasl: it lacks ${what}`, { code: 'INVALID_OPTION' });
 }
 
 function isTexts(value: unknown, accepts: (name: string, text: string) => boolean): boolean {

@@ -3,7 +3,7 @@ import { findOptionProblem, func, nonEmptyString, oneOf, type OptionRule } from 
 import { systemClock, type Clock } from '../util/clock.ts';
 import { inspectAs } from '../util/custom-inspect.ts';
 import { oauthBearerConversation } from './oauth-bearer.ts';
-import { resolveOAuth, type SaslClientCredentialsOptions, type SaslTokenOptions } from './oauth-options.ts';
+import { resolveOAuth, type SaslTokenEndpointOptions, type SaslTokenOptions } from './oauth-options.ts';
 import { plainConversation } from './plain.ts';
 import { REDACTED } from './redaction.ts';
 import type { SaslAuthenticator, SaslContext, SaslConversation } from './sasl-conversation.ts';
@@ -29,7 +29,7 @@ export interface SaslCustomOptions {
 }
 
 /** Who we are, to the broker. Passwords, secrets and tokens appear in no error, event, log or `util.inspect` of the client. */
-export type SaslOptions = SaslPasswordOptions | SaslTokenOptions | SaslClientCredentialsOptions | SaslCustomOptions;
+export type SaslOptions = SaslPasswordOptions | SaslTokenOptions | SaslTokenEndpointOptions | SaslCustomOptions;
 
 /** All that Kavka brings; the last has options of its own. */
 const mechanisms = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] as const;
@@ -102,12 +102,12 @@ export function resolveSaslOptions(
   return custom ? resolveCustom(given as SaslCustomOptions) : resolvePassword(given as SaslPasswordOptions);
 }
 
-function isOAuth(given: unknown): given is SaslTokenOptions | SaslClientCredentialsOptions {
+function isOAuth(given: unknown): given is SaslTokenOptions | SaslTokenEndpointOptions {
   return (given as { mechanism?: unknown } | null)?.mechanism === 'oauthbearer';
 }
 
 function resolveTokens(
-  given: SaslTokenOptions | SaslClientCredentialsOptions,
+  given: SaslTokenOptions | SaslTokenEndpointOptions,
   clock: Clock,
   random: () => number,
 ): SaslSettings {

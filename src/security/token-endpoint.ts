@@ -1,14 +1,13 @@
 import { AuthenticationError, KafkaError, NetworkError } from '../errors/kafka-error.ts';
 import { expiryOf, isToken, type BearerToken } from './bearer-token.ts';
+import { grantFields, type GrantFields, type OAuthGrant } from './oauth-grant.ts';
 import { REDACTED } from './redaction.ts';
 import type { FetchToken } from './token-source.ts';
 
 /** What an identity provider is asked with. */
 export interface TokenEndpoint {
   readonly url: URL;
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly clientAuthentication: 'basic' | 'post';
+  readonly grant: OAuthGrant;
   /** The form's other fields. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly wallMs: () => number;
@@ -21,31 +20,32 @@ const MAX_SHOWN = 200;
 /** Answers that say "not now"; all others will be the same the next time. */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
-/** Asks a token endpoint with the client's own credentials (RFC 6749, section 4.4). Java: `ClientCredentialsJwtRetriever`. */
-export function clientCredentials(endpoint: TokenEndpoint): FetchToken {
+/** Asks a token endpoint. Java: `ClientCredentialsJwtRetriever` (KIP-768), `JwtBearerJwtRetriever` (KIP-1139). */
+export function askTokenEndpoint(endpoint: TokenEndpoint): FetchToken {
   return async (signal) => {
+    const fields = await grantFields(endpoint.grant);
     const askedAtMs = endpoint.wallMs();
-    const { status, text } = await ask(endpoint, signal);
+    const asked = { endpoint, fields };
+    const { status, text } = await ask(asked, signal);
     const answer = readObject(text);
-    if (status < 200 || status >= 300) throw refusal(endpoint, status, answer);
+    if (status < 200 || status >= 300) throw refusal(asked, status, answer);
     return readToken(endpoint, answer, askedAtMs);
   };
 }
 
-async function ask(endpoint: TokenEndpoint, signal: AbortSignal): Promise<{ status: number; text: string }> {
-  const { url, clientId, clientSecret, clientAuthentication, parameters } = endpoint;
-  const body = new URLSearchParams({ grant_type: 'client_credentials', ...parameters });
-  const headers: Record<string, string> = { accept: 'application/json' };
-  if (clientAuthentication === 'post') {
-    body.set('client_id', clientId);
-    body.set('client_secret', clientSecret);
-  } else {
-    headers['authorization'] =
-      `Basic ${Buffer.from(`${formText(clientId)}:${formText(clientSecret)}`).toString('base64')}`;
-  }
+/** A request: whom, and with what. */
+interface Asked {
+  readonly endpoint: TokenEndpoint;
+  readonly fields: GrantFields;
+}
+
+async function ask({ endpoint, fields }: Asked, signal: AbortSignal): Promise<{ status: number; text: string }> {
+  const { form, authorization } = fields;
+  const body = new URLSearchParams({ ...form, ...endpoint.parameters });
+  const headers = { accept: 'application/json', ...(authorization !== undefined && { authorization }) };
   try {
     // Not followed elsewhere: the request holds the secret.
-    const response = await fetch(url, { method: 'POST', body, headers, redirect: 'manual', signal });
+    const response = await fetch(endpoint.url, { method: 'POST', body, headers, redirect: 'manual', signal });
     return { status: response.status, text: await readText(endpoint, response) };
   } catch (error) {
     if (error instanceof KafkaError) throw error;
@@ -84,18 +84,15 @@ function readToken(
   return { value, expiresAtMs: seconds > 0 ? askedAtMs + seconds * 1000 : expiryOf(value) };
 }
 
-function refusal(
-  endpoint: TokenEndpoint,
-  status: number,
-  answer: Readonly<Record<string, unknown>> | undefined,
-): KafkaError {
+function refusal(asked: Asked, status: number, answer: Readonly<Record<string, unknown>> | undefined): KafkaError {
   const words = ['error', 'error_description']
     .map((name) => answer?.[name])
     .filter((word) => typeof word === 'string' && word !== '')
-    .map((word) => shown(endpoint, String(word)));
+    .map((word) => shown(asked, String(word)));
   const said = words.length === 0 ? '' : `: ${words.join(', ')}`;
   const advice = status >= 300 && status < 400 ? '; give the address that it redirects to' : '';
-  return problem(endpoint, `it answered with status ${status}${said}${advice}`, { isPassing: PASSING.has(status) });
+  const isPassing = PASSING.has(status);
+  return problem(asked.endpoint, `it answered with status ${status}${said}${advice}`, { isPassing });
 }
 
 /** What went wrong passes by itself, as with a broker that is away, or somebody has to correct the options. */
@@ -110,9 +107,12 @@ function problem(
     : new AuthenticationError(message, { code: 'TOKEN_UNAVAILABLE', cause });
 }
 
-function shown({ clientSecret }: TokenEndpoint, text: string): string {
-  return text
-    .replaceAll(clientSecret, REDACTED)
+/** A provider may repeat what it was asked with. */
+function shown({ endpoint, fields }: Asked, text: string): string {
+  const { assertion = '', client_assertion: clientAssertion = '' } = fields.form;
+  return [endpoint.grant.clientSecret ?? '', assertion, clientAssertion]
+    .filter((secret) => secret !== '')
+    .reduce((words, secret) => words.replaceAll(secret, REDACTED), text)
     .slice(0, MAX_SHOWN)
     .replaceAll(/\p{Cc}/gu, ' ');
 }
@@ -124,11 +124,6 @@ function readObject(text: string): Readonly<Record<string, unknown>> | undefined
   } catch {
     return undefined;
   }
-}
-
-/** As RFC 6749 has it: name and secret are written as form values before they are joined. */
-function formText(text: string): string {
-  return new URLSearchParams([['', text]]).toString().slice(1);
 }
 
 /** `fetch` says no more than "fetch failed"; what happened is its cause. */

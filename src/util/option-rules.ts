@@ -107,7 +107,7 @@ export function adviceOn(
 }
 
 /** Options that may hold a secret are named in an error, never shown. */
-const SECRET = /pass|secret|token|key|sasl|tls|cert/i;
+const SECRET = /pass|secret|token|assertion|key|sasl|tls|cert/i;
 
 function describeValue(name: string, value: unknown): string {
   return SECRET.test(name) ? `(a ${typeof value})` : quote(value);

@@ -83,7 +83,7 @@ const pages: readonly {
     head: 'option of OAUTHBEARER',
     interfaces: [
       ['src/security/oauth-options.ts', 'SaslTokenOptions'],
-      ['src/security/oauth-options.ts', 'SaslClientCredentialsOptions'],
+      ['src/security/oauth-options.ts', 'SaslTokenEndpointOptions'],
     ],
   },
 ];

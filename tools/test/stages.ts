@@ -117,7 +117,7 @@ export const stages: readonly Stage[] = [
     what: 'what only a real broker can show: security, other versions, other clients, bad input',
     files: ['test/integration/**/*.test.ts'],
     exclude: ['test/integration/three-brokers/**'],
-    concurrency: 2,
+    concurrency: 3,
     fileTimeoutMs: 10 * minutes,
     needsKafka: true,
   },

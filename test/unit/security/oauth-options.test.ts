@@ -97,7 +97,22 @@ describe('resolveSaslOptions of OAUTHBEARER', () => {
     ['neither a token nor an endpoint', {}, /it lacks token, or tokenEndpoint with clientId and clientSecret/],
     ['both', { token: 'a', ...endpoint }, /tokenEndpoint .*give either token or tokenEndpoint/],
     ['an endpoint without a name', { ...endpoint, clientId: undefined }, /it lacks clientId/],
-    ['an endpoint without a secret', { ...endpoint, clientSecret: undefined }, /it lacks clientSecret/],
+    [
+      'an endpoint without a secret',
+      { ...endpoint, clientSecret: undefined },
+      /it lacks clientSecret, or clientAssertion/,
+    ],
+    ['two proofs', { ...endpoint, clientAssertion: 'a' }, /clientSecret and clientAssertion .*give one of them/],
+    [
+      'an assertion of a client without a name',
+      { ...endpoint, clientId: undefined, assertion: 'a' },
+      /it lacks clientId/,
+    ],
+    [
+      'an assertion that is no token',
+      { ...endpoint, clientSecret: undefined, clientAssertion: SECRET + ' ' },
+      /Cannot use clientAssertion/,
+    ],
     ['a name without an endpoint', { ...endpoint, tokenEndpoint: undefined }, /it lacks tokenEndpoint/],
     ['an endpoint that is no address', { ...endpoint, tokenEndpoint: 'idp' }, /tokenEndpoint .*must be an address/],
     ['another protocol', { ...endpoint, tokenEndpoint: 'file:///token' }, /tokenEndpoint .*must be an address/],

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import type { KafkaError } from '../../../src/errors/kafka-error.ts';
-import { clientCredentials, type TokenEndpoint } from '../../../src/security/token-endpoint.ts';
+import type { OAuthGrant } from '../../../src/security/oauth-grant.ts';
+import { askTokenEndpoint, type TokenEndpoint } from '../../../src/security/token-endpoint.ts';
 import { unsignedToken } from '../../support/unsigned-token.ts';
 
 const SECRET = 'open sesame:41%';
@@ -42,16 +43,11 @@ after(() => {
   server.close();
 });
 
-function ask(more: Partial<TokenEndpoint> = {}, signal = new AbortController().signal) {
+const secret: OAuthGrant = { clientId: 'ann', clientSecret: SECRET };
+
+function ask(grant: OAuthGrant = secret, more: Partial<TokenEndpoint> = {}, signal = new AbortController().signal) {
   const url = new URL('/token?tenant=a', origin);
-  const defaults = {
-    url,
-    clientId: 'ann',
-    clientSecret: SECRET,
-    clientAuthentication: 'basic',
-    parameters: {},
-  } as const;
-  return clientCredentials({ ...defaults, wallMs: () => NOW, ...more })(signal);
+  return askTokenEndpoint({ url, grant, parameters: {}, wallMs: () => NOW, ...more })(signal);
 }
 
 async function failure(promise: Promise<unknown>): Promise<KafkaError> {
@@ -65,10 +61,10 @@ async function failure(promise: Promise<unknown>): Promise<KafkaError> {
   return error;
 }
 
-describe('clientCredentials', () => {
+describe('askTokenEndpoint', () => {
   it('posts a form, name and secret in the header as RFC 6749 has them', async () => {
     answer = json({ access_token: 'abc', token_type: 'Bearer', expires_in: 300 });
-    assert.deepEqual(await ask({ parameters: { scope: 'kafka read', audience: 'a&b' } }), {
+    assert.deepEqual(await ask(secret, { parameters: { scope: 'kafka read', audience: 'a&b' } }), {
       value: 'abc',
       expiresAtMs: NOW + 300_000,
     });
@@ -86,10 +82,62 @@ describe('clientCredentials', () => {
 
   it('puts name and secret among the fields if told so', async () => {
     answer = json({ access_token: 'abc' });
-    await ask({ clientAuthentication: 'post' });
+    await ask({ ...secret, clientAuthentication: 'post' });
     assert.equal(seen[0]?.headers.authorization, undefined);
     assert.equal(seen[0]?.form.get('client_id'), 'ann');
     assert.equal(seen[0]?.form.get('client_secret'), SECRET);
+  });
+
+  it('asks with an assertion in place of a secret, a fresh one each time', async () => {
+    answer = json({ access_token: 'abc' });
+    let signed = 0;
+    const clientAssertion = async () => `signed-${++signed}`;
+    await ask({ clientId: 'ann', clientAssertion });
+    await ask({ clientId: 'ann', clientAssertion });
+    assert.deepEqual(
+      seen.map(({ form }) => Object.fromEntries(form)),
+      ['signed-1', 'signed-2'].map((assertion) => ({
+        grant_type: 'client_credentials',
+        client_id: 'ann',
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: assertion,
+      })),
+    );
+    assert.equal(seen[0]?.headers.authorization, undefined);
+  });
+
+  it('asks by the assertion of somebody else, with a client of its own or without', async () => {
+    answer = json({ access_token: 'abc' });
+    const grant = { grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: 'signed' };
+    await ask({ assertion: 'signed' });
+    await ask({ assertion: () => 'signed', clientId: 'ann' });
+    await ask({ assertion: 'signed', ...secret });
+    assert.deepEqual(
+      seen.map(({ form }) => Object.fromEntries(form)),
+      [grant, { ...grant, client_id: 'ann' }, grant],
+    );
+    assert.deepEqual(
+      seen.map(({ headers }) => headers.authorization !== undefined),
+      [false, false, true],
+    );
+  });
+
+  it('shows no assertion that a provider repeats, and refuses what is none', async () => {
+    for (const grant of [
+      { assertion: 'open-signature' },
+      { clientId: 'ann', clientAssertion: () => 'open-signature' },
+    ]) {
+      answer = json({ error: 'invalid_grant', error_description: 'open-signature is stale' }, 400);
+      assert.match((await failure(ask(grant))).message, /status 400: invalid_grant, \[redacted\] is stale$/);
+    }
+    for (const given of [undefined, '', 'two words', { jwt: 'x' }]) {
+      const clientAssertion = () => given as string;
+      await assert.rejects(ask({ clientId: 'ann', clientAssertion }), {
+        name: 'AuthenticationError',
+        code: 'TOKEN_UNAVAILABLE',
+        message: /Cannot use the clientAssertion that was given for OAUTHBEARER/,
+      });
+    }
   });
 
   it('reads when a token expires: from its life, else from the token itself', async () => {
@@ -123,7 +171,7 @@ describe('clientCredentials', () => {
     answer = (request) => request.socket.destroy();
     assert.equal((await failure(ask())).retriable, true);
     const { port } = server.address() as AddressInfo;
-    const refused = await failure(ask({ url: new URL(`http://127.0.0.1:${port === 1 ? 2 : 1}/token`) }));
+    const refused = await failure(ask(secret, { url: new URL(`http://127.0.0.1:${port === 1 ? 2 : 1}/token`) }));
     assert.equal(refused.retriable, true);
     assert.match(refused.message, /it cannot be reached \(.*(ECONNREFUSED|bad port|refused)/i);
   });
@@ -172,6 +220,6 @@ describe('clientCredentials', () => {
   it('ends with its signal', async () => {
     const abort = new AbortController();
     answer = () => abort.abort(new Error('nobody waits'));
-    assert.match((await failure(ask({}, abort.signal))).message, /cannot be reached \(nobody waits\)/);
+    assert.match((await failure(ask(secret, {}, abort.signal))).message, /cannot be reached \(nobody waits\)/);
   });
 });
