@@ -226,7 +226,8 @@ const otherNames: Readonly<Record<string, string>> = {
   'sasl.username': 'use sasl: { mechanism, username, password }',
   'sasl.password': 'use sasl: { mechanism, username, password }',
   'sasl.jaas.config': 'use sasl: { mechanism, username, password }',
-  'sasl.oauthbearer.token.endpoint.url': 'use sasl: { mechanism: "oauthbearer", tokenEndpoint, clientId, clientSecret }',
+  'sasl.oauthbearer.token.endpoint.url':
+    'use sasl: { mechanism: "oauthbearer", tokenEndpoint, clientId, clientSecret }',
   connectionTimeout: 'use connectionSetupTimeoutMs',
   authenticationTimeout: 'use connectionSetupTimeoutMs, which covers authentication',
   'socket.connection.setup.timeout.ms': 'use connectionSetupTimeoutMs',

@@ -67,7 +67,9 @@ export class TopicWait {
     const code = snapshot.topic(topic)?.errorCode ?? 0;
     const why = isDenied(snapshot, topic)
       ? 'the cluster has no such topic; create it first, or check its name'
-      : undefined;
+      : code === brokerErrorCodes.INVALID_TOPIC_EXCEPTION
+        ? 'names have up to 249 characters, a to z, A to Z, 0 to 9, ".", "_" and "-", and are not "." or ".."'
+        : undefined;
     return { kind: 'refused', topic, error: brokerError(code, `Cannot use topic ${quote(topic)}`, why) };
   }
 }

@@ -435,6 +435,7 @@ describe('Producer', { skip: broker.skip }, () => {
     await assert.rejects(producer.send({ topic: 'no topic', value: 'x' }), (error: unknown) => {
       assert.ok(error instanceof SendError);
       assert.deepEqual([error.code, error.outcome], ['INVALID_TOPIC_EXCEPTION', 'not-sent']);
+      assert.match(error.message, /names have up to 249 characters/);
       assert.match(error.message, /"no topic"/);
       return true;
     });

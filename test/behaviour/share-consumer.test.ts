@@ -519,6 +519,15 @@ describe('ShareConsumer', { skip: broker.skip, concurrency: 6 }, () => {
     assert.deepEqual(await left(topic, groupId), []);
   });
 
+  it('refuses a listener, which nobody would call, and topics that are not in an array', async () => {
+    const consumer = kafka.shareConsumer({ groupId: await group() });
+    const subscribe = consumer.subscribe.bind(consumer) as (...given: unknown[]) => void;
+    assert.throws(() => subscribe('a', { onPartitionsAssigned: () => undefined }), /calls no listener$/);
+    assert.throws(() => subscribe('a', 'b'), /several topics go into an array/);
+    assert.deepEqual(consumer.subscription(), []);
+    await consumer.close();
+  });
+
   it('refuses options that a share group has elsewhere, and says where', () => {
     const make = (options: object) => () => kafka.shareConsumer({ groupId: 'g', ...options } as ShareConsumerOptions);
     assert.throws(make({ autoOffsetReset: 'earliest' }), /share\.auto\.offset\.reset/);

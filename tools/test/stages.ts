@@ -118,6 +118,7 @@ export const stages: readonly Stage[] = [
     files: ['test/integration/**/*.test.ts'],
     exclude: ['test/integration/three-brokers/**'],
     concurrency: 3,
+    longest: ['answers', 'share-groups', 'testing-tools', 'producer-outage', 'hostile-server', 'kafka-under-test'],
     fileTimeoutMs: 10 * minutes,
     needsKafka: true,
   },

@@ -158,10 +158,15 @@ export class ShareConsumer<
    * Reads these topics, instead of those subscribed before. Does no IO: the consumer joins its group at the first read, or at
    * {@link ShareConsumer.waitForAssignment}. A topic that does not exist is waited for; patterns there are none. Java: `subscribe`.
    *
-   * @throws {@link UsageError} `INVALID_ARGUMENT`: something else than names
+   * @throws {@link UsageError} `INVALID_ARGUMENT`: something else than names, or a listener as other consumers take
    */
-  subscribe(topics: string | readonly string[]): void {
+  subscribe(topics: string | readonly string[]): void;
+  subscribe(topics: string | readonly string[], listener?: unknown): void {
     this.#refuseWhenClosed();
+    if (listener !== undefined)
+      throw invalidArgument(
+        `Cannot subscribe with ${quote(listener)} beside the topics: several topics go into an array, and a share group, whose members own no partitions, calls no listener`,
+      );
     const names: readonly unknown[] = Array.isArray(topics) ? topics : [topics];
     for (const name of names) {
       if (typeof name !== 'string' || name === '')
