@@ -8,6 +8,8 @@ import { runWithSecondAttempt } from './second-attempt.ts';
 import { root } from './stages.ts';
 
 const compiled = path.join(root, '.cache/matrix');
+/** One more than the machines have cores: some of the files wait for brokers. */
+const CONCURRENCY = 3;
 
 export interface MatrixRun {
   readonly env: NodeJS.ProcessEnv;
@@ -77,7 +79,7 @@ async function runOn(runtime: Runtime, files: readonly string[], env: NodeJS.Pro
   }
   const flags = runtime.name === 'Node' ? ['--enable-source-maps'] : [];
   const on = { runtime: runtime.name, program, flags };
-  const counts = await runWithSecondAttempt(files, 2, (file) =>
+  const counts = await runWithSecondAttempt(files, CONCURRENCY, (file) =>
     runTestFile(file, { directory: compiled, env: { ...env, NO_COLOR: '1' }, timeoutMs: 600_000, on }),
   );
   const named = (failures: readonly Failure[]): Failure[] =>

@@ -22,7 +22,7 @@ export interface Stage {
   readonly exclude?: readonly string[];
   /** Words in the names of the files to begin with: those that take longest. */
   readonly longest?: readonly string[];
-  /** How many files run at a time. */
+  /** How many files run at a time; more than the two cores of CI where they wait for brokers and time most of the while. @defaultValue 1 */
   readonly concurrency?: number;
   readonly fileTimeoutMs?: number;
   /** What its files run on, compiled; on this Node, as they are, if nothing is named. */
@@ -100,7 +100,8 @@ export const stages: readonly Stage[] = [
     name: 'behaviour',
     what: 'what users rely on, against the in-process cluster',
     files: ['test/behaviour/**/*.test.ts'],
-    concurrency: 2,
+    concurrency: 4,
+    longest: ['consumer-groups', 'consumer-options', 'consumer-run'],
     fileTimeoutMs: 10 * minutes,
     inProcessKafka: true,
   },
@@ -108,7 +109,8 @@ export const stages: readonly Stage[] = [
     name: 'behaviour-real',
     what: 'the same files, against a real broker',
     files: ['test/behaviour/**/*.test.ts'],
-    concurrency: 2,
+    concurrency: 4,
+    longest: ['consumer-groups', 'consumer-options', 'consumer-run'],
     fileTimeoutMs: 10 * minutes,
     needsKafka: true,
   },
