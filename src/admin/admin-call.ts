@@ -9,6 +9,7 @@ import {
   type CoordinatorType,
 } from '../cluster/request.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
+import { ClosedError } from '../errors/kafka-error.ts';
 import { backoffMs } from '../util/backoff.ts';
 
 /** One administrative call, over all its requests: they share a deadline, a signal and a connection per broker. */
@@ -19,11 +20,14 @@ export class AdminCall {
   readonly #lane: string;
   readonly #signal: AbortSignal | undefined;
   readonly #deadlineMs: number;
+  readonly #isClosed: () => boolean;
 
-  constructor(cluster: Cluster, lane: string, doing: string, options: CallOptions) {
+  /** @param isClosed whether the admin client has been closed since: a call that waits would open its connections again */
+  constructor(cluster: Cluster, lane: string, doing: string, options: CallOptions, isClosed: () => boolean) {
     this.cluster = cluster;
     this.doing = doing;
     this.#lane = lane;
+    this.#isClosed = isClosed;
     this.#signal = options.signal;
     this.#deadlineMs = cluster.clock.nowMs() + (options.timeoutMs ?? DEFAULT_CALL_TIMEOUT_MS);
   }
@@ -40,7 +44,10 @@ export class AdminCall {
     return Math.max(1, Math.floor(Math.min(most, this.options().timeoutMs)));
   }
 
-  request<Req, Res>(request: Omit<ClusterRequest<Req, Res>, 'lane' | 'doing'> & { doing?: string }): Promise<Res> {
+  async request<Req, Res>(
+    request: Omit<ClusterRequest<Req, Res>, 'lane' | 'doing'> & { doing?: string },
+  ): Promise<Res> {
+    if (this.#isClosed()) throw new ClosedError('the admin client');
     return this.cluster.request({ doing: this.doing, ...request, lane: this.#lane }, this.options());
   }
 
@@ -55,9 +62,12 @@ export class AdminCall {
 
   /** Whether there is time for a further try, and for the pause before it, after so many that failed. */
   hasTimeFor(failures: number): boolean {
-    const { options } = this.cluster;
-    const longestPauseMs = backoffMs(retryBackoff(options), failures, 1);
-    return failures <= options.retries && this.options().timeoutMs > longestPauseMs;
+    return failures <= this.cluster.options.retries && this.hasTimeToLook(failures);
+  }
+
+  /** Whether there is time to look again at what takes its time, and for the pause before it; looks are no failures. */
+  hasTimeToLook(looks: number): boolean {
+    return this.options().timeoutMs > backoffMs(retryBackoff(this.cluster.options), looks, 1);
   }
 
   async backOff(failures: number): Promise<void> {

@@ -585,7 +585,7 @@ export class Admin implements AsyncDisposable {
     if (this.#closing !== undefined) throw new ClosedError('the admin client');
     const problem = findOptionProblem(options, callOptionRules, 'an administrative call', otherOptionNames);
     if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
-    return new AdminCall(this.#cluster, this.#lane, doing, options);
+    return new AdminCall(this.#cluster, this.#lane, doing, options, () => this.#closing !== undefined);
   }
 }
 

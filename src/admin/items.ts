@@ -2,7 +2,7 @@ import type { CallOptions } from '../cluster/request.ts';
 import { AdminError, type SettledItem } from '../errors/admin-error.ts';
 import { brokerError } from '../errors/broker-error.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
-import { ClosedError, KafkaError } from '../errors/kafka-error.ts';
+import { ClosedError, KafkaError, TimeoutError, UsageError } from '../errors/kafka-error.ts';
 import type { AdminCall } from './admin-call.ts';
 
 /** What every administrative call takes. */
@@ -36,14 +36,7 @@ export async function answerItems<Item, Result>(
   doing: string,
   settle: (items: readonly Item[]) => Promise<SettledItem<Result>[]>,
 ): Promise<ItemsAnswer<Result>> {
-  if (isList(given)) {
-    const results = given.length === 0 ? [] : await settle(given);
-    if (options.settled === true) return results;
-    return results.map((result) => {
-      if (result.status === 'rejected') throw new AdminError(doing, results);
-      return result.value;
-    });
-  }
+  if (isList(given)) return answerList(given.length === 0 ? [] : await settle(given), options, doing);
   const [result] = await settle([given]);
   if (result === undefined) throw brokerError(brokerErrorCodes.UNKNOWN_SERVER_ERROR, doing, NOT_ANSWERED);
   if (options.settled === true) return result;
@@ -51,32 +44,92 @@ export async function answerItems<Item, Result>(
   return result.value;
 }
 
+/** The results as they are if that is asked for, else their values, or an {@link AdminError} if one has none. */
+export function answerList<Result>(
+  results: SettledItem<Result>[],
+  options: AdminOptions,
+  doing: string,
+): Result[] | SettledItem<Result>[] {
+  if (options.settled === true) return results;
+  return results.map((result) => {
+    if (result.status === 'rejected') throw new AdminError(doing, results);
+    return result.value;
+  });
+}
+
 /**
  * Sends what is left in rounds until every item is settled, with growing pauses while brokers ask for patience.
  *
  * @param round one try for the items given; an answer for each, in order
+ * @param mayGoOn whether there may be a further round after so many
  */
 export async function inRounds<Item, Result>(
   call: AdminCall,
   items: readonly Item[],
   round: (items: readonly Item[]) => Promise<ItemOutcome<Result>[]>,
+  mayGoOn: (rounds: number) => boolean = (rounds) => call.hasTimeFor(rounds),
 ): Promise<SettledItem<Result>[]> {
   const results = new Map<number, SettledItem<Result>>();
   let left = items.map((item, index) => ({ item, index }));
   for (let failures = 1; left.length > 0; failures++) {
     const outcomes = await round(left.map(({ item }) => item));
-    const mayGoOn = call.hasTimeFor(failures);
+    const goesOn = mayGoOn(failures);
     const again: typeof left = [];
     left.forEach((entry, position) => {
       const outcome = outcomes[position] ?? rejected(unanswered(call.doing));
       if (outcome.status !== 'again') results.set(entry.index, outcome);
-      else if (mayGoOn) again.push(entry);
+      else if (goesOn) again.push(entry);
       else results.set(entry.index, rejected(outcome.reason));
     });
     left = again;
     if (left.length > 0) await call.backOff(failures);
   }
   return items.map((_, index) => results.get(index) ?? rejected(unanswered(call.doing)));
+}
+
+/**
+ * Looks again and again at what goes on in the cluster after it was taken, until every item is done or the call's time is nearly up.
+ *
+ * @param taken what became of each item when it was asked for; those that were refused stay as they are
+ * @param look an answer for each of the items given, in order: `again` while it goes on
+ */
+export async function untilDone<Item>(
+  call: AdminCall,
+  items: readonly Item[],
+  taken: readonly SettledItem<void>[],
+  look: (items: readonly Item[]) => Promise<ItemOutcome<void>[]>,
+): Promise<SettledItem<void>[]> {
+  const begun = items.filter((_, index) => taken[index]?.status === 'fulfilled');
+  const ended = await inRounds(
+    call,
+    begun,
+    (left) => orRejected(left, () => look(left)),
+    (looks) => call.hasTimeToLook(looks),
+  );
+  let next = 0;
+  return taken.map((result) => (result.status === 'fulfilled' ? (ended[next++] ?? result) : result));
+}
+
+/** The outcome of an item that is not done yet, with the error that it has if it is not done in time. */
+export function notYet(doing: string, why: string): ItemOutcome<never> {
+  const message = `${doing}: not done in the time that the call had; ${why}`;
+  return { status: 'again', reason: new TimeoutError(message, { code: 'OPERATION_TIMEOUT', retriable: true }) };
+}
+
+/**
+ * Brokers take one of two items that are about the same, and nobody can tell which.
+ *
+ * @param nameOf what an item is about, as it appears in the message
+ * @throws UsageError if two are about the same
+ */
+export function refuseTwice<Item>(doing: string, items: readonly Item[], nameOf: (item: Item) => string): void {
+  const names = new Set<string>();
+  for (const name of items.map(nameOf)) {
+    if (names.has(name)) {
+      throw new UsageError(`${doing}: ${name} given twice; give each of them once`, { code: 'INVALID_ARGUMENT' });
+    }
+    names.add(name);
+  }
 }
 
 /** Groups items, runs `send` for the groups side by side, and puts the answers back into the order of the items. */

@@ -346,7 +346,7 @@ function checkNewTopic(item: NewTopic): void {
 }
 
 /** A controller that is none (any more) says so for every item: then the whole request goes to the new one. */
-function controllerCode(results: readonly { readonly errorCode: number }[]): number {
+export function controllerCode(results: readonly { readonly errorCode: number }[]): number {
   const moved = results.some(({ errorCode }) => errorCode === brokerErrorCodes.NOT_CONTROLLER);
   return moved ? brokerErrorCodes.NOT_CONTROLLER : 0;
 }
@@ -359,6 +359,7 @@ function topicDescription(topic: MetadataResponseTopic): TopicDescription {
   return { ...topicListing(topic), partitions: partitionsOf(topic).sort((a, b) => a.partition - b.partition) };
 }
 
-function knownId(topicId: string): string | undefined {
-  return /^A+$/.test(topicId) ? undefined : topicId;
+/** Brokers that have no id for something answer with one of zeros. */
+export function knownId(id: string): string | undefined {
+  return /^A+$/.test(id) ? undefined : id;
 }
