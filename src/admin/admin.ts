@@ -5,6 +5,7 @@ import { ClosedError, UsageError } from '../errors/kafka-error.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
 import { findOptionProblem, quote } from '../util/option-rules.ts';
 import { AdminCall } from './admin-call.ts';
+import { unregisterBroker } from './brokers.ts';
 import { callOptionRules, otherOptionNames } from './call-options.ts';
 import { describeCluster, type ClusterDescription } from './cluster-description.ts';
 import {
@@ -16,6 +17,15 @@ import {
   type ConfigResource,
   type DescribeConfigsOptions,
 } from './configs.ts';
+import { electAllLeaders, electLeaders, type ElectedLeader, type ElectionType } from './elections.ts';
+import {
+  describeFeatures,
+  updateFeatures,
+  type ClusterFeatures,
+  type DescribeFeaturesOptions,
+  type FeatureUpdate,
+  type UpdateFeaturesOptions,
+} from './features.ts';
 import {
   alterGroupOffsets,
   deleteGroupOffsets,
@@ -33,7 +43,17 @@ import {
   type ListGroupsOptions,
 } from './groups.ts';
 import * as checks from './item-checks.ts';
-import { answerItems, type AdminOptions, type ItemsAnswer, type Settled } from './items.ts';
+import { answerItems, answerList, type AdminOptions, type ItemsAnswer, type Settled } from './items.ts';
+import {
+  alterReplicaLogDirs,
+  describeLogDirs,
+  describeReplicaLogDirs,
+  type AlterReplicaLogDirsOptions,
+  type BrokerLogDirs,
+  type BrokerReplica,
+  type NewReplicaLogDir,
+  type ReplicaLogDirs,
+} from './log-dirs.ts';
 import {
   deleteRecords,
   listOffsets,
@@ -44,6 +64,14 @@ import {
   type RecordsToDelete,
 } from './partitions.ts';
 import { abortTransactions, describeProducers, type HangingTransaction, type PartitionProducers } from './producers.ts';
+import { describeMetadataQuorum, type MetadataQuorum } from './quorum.ts';
+import {
+  alterPartitionReassignments,
+  listPartitionReassignments,
+  type AlterPartitionReassignmentsOptions,
+  type NewPartitionReassignment,
+  type PartitionReassignment,
+} from './reassignments.ts';
 import {
   alterShareGroupOffsets,
   deleteShareGroupOffsets,
@@ -86,9 +114,9 @@ export interface ListTopicsOptions extends CallOptions {
 }
 
 /**
- * Administers a cluster: topics, records, configurations, groups and their offsets.
+ * Administers a cluster: topics, records, configurations, groups and their offsets, and where replicas and leaders are.
  *
- * A call resolves only when all it was asked for is done. Most take one item or an array. One item resolves with its result or
+ * A call resolves only when all it was asked for is done; moves of replicas, which may take hours, are waited for if asked. Most take one item or an array. One item resolves with its result or
  * rejects with its error; an array resolves with the results in the same order, or rejects with an {@link AdminError} whose
  * `results` has what became of each item, or with `{ settled: true }` resolves with those. What passes by itself (a leader or
  * coordinator that moves, a broker that restarts) is tried again for up to `timeoutMs`, 60 s if not given.
@@ -278,6 +306,223 @@ export class Admin implements AsyncDisposable {
     return this.#items(given, options, 'Cannot alter configurations', checks.configChanges, (call, items) =>
       incrementalAlterConfigs(call, items, options),
     );
+  }
+
+  /**
+   * Moves partitions to other brokers, or cancels moves that are under way (KIP-455). Java: `alterPartitionReassignments`.
+   *
+   * As in Java the call resolves once the controller has agreed: the brokers copy for as long as that takes, and
+   * {@link Admin.listPartitionReassignments} tells of it. With `{ wait: true }` it resolves when the partitions are where they shall be. A partition
+   * that is on its way already goes to the new brokers instead.
+   *
+   * @example
+   * ```ts
+   * await admin.alterPartitionReassignments({ topic: 'orders', partition: 0, replicas: [2, 3, 4] }, { wait: true, timeoutMs: 3_600_000 });
+   * ```
+   *
+   * @throws {@link BrokerError} `INVALID_REPLICA_ASSIGNMENT` a broker is not there, `NO_REASSIGNMENT_IN_PROGRESS` there is nothing to cancel, or
+   * with `wait` the move was cancelled, `REASSIGNMENT_IN_PROGRESS` with `wait`: another one has taken its place, `UNKNOWN_TOPIC_OR_PARTITION`
+   * @throws {@link TimeoutError} `OPERATION_TIMEOUT` with `wait`: it is not done yet, and goes on
+   */
+  alterPartitionReassignments(
+    partitions: readonly NewPartitionReassignment[],
+    options: Settled<AlterPartitionReassignmentsOptions>,
+  ): Promise<SettledItem<void>[]>;
+  alterPartitionReassignments(
+    partitions: readonly NewPartitionReassignment[],
+    options?: AlterPartitionReassignmentsOptions,
+  ): Promise<void[]>;
+  alterPartitionReassignments(
+    partition: NewPartitionReassignment,
+    options: Settled<AlterPartitionReassignmentsOptions>,
+  ): Promise<SettledItem<void>>;
+  alterPartitionReassignments(
+    partition: NewPartitionReassignment,
+    options?: AlterPartitionReassignmentsOptions,
+  ): Promise<void>;
+  alterPartitionReassignments(
+    given: NewPartitionReassignment | readonly NewPartitionReassignment[],
+    options: AlterPartitionReassignmentsOptions = {},
+  ): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, 'Cannot alter partition reassignments', checks.reassignment, (call, items) =>
+      alterPartitionReassignments(call, items, options),
+    );
+  }
+
+  /**
+   * The partitions that are on their way to other brokers, by topic and number (KIP-455). Those that are not, and those that do not exist, are left
+   * out. Java: `listPartitionReassignments`.
+   *
+   * @param partitions only these; all of the cluster if not given
+   */
+  async listPartitionReassignments(
+    partitions?: TopicPartition | readonly TopicPartition[],
+    options: CallOptions = {},
+  ): Promise<PartitionReassignment[]> {
+    const doing = 'Cannot list partition reassignments';
+    const call = this.#begin(doing, options);
+    const wanted = partitions === undefined ? undefined : [partitions].flat();
+    for (const each of wanted ?? []) refuse(doing, checks.topicPartition(each));
+    return listPartitionReassignments(call, wanted);
+  }
+
+  /**
+   * Elects leaders: the preferred ones, so that each broker leads its share again, or unclean ones, where no replica in sync is left (KIP-183,
+   * KIP-460). Java: `electLeaders`.
+   *
+   * Where the election is not needed, what was asked for is so, and `elected` is false; Java has that as the error `ELECTION_NOT_NEEDED` of the
+   * partition. Without `partitions` leaders are elected wherever that changes something, and the answer is of those partitions only. Clients learn of
+   * new leaders a moment later.
+   *
+   * @throws {@link BrokerError} `PREFERRED_LEADER_NOT_AVAILABLE` it is down or not in sync, `ELIGIBLE_LEADERS_NOT_AVAILABLE` no replica is up,
+   * `UNKNOWN_TOPIC_OR_PARTITION`
+   */
+  electLeaders(
+    type: ElectionType,
+    partitions: readonly TopicPartition[] | undefined,
+    options: Settled,
+  ): Promise<SettledItem<ElectedLeader>[]>;
+  electLeaders(
+    type: ElectionType,
+    partitions?: readonly TopicPartition[],
+    options?: AdminOptions,
+  ): Promise<ElectedLeader[]>;
+  electLeaders(type: ElectionType, partition: TopicPartition, options: Settled): Promise<SettledItem<ElectedLeader>>;
+  electLeaders(type: ElectionType, partition: TopicPartition, options?: AdminOptions): Promise<ElectedLeader>;
+  async electLeaders(
+    type: ElectionType,
+    given?: TopicPartition | readonly TopicPartition[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<ElectedLeader>> {
+    const doing = 'Cannot elect leaders';
+    refuse(doing, checks.electionType(type));
+    if (given === undefined) {
+      return answerList(await electAllLeaders(this.#begin(doing, options), type), options, doing);
+    }
+    return this.#items(given, options, doing, checks.topicPartition, (call, items) => electLeaders(call, type, items));
+  }
+
+  /**
+   * Describes the directories that brokers keep replicas in: their volumes, and the size of each replica (KIP-113, KIP-827). A directory that its broker
+   * cannot use has an `error`, which is none of the call. Java: `describeLogDirs`.
+   *
+   * @param brokerIds the brokers, all of the cluster if not given
+   * @throws {@link NetworkError} `BROKER_UNKNOWN` there is no broker of that id
+   * @throws {@link AuthorizationError} `CLUSTER_AUTHORIZATION_FAILED`
+   */
+  describeLogDirs(brokerIds: readonly number[] | undefined, options: Settled): Promise<SettledItem<BrokerLogDirs>[]>;
+  describeLogDirs(brokerIds?: readonly number[], options?: AdminOptions): Promise<BrokerLogDirs[]>;
+  describeLogDirs(brokerId: number, options: Settled): Promise<SettledItem<BrokerLogDirs>>;
+  describeLogDirs(brokerId: number, options?: AdminOptions): Promise<BrokerLogDirs>;
+  async describeLogDirs(
+    given?: number | readonly number[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<BrokerLogDirs>> {
+    const doing = 'Cannot describe log directories';
+    if (given !== undefined) return this.#items(given, options, doing, checks.brokerId, describeLogDirs);
+    const call = this.#begin(doing, options);
+    const { brokers } = await describeCluster(call);
+    const brokerIds = brokers.map(({ nodeId }) => nodeId);
+    return answerList(await describeLogDirs(call, brokerIds), options, doing);
+  }
+
+  /**
+   * Puts replicas in other directories of their brokers (KIP-113). Java: `alterReplicaLogDirs`.
+   *
+   * As in Java the call resolves once the broker has agreed, and copying goes on; with `{ wait: true }` it resolves when the replicas are where they
+   * shall be. A replica that is being copied to another directory is copied to the new one instead.
+   *
+   * @throws {@link BrokerError} `LOG_DIR_NOT_FOUND` the broker has no such directory, `REPLICA_NOT_AVAILABLE` it does not hold the partition (it will
+   * put it there if it comes to), `KAFKA_STORAGE_ERROR` it cannot use the directory, `UNKNOWN_TOPIC_OR_PARTITION`
+   * @throws {@link NetworkError} `BROKER_UNKNOWN` there is no broker of that id
+   * @throws {@link TimeoutError} `OPERATION_TIMEOUT` with `wait`: it is not done yet, and goes on
+   */
+  alterReplicaLogDirs(
+    replicas: readonly NewReplicaLogDir[],
+    options: Settled<AlterReplicaLogDirsOptions>,
+  ): Promise<SettledItem<void>[]>;
+  alterReplicaLogDirs(replicas: readonly NewReplicaLogDir[], options?: AlterReplicaLogDirsOptions): Promise<void[]>;
+  alterReplicaLogDirs(
+    replica: NewReplicaLogDir,
+    options: Settled<AlterReplicaLogDirsOptions>,
+  ): Promise<SettledItem<void>>;
+  alterReplicaLogDirs(replica: NewReplicaLogDir, options?: AlterReplicaLogDirsOptions): Promise<void>;
+  alterReplicaLogDirs(
+    given: NewReplicaLogDir | readonly NewReplicaLogDir[],
+    options: AlterReplicaLogDirsOptions = {},
+  ): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, 'Cannot alter log directories', checks.newReplicaLogDir, (call, items) =>
+      alterReplicaLogDirs(call, items, options),
+    );
+  }
+
+  /**
+   * Tells in which directory replicas are, and where they are being copied to. Java: `describeReplicaLogDirs`.
+   *
+   * @throws {@link NetworkError} `BROKER_UNKNOWN` there is no broker of that id
+   */
+  describeReplicaLogDirs(replicas: readonly BrokerReplica[], options: Settled): Promise<SettledItem<ReplicaLogDirs>[]>;
+  describeReplicaLogDirs(replicas: readonly BrokerReplica[], options?: AdminOptions): Promise<ReplicaLogDirs[]>;
+  describeReplicaLogDirs(replica: BrokerReplica, options: Settled): Promise<SettledItem<ReplicaLogDirs>>;
+  describeReplicaLogDirs(replica: BrokerReplica, options?: AdminOptions): Promise<ReplicaLogDirs>;
+  describeReplicaLogDirs(
+    given: BrokerReplica | readonly BrokerReplica[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<ReplicaLogDirs>> {
+    return this.#items(given, options, 'Cannot describe log directories', checks.replica, describeReplicaLogDirs);
+  }
+
+  /**
+   * The features that a broker supports, and the levels that the cluster has agreed on (KIP-584). Java: `describeFeatures`.
+   *
+   * @throws {@link BrokerError} `UNSUPPORTED_VERSION` from brokers before 2.4
+   */
+  async describeFeatures(options: DescribeFeaturesOptions = {}): Promise<ClusterFeatures> {
+    return describeFeatures(this.#begin('Cannot describe features', options), options);
+  }
+
+  /**
+   * Raises or lowers features of the cluster, such as `share.version` (KIP-584, KIP-778). Brokers from 4.0 on change all of those given, or none.
+   * Brokers act on it a moment later. Java: `updateFeatures`.
+   *
+   * @throws {@link BrokerError} `INVALID_UPDATE_VERSION` a broker or controller does not support the level, or it is lower and `upgradeType` does not
+   * allow that, `FEATURE_UPDATE_FAILED`, `UNSUPPORTED_VERSION` from brokers before 2.7
+   */
+  updateFeatures(
+    features: readonly FeatureUpdate[],
+    options: Settled<UpdateFeaturesOptions>,
+  ): Promise<SettledItem<void>[]>;
+  updateFeatures(features: readonly FeatureUpdate[], options?: UpdateFeaturesOptions): Promise<void[]>;
+  updateFeatures(feature: FeatureUpdate, options: Settled<UpdateFeaturesOptions>): Promise<SettledItem<void>>;
+  updateFeatures(feature: FeatureUpdate, options?: UpdateFeaturesOptions): Promise<void>;
+  updateFeatures(
+    given: FeatureUpdate | readonly FeatureUpdate[],
+    options: UpdateFeaturesOptions = {},
+  ): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, 'Cannot update features', checks.featureUpdate, (call, items) =>
+      updateFeatures(call, items, options),
+    );
+  }
+
+  /**
+   * The controllers that keep the cluster's metadata, and how far each of them and each broker has read it (KIP-595, KIP-836). Java:
+   * `describeMetadataQuorum`.
+   *
+   * @throws {@link BrokerError} `UNSUPPORTED_VERSION` the cluster has no quorum: it uses ZooKeeper, or is older than 3.3
+   */
+  async describeMetadataQuorum(options: CallOptions = {}): Promise<MetadataQuorum> {
+    return describeMetadataQuorum(this.#begin('Cannot describe the metadata quorum', options));
+  }
+
+  /**
+   * Has the cluster forget a broker that is down and will not come back: until then it counts when features are raised. One that runs, or is started
+   * again, registers anew. Java: `unregisterBroker`.
+   *
+   * @throws {@link BrokerError} `BROKER_ID_NOT_REGISTERED` there is none of that id, `UNSUPPORTED_VERSION` the cluster uses ZooKeeper
+   */
+  async unregisterBroker(brokerId: number, options: CallOptions = {}): Promise<void> {
+    refuse('Cannot unregister a broker', checks.brokerId(brokerId));
+    return unregisterBroker(this.#begin(`Cannot unregister broker ${brokerId}`, options), brokerId);
   }
 
   /** The groups of all brokers, by id: `{ types: ['share'] }` for share groups. Java: `listGroups`, `listShareGroups`. */

@@ -11,6 +11,8 @@ export const callOptionRules: Readonly<Record<string, OptionRule>> = {
   ifExists: boolean,
   ifNotExists: boolean,
   validateOnly: boolean,
+  wait: boolean,
+  allowReplicationFactorChange: boolean,
   includeInternal: boolean,
   includeSynonyms: boolean,
   includeDocumentation: boolean,
@@ -23,6 +25,7 @@ export const callOptionRules: Readonly<Record<string, OptionRule>> = {
   transactionalIdPattern: nonEmptyString,
   isolationLevel: oneOf(['read_uncommitted', 'read_committed']),
   partitions: listOf(object),
+  brokerId: integer(0, 0x7fff_ffff),
 };
 
 /** What other clients call these options. */
@@ -31,5 +34,6 @@ export const otherOptionNames: Readonly<Record<string, string>> = {
   waitForLeaders: 'createTopics always waits for leaders',
   statesFilter: 'use states',
   durationMs: 'use openForMs',
+  nodeId: 'use brokerId',
   listInternal: 'use includeInternal',
 };

@@ -11,9 +11,28 @@ export type {
   ConfigValueType,
   DescribeConfigsOptions,
 } from './configs.ts';
+export type { ElectedLeader, ElectionType } from './elections.ts';
+export type {
+  ClusterFeatures,
+  DescribeFeaturesOptions,
+  FeatureDescription,
+  FeatureUpdate,
+  FeatureUpgradeType,
+  UpdateFeaturesOptions,
+} from './features.ts';
 export type { GroupOffset, ListGroupOffsetsOptions, NewGroupOffset } from './group-offsets.ts';
 export type { GroupDescription, GroupListing, GroupMember, ListGroupsOptions } from './groups.ts';
 export type { AdminOptions, ItemsAnswer, Settled } from './items.ts';
+export type {
+  AlterReplicaLogDirsOptions,
+  BrokerLogDirs,
+  BrokerReplica,
+  LogDir,
+  LogDirReplica,
+  NewReplicaLogDir,
+  ReplicaLogDir,
+  ReplicaLogDirs,
+} from './log-dirs.ts';
 export type {
   DeletedRecords,
   ListedOffset,
@@ -23,6 +42,12 @@ export type {
   RecordsToDelete,
 } from './partitions.ts';
 export type { ActiveProducer, HangingTransaction, PartitionProducers } from './producers.ts';
+export type { MetadataQuorum, QuorumNode, QuorumReplica } from './quorum.ts';
+export type {
+  AlterPartitionReassignmentsOptions,
+  NewPartitionReassignment,
+  PartitionReassignment,
+} from './reassignments.ts';
 export type { ListShareGroupOffsetsOptions, NewShareGroupOffset, ShareGroupOffset } from './share-group-offsets.ts';
 export type { ShareGroupDescription, ShareGroupMember } from './share-groups.ts';
 export type {

@@ -297,6 +297,91 @@ describe('Admin topics', () => {
     [(admin) => admin.listOffsets('a' as never), /where \{ topic, partition \} was expected/],
     [(admin) => admin.describeProducers({ topic: 'a', partition: '0' } as never), /"0" given for the partition/],
     [(admin) => admin.abortTransaction({ topic: 'a' } as never), /undefined given for the partition/],
+    [
+      (admin) => admin.alterPartitionReassignments({ topic: 'a', partition: 0 } as never),
+      /undefined given for the replicas .*or null to cancel/,
+    ],
+    [
+      (admin) => admin.alterPartitionReassignments({ topic: 'a', partition: 0, replicas: [] }),
+      /a list of 0 given for the replicas/,
+    ],
+    [
+      (admin) => admin.alterPartitionReassignments({ topic: 'a', partition: 0, replicas: 2 } as never),
+      /2 given for the replicas/,
+    ],
+    [
+      (admin) => admin.alterPartitionReassignments({ topic: 'a', partition: 0, replicas: [1, -2] }),
+      /-2 given, where the id of a broker was expected for the replicas of partition 0/,
+    ],
+    [
+      (admin) => admin.alterPartitionReassignments({ topic: 'a', partition: 0, replicas: [1, 2, 1] }),
+      /broker 1 given twice for the replicas of partition 0 of topic "a"/,
+    ],
+    [
+      (admin) => admin.alterPartitionReassignments({ topic: 'a', partition: -1, replicas: [1] }),
+      /-1 given for the partition of topic "a"/,
+    ],
+    [
+      (admin) => admin.alterPartitionReassignments([{ topic: 'a', partitionAssignment: [] }] as never),
+      /give \{ topic, partition, replicas \} for each/,
+    ],
+    [
+      (admin) => admin.alterPartitionReassignments({ topic: 'a', partition: 0, targetReplicas: [1] } as never),
+      /use replicas$/,
+    ],
+    [
+      (admin) => admin.listPartitionReassignments([{ topic: 'a' }] as never),
+      /undefined given for the partition of topic "a"/,
+    ],
+    [(admin) => admin.listPartitionReassignments({ timeoutMs: 5 } as never), /where the name of a topic was expected/],
+    [
+      (admin) => admin.electLeaders('prefered' as never),
+      /"prefered" given, where one of "preferred", "unclean" was expected/,
+    ],
+    [
+      (admin) => admin.electLeaders([{ topic: 'a', partition: 0 }] as never),
+      /a list of 1 given, where one of "preferred"/,
+    ],
+    [
+      (admin) => admin.electLeaders('unclean', [{ topic: 'a' }] as never),
+      /undefined given for the partition of topic "a"/,
+    ],
+    [(admin) => admin.describeLogDirs(['1'] as never), /"1" given, where the id of a broker was expected/],
+    [
+      (admin) => admin.describeLogDirs({ timeoutMs: 5 } as never),
+      /an object given, where the id of a broker was expected/,
+    ],
+    [
+      (admin) => admin.alterReplicaLogDirs({ topic: 'a', partition: 0, brokerId: 1 } as never),
+      /undefined given, where the absolute path .* for path/,
+    ],
+    [
+      (admin) => admin.alterReplicaLogDirs({ topic: 'a', partition: 0, path: '/a' } as never),
+      /for brokerId of partition 0 of topic "a"/,
+    ],
+    [
+      (admin) => admin.alterReplicaLogDirs({ topic: 'a', partition: 0, brokerId: 1, logDir: '/a' } as never),
+      /use path$/,
+    ],
+    [
+      (admin) => admin.describeReplicaLogDirs({ topic: 'a', partition: 0 } as never),
+      /the id of a broker was expected for brokerId/,
+    ],
+    [(admin) => admin.updateFeatures({ name: 'a', maxVersionLevel: 1 } as never), /use feature$/],
+    [
+      (admin) => admin.updateFeatures({ maxVersionLevel: 1 } as never),
+      /the name of a feature was expected for feature/,
+    ],
+    [
+      (admin) => admin.updateFeatures({ feature: 'a' } as never),
+      /an integer from 0 to 32767 was expected for maxVersionLevel of feature "a"/,
+    ],
+    [(admin) => admin.updateFeatures({ feature: 'a', maxVersionLevel: 0 }), /level 0 given .* needs upgradeType/],
+    [
+      (admin) => admin.updateFeatures({ feature: 'a', maxVersionLevel: 1, upgradeType: 'SAFE' } as never),
+      /one of "upgrade", "safe-downgrade", "unsafe-downgrade" was expected/,
+    ],
+    [(admin) => admin.unregisterBroker(-1), /-1 given, where the id of a broker was expected/],
     [(admin) => admin.describeGroups(group), /the id of a group was expected/],
     [(admin) => admin.deleteGroups([5] as never), /5 given, where the id of a group was expected/],
     [(admin) => admin.describeShareGroups(group), /the id of a group was expected/],
