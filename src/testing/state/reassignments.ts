@@ -50,10 +50,13 @@ export class Reassignments {
     timer.unref();
   }
 
-  /** Goes back to the replicas from before. */
+  /** Goes back to the replicas from before; those that would have stayed come first, as Kafka leaves them. */
   cancel(partition: PartitionState): void {
-    const { before } = this.#ongoing.get(partition) ?? { before: partition.replicas };
-    this.#settle(partition, before);
+    const { addingReplicas, replicas } = partition;
+    this.#settle(
+      partition,
+      replicas.filter((id) => !addingReplicas.includes(id)),
+    );
   }
 
   #finishReady(): void {
