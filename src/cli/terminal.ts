@@ -3,6 +3,8 @@ export interface Terminal {
   /** Whether people read what is printed. */
   readonly isInteractive: boolean;
   readonly hasColors: boolean;
+  /** The environment's variables. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Standard output: what was asked for. */
   print(text: string): void;
   /** Standard error: what goes on. */
@@ -17,6 +19,7 @@ export function processTerminal(): Terminal {
   return {
     isInteractive: stdout.isTTY === true,
     hasColors: stdout.isTTY === true && stdout.hasColors() && process.env['NO_COLOR'] === undefined,
+    environment: process.env,
     print: (text) => void stdout.write(`${text}\n`),
     say: (text) => void stderr.write(`${text}\n`),
     interrupted: () =>

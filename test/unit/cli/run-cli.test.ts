@@ -24,6 +24,7 @@ interface Ran {
 class FakeTerminal implements Terminal {
   readonly isInteractive: boolean;
   readonly hasColors: boolean;
+  readonly environment: Readonly<Record<string, string | undefined>> = {};
   printed = '';
   said = '';
   interrupt: () => void = () => undefined;
