@@ -1,9 +1,10 @@
-import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { saltPassword, type PasswordHash } from '../util/salted-password.ts';
 import type { SaslConversation } from './sasl-conversation.ts';
 import { escapeName, parseServerFinal, parseServerFirst, scramError, type ServerFirst } from './scram-messages.ts';
 
 /** The two hashes that Kafka knows. */
-export type ScramHash = 'sha256' | 'sha512';
+export type ScramHash = PasswordHash;
 
 /** What follows from a password, a salt and an iteration count; it stays the same from one connection to the next. */
 interface ScramKeys {
@@ -17,7 +18,6 @@ type ScramState =
   | { readonly name: 'waitingForServerFinal'; readonly serverSignature: Buffer }
   | { readonly name: 'finished' };
 
-const KEY_BYTES: Readonly<Record<ScramHash, number>> = { sha256: 32, sha512: 64 };
 const MAX_CACHED = 8;
 
 /**
@@ -89,14 +89,9 @@ export class ScramCredentials {
   }
 }
 
-function deriveKeys(hash: ScramHash, password: string, salt: Buffer, iterations: number): Promise<ScramKeys> {
-  return new Promise((resolve, reject) => {
-    // On the thread pool: at 16,384 iterations the loop would stand still for 10 ms per connection.
-    pbkdf2(password, salt, iterations, KEY_BYTES[hash], hash, (error, salted) => {
-      if (error !== null) reject(error);
-      else resolve({ clientKey: hmac(hash, salted, 'Client Key'), serverKey: hmac(hash, salted, 'Server Key') });
-    });
-  });
+async function deriveKeys(hash: ScramHash, password: string, salt: Buffer, iterations: number): Promise<ScramKeys> {
+  const salted = await saltPassword(hash, password, salt, iterations);
+  return { clientKey: hmac(hash, salted, 'Client Key'), serverKey: hmac(hash, salted, 'Server Key') };
 }
 
 function checkSignature(given: Buffer, expected: Buffer): void {
