@@ -31,6 +31,9 @@ export const alterClientQuotasHandler: AnyHandler = defineHandler(AlterClientQuo
   };
 });
 
+/** The others are whole numbers. */
+const fractionalQuotas: readonly string[] = ['request_percentage', 'controller_mutation_rate'];
+
 function entityOf({ entity }: AlterClientQuotasRequestEntryData): QuotaEntity {
   return Object.fromEntries(entity.map(({ entityType, entityName }) => [entityType, entityName]));
 }
@@ -46,7 +49,9 @@ function problemOf({ entity, ops }: AlterClientQuotasRequestEntryData): Refusal 
   const known: readonly string[] = types.includes('ip') ? [ipQuotaKey] : quotaKeys;
   for (const { key, value, remove } of ops) {
     if (!known.includes(key)) return wrong(`There is no quota ${key} for ${types.join(' and ')}`);
-    if (!remove && !(value > 0)) return wrong(`A quota is above 0, not ${value}`);
+    if (remove) continue;
+    if (!(value > 0)) return wrong(`A quota is above 0, not ${value}`);
+    if (!fractionalQuotas.includes(key) && !Number.isInteger(value)) return wrong(`${key} is a whole number`);
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 import {
   AlterUserScramCredentials,
   type AlterUserScramCredentialsRequest,
+  type AlterUserScramCredentialsRequestScramCredentialUpsertion,
 } from '../../protocol/generated/alter-user-scram-credentials.ts';
 import { defineHandler, type AnyHandler } from '../handler.ts';
 import { Credentials, scramMechanisms } from '../security/credentials.ts';
@@ -12,7 +13,7 @@ const MOST_ITERATIONS = 16_384;
 /**
  * AlterUserScramCredentials, version 0 (KIP-554).
  *
- * Does: set and remove credentials, each user's as a whole or not at all.
+ * Does: set and remove credentials, one of each user in a request.
  * Leaves out: -
  */
 export const alterUserScramCredentialsHandler: AnyHandler = defineHandler(
@@ -35,21 +36,35 @@ function problemOf(
   credentials: Credentials,
 ): Refusal | undefined {
   if (user === '') return refusal('UNACCEPTABLE_CREDENTIAL', 'The user has no name');
-  const set = upsertions.filter(({ name }) => name === user);
-  const removed = deletions.filter(({ name }) => name === user);
-  const touched = [...set, ...removed].map(({ mechanism }) => mechanism);
-  if (touched.some((mechanism) => scramMechanisms[mechanism - 1] === undefined))
-    return refusal('UNSUPPORTED_SASL_MECHANISM', 'There is no such mechanism');
-  if (new Set(touched).size < touched.length)
-    return refusal('DUPLICATE_RESOURCE', 'A credential is named more than once');
-  if (set.some(({ iterations }) => iterations < LEAST_ITERATIONS || iterations > MOST_ITERATIONS))
-    return refusal('UNACCEPTABLE_CREDENTIAL', `Iterations are from ${LEAST_ITERATIONS} to ${MOST_ITERATIONS}`);
-  const missing = removed.find(({ mechanism }) => {
-    const name = scramMechanisms[mechanism - 1];
-    return name === undefined || credentials.scram(user, name) === undefined;
-  });
-  return missing === undefined ? undefined : refusal('RESOURCE_NOT_FOUND', 'There is no such credential');
+  const problems = [
+    ...deletions
+      .filter(({ name }) => name === user)
+      .map(({ mechanism }) => deletionProblem(user, mechanism, credentials)),
+    ...upsertions.filter(({ name }) => name === user).map(upsertionProblem),
+  ];
+  // A second change is not looked at.
+  const [first] = problems;
+  if (first !== undefined || problems.length === 1) return first;
+  return refusal('DUPLICATE_RESOURCE', 'The user is named more than once');
 }
+
+function deletionProblem(user: string, mechanism: number, credentials: Credentials): Refusal | undefined {
+  const known = scramMechanisms[mechanism - 1];
+  if (known === undefined) return unknownMechanism;
+  const exists = credentials.scram(user, known) !== undefined;
+  return exists ? undefined : refusal('RESOURCE_NOT_FOUND', 'There is no such credential');
+}
+
+function upsertionProblem({
+  mechanism,
+  iterations,
+}: AlterUserScramCredentialsRequestScramCredentialUpsertion): Refusal | undefined {
+  if (scramMechanisms[mechanism - 1] === undefined) return unknownMechanism;
+  if (iterations >= LEAST_ITERATIONS && iterations <= MOST_ITERATIONS) return undefined;
+  return refusal('UNACCEPTABLE_CREDENTIAL', `Iterations are from ${LEAST_ITERATIONS} to ${MOST_ITERATIONS}`);
+}
+
+const unknownMechanism: Refusal = refusal('UNSUPPORTED_SASL_MECHANISM', 'There is no such mechanism');
 
 function apply(
   user: string,

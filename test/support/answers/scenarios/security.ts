@@ -424,6 +424,10 @@ export const scenarios: readonly Scenario[] = [
         await alter([{ ...credential, mechanism: 9 }]),
         await alter([{ ...credential, name: '' }]),
         await alter([credential, credential]),
+        await alter([credential, { ...credential, mechanism: 2 }]),
+        await alter([{ ...credential, mechanism: 2 }], [{ name: user, mechanism: 1 }]),
+        await alter([credential], [{ name: user, mechanism: 2 }]),
+        await alter([{ ...credential, iterations: 100 }, credential]),
         await alter([], [{ name: user, mechanism: 2 }]),
         await alter([], [{ name: user, mechanism: 1 }]),
       ];
@@ -459,6 +463,7 @@ export const scenarios: readonly Scenario[] = [
         await find([{ ...exact, match: null }]),
         await alter(entity, [rate(0)]),
         await alter(entity, [rate(-1)]),
+        await alter(entity, [rate(0.5)]),
         await alter(entity, [{ key: 'no_such_quota', value: 1 }]),
         await alter([{ entityType: 'planet', entityName: user }], [rate(1)]),
         await alter([], [rate(1)]),
