@@ -101,7 +101,7 @@ export class Kafka implements AsyncDisposable {
     return this.#remember(this.#consumers, (onClosed) => new ShareConsumer<K, V>(this.#cluster, options, onClosed));
   }
 
-  /** An admin client: topics, configurations, groups, offsets. */
+  /** An admin client: topics, configurations, groups, offsets, access, users, quotas. */
   admin(): Admin {
     this.#refuseWhenClosed();
     return this.#remember(this.#admins, (onClosed) => new Admin(this.#cluster, onClosed));

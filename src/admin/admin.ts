@@ -4,9 +4,30 @@ import type { SettledItem } from '../errors/admin-error.ts';
 import { ClosedError, UsageError } from '../errors/kafka-error.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
 import { findOptionProblem, quote } from '../util/option-rules.ts';
+import {
+  aclFilter,
+  createAcls,
+  deleteAcls,
+  deletionFilter,
+  describeAcls,
+  newAcl,
+  type Acl,
+  type AclFilter,
+  type NewAcl,
+} from './acls.ts';
 import { AdminCall } from './admin-call.ts';
 import { unregisterBroker } from './brokers.ts';
 import { callOptionRules, otherOptionNames } from './call-options.ts';
+import {
+  alterClientQuotas,
+  describeClientQuotas,
+  quotaAlteration,
+  quotaFilter,
+  type AlterClientQuotasOptions,
+  type ClientQuotaAlteration,
+  type ClientQuotaFilter,
+  type ClientQuotas,
+} from './client-quotas.ts';
 import { describeCluster, type ClusterDescription } from './cluster-description.ts';
 import {
   describeConfigs,
@@ -73,6 +94,15 @@ import {
   type PartitionReassignment,
 } from './reassignments.ts';
 import {
+  alterUserScramCredentials,
+  describeAllUserScramCredentials,
+  describeUserScramCredentials,
+  scramAlteration,
+  userName,
+  type UserScramCredentialAlteration,
+  type UserScramCredentialsDescription,
+} from './scram-credentials.ts';
+import {
   alterShareGroupOffsets,
   deleteShareGroupOffsets,
   listShareGroupOffsets,
@@ -114,7 +144,7 @@ export interface ListTopicsOptions extends CallOptions {
 }
 
 /**
- * Administers a cluster: topics, records, configurations, groups and their offsets, and where replicas and leaders are.
+ * Administers a cluster: topics, records, configurations, groups and their offsets, where replicas and leaders are, rules of access, users and quotas.
  *
  * A call resolves only when all it was asked for is done; moves of replicas, which may take hours, are waited for if asked. Most take one item or an array. One item resolves with its result or
  * rejects with its error; an array resolves with the results in the same order, or rejects with an {@link AdminError} whose
@@ -801,6 +831,179 @@ export class Admin implements AsyncDisposable {
   /** The cluster's id, its controller and its brokers. */
   async describeCluster(options: CallOptions = {}): Promise<ClusterDescription> {
     return describeCluster(this.#begin('Cannot describe the cluster', options));
+  }
+
+  /**
+   * The rules of access (ACLs) that a filter finds; all of them if none is given. Java: `describeAcls`.
+   *
+   * @example
+   * ```ts
+   * // All that applies to the topic orders, for whomever.
+   * await admin.describeAcls({ resourceType: 'topic', resourceName: 'orders', patternType: 'match' });
+   * ```
+   *
+   * @throws {@link BrokerError} `SECURITY_DISABLED` the cluster has no authorizer
+   * @throws {@link AuthorizationError} `CLUSTER_AUTHORIZATION_FAILED` we may not describe the cluster
+   */
+  async describeAcls(filter: AclFilter = {}, options: CallOptions = {}): Promise<Acl[]> {
+    const doing = 'Cannot describe ACLs';
+    refuse(doing, aclFilter(filter));
+    return describeAcls(this.#begin(doing, options), filter);
+  }
+
+  /**
+   * Creates rules of access (ACLs); one that is there already is no error. Brokers hold to them a moment after the call has resolved. Java:
+   * `createAcls`.
+   *
+   * @example
+   * ```ts
+   * const reader = { principal: 'User:alice', operation: 'read', permissionType: 'allow' } as const;
+   * await admin.createAcls([
+   *   { resourceType: 'topic', resourceName: 'orders', ...reader },
+   *   { resourceType: 'group', resourceName: 'billing-', patternType: 'prefixed', ...reader },
+   * ]);
+   * ```
+   *
+   * @throws {@link BrokerError} `SECURITY_DISABLED` the cluster has no authorizer; `UNSUPPORTED_VERSION` for the resource `user` and the
+   * operations on delegation tokens, from brokers before 3.3
+   * @throws {@link AuthorizationError} `CLUSTER_AUTHORIZATION_FAILED` we may not alter the cluster
+   */
+  createAcls(acls: readonly NewAcl[], options: Settled): Promise<SettledItem<void>[]>;
+  createAcls(acls: readonly NewAcl[], options?: AdminOptions): Promise<void[]>;
+  createAcls(acl: NewAcl, options: Settled): Promise<SettledItem<void>>;
+  createAcls(acl: NewAcl, options?: AdminOptions): Promise<void>;
+  createAcls(given: NewAcl | readonly NewAcl[], options: AdminOptions = {}): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, 'Cannot create ACLs', newAcl, (call, items) => createAcls(call, items));
+  }
+
+  /**
+   * Deletes the rules of access (ACLs) that filters find, and answers for each filter with those that were deleted; none is no error. Java:
+   * `deleteAcls`.
+   *
+   * So that a variable that is undefined by mistake deletes no more than was meant, an empty filter and fields that are `undefined` are
+   * refused; `{ resourceType: 'any' }` deletes all. If the answer to a try is lost, the rules that it deleted are missing from the result.
+   *
+   * @throws {@link BrokerError} `SECURITY_DISABLED` the cluster has no authorizer
+   * @throws {@link AuthorizationError} `CLUSTER_AUTHORIZATION_FAILED` we may not alter the cluster
+   */
+  deleteAcls(filters: readonly AclFilter[], options: Settled): Promise<SettledItem<Acl[]>[]>;
+  deleteAcls(filters: readonly AclFilter[], options?: AdminOptions): Promise<Acl[][]>;
+  deleteAcls(filter: AclFilter, options: Settled): Promise<SettledItem<Acl[]>>;
+  deleteAcls(filter: AclFilter, options?: AdminOptions): Promise<Acl[]>;
+  deleteAcls(given: AclFilter | readonly AclFilter[], options: AdminOptions = {}): Promise<ItemsAnswer<Acl[]>> {
+    return this.#items(given, options, 'Cannot delete ACLs', deletionFilter, (call, items) => deleteAcls(call, items));
+  }
+
+  /**
+   * Which users can log in with SCRAM, by which mechanisms (KIP-554, brokers from 2.7): all users by name, or those that are given. Brokers
+   * show no passwords, and no salt. Java: `describeUserScramCredentials`.
+   *
+   * @throws {@link BrokerError} `RESOURCE_NOT_FOUND` a user that was given has no credentials for SCRAM
+   * @throws {@link AuthorizationError} `CLUSTER_AUTHORIZATION_FAILED` we may not describe the cluster (Kafka 4.3 does not answer then, and the
+   * call ends by its time-out)
+   */
+  describeUserScramCredentials(users?: undefined, options?: CallOptions): Promise<UserScramCredentialsDescription[]>;
+  describeUserScramCredentials(
+    users: readonly string[],
+    options: Settled,
+  ): Promise<SettledItem<UserScramCredentialsDescription>[]>;
+  describeUserScramCredentials(
+    users: readonly string[],
+    options?: AdminOptions,
+  ): Promise<UserScramCredentialsDescription[]>;
+  describeUserScramCredentials(user: string, options: Settled): Promise<SettledItem<UserScramCredentialsDescription>>;
+  describeUserScramCredentials(user: string, options?: AdminOptions): Promise<UserScramCredentialsDescription>;
+  async describeUserScramCredentials(
+    given?: string | readonly string[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<UserScramCredentialsDescription>> {
+    const doing = 'Cannot describe SCRAM credentials';
+    if (given === undefined) return describeAllUserScramCredentials(this.#begin(doing, options));
+    return this.#items(given, options, doing, userName, (call, items) => describeUserScramCredentials(call, items));
+  }
+
+  /**
+   * Sets and deletes credentials with which users log in by SCRAM (KIP-554, brokers from 2.7), each by itself: of the two that a user may have,
+   * one may be changed and the other not. Brokers let a new user in a moment after the call has resolved. Java: `alterUserScramCredentials`,
+   * where a call takes one change of each user.
+   *
+   * A password is salted and hashed here, and the outcome is sent: who sees that can log in with it, so call this over TLS. Hashing takes some
+   * milliseconds for each, one after the other: thousands at a time want a longer `timeoutMs`.
+   *
+   * @example
+   * ```ts
+   * await admin.alterUserScramCredentials([
+   *   { user: 'alice', mechanism: 'scram-sha-512', password },
+   *   { user: 'alice', mechanism: 'scram-sha-256', delete: true },
+   * ]);
+   * ```
+   *
+   * @throws {@link BrokerError} `RESOURCE_NOT_FOUND` there is no such credential to delete, `UNACCEPTABLE_CREDENTIAL`
+   * @throws {@link AuthorizationError} `CLUSTER_AUTHORIZATION_FAILED` we may not alter the cluster
+   */
+  alterUserScramCredentials(
+    alterations: readonly UserScramCredentialAlteration[],
+    options: Settled,
+  ): Promise<SettledItem<void>[]>;
+  alterUserScramCredentials(
+    alterations: readonly UserScramCredentialAlteration[],
+    options?: AdminOptions,
+  ): Promise<void[]>;
+  alterUserScramCredentials(alteration: UserScramCredentialAlteration, options: Settled): Promise<SettledItem<void>>;
+  alterUserScramCredentials(alteration: UserScramCredentialAlteration, options?: AdminOptions): Promise<void>;
+  alterUserScramCredentials(
+    given: UserScramCredentialAlteration | readonly UserScramCredentialAlteration[],
+    options: AdminOptions = {},
+  ): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, 'Cannot alter SCRAM credentials', scramAlteration, (call, items) =>
+      alterUserScramCredentials(call, items),
+    );
+  }
+
+  /**
+   * The quotas that were set for users, client ids and addresses (KIP-546, brokers from 2.6): those that a filter finds, all if none is given.
+   * Which of them holds for a client is the broker's decision. Java: `describeClientQuotas`.
+   *
+   * @throws {@link AuthorizationError} `CLUSTER_AUTHORIZATION_FAILED` we may not describe the configurations of the cluster
+   */
+  async describeClientQuotas(filter: ClientQuotaFilter = {}, options: CallOptions = {}): Promise<ClientQuotas[]> {
+    const doing = 'Cannot describe client quotas';
+    refuse(doing, quotaFilter(filter));
+    return describeClientQuotas(this.#begin(doing, options), filter);
+  }
+
+  /**
+   * Sets and removes quotas of users, client ids and addresses (KIP-546, brokers from 2.6); those that are not named stay as they are. Brokers
+   * hold to them a moment after the call has resolved. Java: `alterClientQuotas`.
+   *
+   * @example
+   * ```ts
+   * await admin.alterClientQuotas([
+   *   { entity: { user: 'alice' }, quotas: { producer_byte_rate: 1_048_576, consumer_byte_rate: null } },
+   *   { entity: { clientId: null }, quotas: { request_percentage: 50 } }, // client ids without quotas of their own
+   * ]);
+   * ```
+   *
+   * @throws {@link BrokerError} `INVALID_REQUEST` the broker does not have the quota, or not with this value
+   * @throws {@link AuthorizationError} `CLUSTER_AUTHORIZATION_FAILED` we may not alter the configurations of the cluster
+   */
+  alterClientQuotas(
+    alterations: readonly ClientQuotaAlteration[],
+    options: Settled<AlterClientQuotasOptions>,
+  ): Promise<SettledItem<void>[]>;
+  alterClientQuotas(alterations: readonly ClientQuotaAlteration[], options?: AlterClientQuotasOptions): Promise<void[]>;
+  alterClientQuotas(
+    alteration: ClientQuotaAlteration,
+    options: Settled<AlterClientQuotasOptions>,
+  ): Promise<SettledItem<void>>;
+  alterClientQuotas(alteration: ClientQuotaAlteration, options?: AlterClientQuotasOptions): Promise<void>;
+  alterClientQuotas(
+    given: ClientQuotaAlteration | readonly ClientQuotaAlteration[],
+    options: AlterClientQuotasOptions = {},
+  ): Promise<ItemsAnswer<void>> {
+    return this.#items(given, options, 'Cannot alter client quotas', quotaAlteration, (call, items) =>
+      alterClientQuotas(call, items, options),
+    );
   }
 
   /** Closes the connections of this client; calls under way end with an error, later ones reject `CLOSED`. */

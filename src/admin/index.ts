@@ -1,4 +1,21 @@
+export type {
+  Acl,
+  AclFilter,
+  AclOperation,
+  AclPatternType,
+  AclPermissionType,
+  AclResourceType,
+  NewAcl,
+} from './acls.ts';
 export { Admin, type ListTopicsOptions } from './admin.ts';
+export type {
+  AlterClientQuotasOptions,
+  ClientQuotaAlteration,
+  ClientQuotaEntity,
+  ClientQuotaFilter,
+  ClientQuotaKey,
+  ClientQuotas,
+} from './client-quotas.ts';
 export type { ClusterDescription } from './cluster-description.ts';
 export type {
   AlterConfigsOptions,
@@ -48,6 +65,14 @@ export type {
   NewPartitionReassignment,
   PartitionReassignment,
 } from './reassignments.ts';
+export type {
+  ScramCredentialInfo,
+  ScramMechanism,
+  UserScramCredentialAlteration,
+  UserScramCredentialDeletion,
+  UserScramCredentialsDescription,
+  UserScramCredentialUpsertion,
+} from './scram-credentials.ts';
 export type { ListShareGroupOffsetsOptions, NewShareGroupOffset, ShareGroupOffset } from './share-group-offsets.ts';
 export type { ShareGroupDescription, ShareGroupMember } from './share-groups.ts';
 export type {

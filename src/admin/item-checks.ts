@@ -1,4 +1,13 @@
-import { adviceOn, expectedInstead, integer, object, oneOf, quote } from '../util/option-rules.ts';
+import {
+  adviceOn,
+  describeValue,
+  expectedInstead,
+  integer,
+  object,
+  oneOf,
+  quote,
+  type OptionRule,
+} from '../util/option-rules.ts';
 import { partitionProblem } from '../util/partition-problem.ts';
 import type { ConfigChanges } from './configs.ts';
 import { electionTypes } from './elections.ts';
@@ -157,10 +166,33 @@ function text(what: string): ItemCheck {
   return (item) => (typeof item === 'string' ? undefined : expectedInstead(what, item));
 }
 
+/** As {@link fields}; looks at the values as well. A field that is `undefined` counts as not given. */
+export function checkedFields<Item>(
+  what: string,
+  rules: Readonly<Record<keyof Item, OptionRule>>,
+  needed: readonly (keyof Item)[],
+  otherNames: Readonly<Record<string, string>>,
+): ItemCheck {
+  const namesProblem = fields<Item>(what, rules, otherNames);
+  const mustBeThere: readonly unknown[] = needed;
+  return (item) => {
+    const problem = namesProblem(item);
+    if (problem !== undefined) return problem;
+    for (const [name, rule] of Object.entries<OptionRule>(rules)) {
+      const value = (item as Readonly<Record<string, unknown>>)[name];
+      if (value === undefined && !mustBeThere.includes(name)) continue;
+      if (!rule.accepts(value)) {
+        return `${describeValue(name, value)} given for ${name}, where ${rule.expected} was expected`;
+      }
+    }
+    return undefined;
+  };
+}
+
 /** What a call does not know of an item it would leave out in silence. */
 function fields<Item>(
   what: string,
-  fieldsOfItem: Readonly<Record<keyof Item, true>>,
+  fieldsOfItem: Readonly<Record<keyof Item, unknown>>,
   otherNames: Readonly<Record<string, string>>,
 ): ItemCheck {
   const known = Object.keys(fieldsOfItem);

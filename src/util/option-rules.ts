@@ -109,8 +109,8 @@ export function adviceOn(
 /** Options that may hold a secret are named in an error, never shown. */
 const SECRET = /pass|secret|token|assertion|key|sasl|tls|cert/i;
 
-function describeValue(name: string, value: unknown): string {
-  return SECRET.test(name) ? `(a ${typeof value})` : quote(value);
+export function describeValue(name: string, value: unknown): string {
+  return SECRET.test(name) && value !== undefined ? `(a ${typeof value})` : quote(value);
 }
 
 /** A value as it appears in a message: short, quoted where it is text. */
