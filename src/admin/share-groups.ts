@@ -72,7 +72,7 @@ export function describeShareGroups(
 export function shareAdvice(code: number): string | undefined {
   switch (code) {
     case brokerErrorCodes.UNSUPPORTED_VERSION:
-      return 'share groups are switched off in this cluster; raise its feature share.version to 1 (kafka-features.sh upgrade --feature share.version=1)';
+      return 'share groups are switched off in this cluster; raise its feature share.version to 1: admin.updateFeatures({ feature: "share.version", maxVersionLevel: 1 })';
     case brokerErrorCodes.NON_EMPTY_GROUP:
       return 'the group has members; stop its share consumers first';
     default:

@@ -250,7 +250,7 @@ export class ShareGroupMachine {
 
 /** What to do about brokers that have no share groups. */
 export const shareGroupsAdvice: string =
-  'share groups need brokers of Kafka 4.2 or later with the feature share.version at 1 (kafka-features.sh upgrade --feature share.version=1)';
+  'share groups need brokers of Kafka 4.2 or later with the feature share.version at 1: admin.updateFeatures({ feature: "share.version", maxVersionLevel: 1 })';
 
 function isSame(some: readonly SharePartition[], others: readonly SharePartition[]): boolean {
   const keys = new Set(some.map(keyOf));
