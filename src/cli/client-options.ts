@@ -42,6 +42,9 @@ export async function withClient(
   void terminal.interrupted().then(() => ended.abort());
   try {
     await run(kafka, ended.signal);
+  } catch (error) {
+    // A call that was given up because the user asked for the end is no failure.
+    if (!ended.signal.aborted || error !== ended.signal.reason) throw error;
   } finally {
     await kafka.close();
   }

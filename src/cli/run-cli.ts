@@ -5,9 +5,11 @@ import { describeOptions } from './arguments.ts';
 import { brokerCommand } from './broker-command.ts';
 import { CliError } from './cli-error.ts';
 import type { Command } from './command.ts';
+import { consumeCommand } from './consume-command.ts';
+import { produceCommand } from './produce-command.ts';
 import type { Terminal } from './terminal.ts';
 
-const commands: readonly Command[] = [brokerCommand];
+const commands: readonly Command[] = [produceCommand, consumeCommand, brokerCommand];
 
 /** How the program ends: 0 done, 1 it could not be done, 2 the command line is wrong. */
 export type ExitCode = 0 | 1 | 2;
@@ -20,7 +22,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   } catch (error) {
     if (error instanceof CliError) {
       terminal.say(`kavka: ${error.message}`);
-      return 2;
+      return error.exitCode;
     }
     if (!(error instanceof KafkaError)) throw error;
     terminal.say(`kavka: ${error.message}`);

@@ -1,14 +1,28 @@
+import { isatty } from 'node:tty';
+import { CliError } from './cli-error.ts';
+import { inputChunks } from './input-chunks.ts';
+
 /** What a command has to do with the outside: in tests, something else than the process. */
 export interface Terminal {
   /** Whether people read what is printed. */
   readonly isInteractive: boolean;
+  /** Whether people type what is read. */
+  readonly isInputInteractive: boolean;
   readonly hasColors: boolean;
+  /** How many columns a line has. */
+  readonly width: number;
   /** The environment's variables. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Standard output: what was asked for. */
   print(text: string): void;
+  /** Standard output, byte for byte. Resolves when the bytes are taken, with false if nobody reads them any more. */
+  write(bytes: Uint8Array): Promise<boolean>;
   /** Standard error: what goes on. */
   say(text: string): void;
+  /** A line on standard error that the next one replaces, for people only. */
+  showProgress(line: string): void;
+  /** Standard input, in pieces as they come, no faster than they are asked for; ends when `signal` aborts. */
+  input(signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Resolves when the user, or the system, asks the program to end. */
   interrupted(): Promise<void>;
 }
@@ -16,12 +30,38 @@ export interface Terminal {
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const { stdout, stderr } = process;
+  // Who wrote learns of an error by its callback; without a listener, a reader that has gone would end the process with a stack.
+  for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
+  let isProgressShown = false;
+  const takeProgressAway = (): string => {
+    const away = isProgressShown ? '\r\u001b[2K' : '';
+    isProgressShown = false;
+    return away;
+  };
   return {
     isInteractive: stdout.isTTY === true,
+    isInputInteractive: isatty(0),
     hasColors: stdout.isTTY === true && stdout.hasColors() && process.env['NO_COLOR'] === undefined,
+    get width() {
+      return stdout.columns ?? 80;
+    },
     environment: process.env,
     print: (text) => void stdout.write(`${text}\n`),
-    say: (text) => void stderr.write(`${text}\n`),
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        stdout.write(bytes, (error) => {
+          if (error === null || error === undefined) resolve(true);
+          else if (isReaderGone(error)) resolve(false);
+          else reject(new CliError(`Cannot write to standard output: ${error.message}`, { exitCode: 1 }));
+        });
+      }),
+    say: (text) => void stderr.write(`${takeProgressAway()}${text}\n`),
+    showProgress: (line) => {
+      if (stderr.isTTY !== true) return;
+      stderr.write(`${takeProgressAway()}${line}`);
+      isProgressShown = true;
+    },
+    input: (signal) => inputChunks(process.stdin, 'standard input', signal),
     interrupted: () =>
       new Promise((resolve) => {
         const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -35,10 +75,22 @@ export function processTerminal(): Terminal {
   };
 }
 
-const codes = { bold: ['\u001b[1m', '\u001b[22m'], dim: ['\u001b[2m', '\u001b[22m'] } as const;
+/** Windows has names of its own for it, and what is written later meets a stream that has ended. */
+function isReaderGone(error: NodeJS.ErrnoException): boolean {
+  return ['EPIPE', 'EOF', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(error.code ?? '');
+}
+
+const codes = {
+  bold: ['\u001b[1m', '\u001b[22m'],
+  dim: ['\u001b[2m', '\u001b[22m'],
+  cyan: ['\u001b[36m', '\u001b[39m'],
+} as const;
+
+/** How text may stand out. */
+export type TextStyle = keyof typeof codes;
 
 /** Text that stands out, where the terminal can show it. */
-export function styled(terminal: Terminal, style: keyof typeof codes, text: string): string {
+export function styled(terminal: Pick<Terminal, 'hasColors'>, style: TextStyle, text: string): string {
   const [on, off] = codes[style];
   return terminal.hasColors ? `${on}${text}${off}` : text;
 }

@@ -8,47 +8,16 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCli, type ExitCode } from '../../../src/cli/run-cli.ts';
-import type { Terminal } from '../../../src/cli/terminal.ts';
 import { Kafka } from '../../../src/index.ts';
 import { ApiVersions } from '../../../src/protocol/generated/api-versions.ts';
 import { RawConnection } from '../../support/answers/raw-kafka.ts';
+import { FakeTerminal } from '../../support/cli/fake-terminal.ts';
 import { eventually } from '../../support/eventually.ts';
 
 interface Ran {
   readonly code: ExitCode;
   readonly printed: string;
   readonly said: string;
-}
-
-/** A terminal that keeps what it is told, and interrupts when the test says so. */
-class FakeTerminal implements Terminal {
-  readonly isInteractive: boolean;
-  readonly hasColors: boolean;
-  readonly environment: Readonly<Record<string, string | undefined>> = {};
-  printed = '';
-  said = '';
-  interrupt: () => void = () => undefined;
-  readonly #interrupted: Promise<void>;
-
-  constructor(looks: { readonly isInteractive?: boolean; readonly hasColors?: boolean } = {}) {
-    this.isInteractive = looks.isInteractive ?? false;
-    this.hasColors = looks.hasColors ?? false;
-    this.#interrupted = new Promise((resolve) => {
-      this.interrupt = resolve;
-    });
-  }
-
-  print(text: string): void {
-    this.printed += `${text}\n`;
-  }
-
-  say(text: string): void {
-    this.said += `${text}\n`;
-  }
-
-  interrupted(): Promise<void> {
-    return this.#interrupted;
-  }
 }
 
 /** Runs a command line that ends by itself. */

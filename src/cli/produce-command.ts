@@ -1,0 +1,135 @@
+import { createReadStream } from 'node:fs';
+import type { CompressionName, HeaderValue, ProducerRecord } from '../index.ts';
+import { parseArguments, type CliOptions, type GivenArguments } from './arguments.ts';
+import { CliError } from './cli-error.ts';
+import { clientOptions, withClient } from './client-options.ts';
+import type { Command } from './command.ts';
+import { inputChunks } from './input-chunks.ts';
+import { inputLines } from './input-lines.ts';
+import { LineError, parseJsonRecord, type LineRecord } from './json-record.ts';
+import { LineDelivery } from './line-delivery.ts';
+import { wholeNumber, wordOf } from './option-values.ts';
+import type { Terminal } from './terminal.ts';
+
+const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const satisfies readonly CompressionName[];
+const acksNames = ['all', '1', '0'] as const;
+
+const options: CliOptions = {
+  'key-separator': {
+    type: 'string',
+    value: 'TEXT',
+    help: 'what stands before it in a line is the key; \\t is a tab',
+  },
+  json: { type: 'boolean', help: 'lines are { "key", "value", "headers", "partition", "timestamp" } as JSON' },
+  partition: { type: 'string', value: 'N', help: 'the partition to write to; else the key decides' },
+  header: { type: 'string', multiple: true, value: 'NAME=VALUE', help: 'a header of each record; may be repeated' },
+  'empty-as-null': { type: 'boolean', help: 'an empty value is a tombstone, and an empty key is none' },
+  compression: { type: 'string', value: 'NAME', help: `${compressions.join(', ')} (none)` },
+  acks: { type: 'string', value: 'all|1|0', help: 'which replicas must have a record before it counts (all)' },
+  file: { type: 'string', value: 'FILE', help: 'read this instead of standard input' },
+  ...clientOptions,
+  help: { type: 'boolean', help: 'show this' },
+};
+
+/** `kavka produce`: sends the lines of the standard input. */
+export const produceCommand: Command = {
+  name: 'produce',
+  summary: 'send the lines of standard input as records',
+  usage: 'kavka produce TOPIC [options]',
+  about:
+    'Sends each line of standard input as the value of a record. Ends with the input; Ctrl-C ends it earlier, after\n' +
+    'what was read is sent. The exit code is 1 if a line could not be sent.',
+  options,
+  run: runProduce,
+};
+
+interface Plan {
+  readonly file: string | undefined;
+  readonly acks: 'all' | 1 | 0;
+  readonly compression: CompressionName;
+  /** @throws LineError */
+  readonly recordOf: (line: Uint8Array) => ProducerRecord;
+}
+
+async function runProduce(args: readonly string[], terminal: Terminal): Promise<void> {
+  const given = parseArguments(args, options);
+  const { file, acks, compression, recordOf } = planOf(given);
+  await withClient(given, terminal, async (kafka, signal) => {
+    // So that a wrong address or password is told before anything is read.
+    await kafka.connect({ signal });
+    const delivery = new LineDelivery(
+      kafka.producer({ acks, compression }),
+      recordOf,
+      acks === 0 ? 'sent' : 'acknowledged',
+      terminal,
+    );
+    const ending = AbortSignal.any([signal, delivery.inVain]);
+    const isTyped = file === undefined && terminal.isInputInteractive;
+    if (isTyped) terminal.say('Each line is a record; Ctrl-D ends.');
+    const chunks =
+      file === undefined ? terminal.input(ending) : inputChunks(createReadStream(file), `--file ${file}`, ending);
+    try {
+      for await (const lines of inputLines(chunks, ending)) await delivery.send(lines, { showsProgress: !isTyped });
+    } finally {
+      await delivery.finish({ isInterrupted: signal.aborted });
+    }
+  });
+}
+
+function planOf(given: GivenArguments): Plan {
+  const [topic, ...more] = given.positionals;
+  if (topic === undefined) throw new CliError('Cannot produce: which topic? Give its name');
+  if (more.length > 0) throw new CliError(`Cannot use "${more[0]}": kavka produce takes one topic`);
+  const acks = wordOf(given, 'acks', acksNames) ?? 'all';
+  return {
+    file: given.text('file'),
+    acks: acks === 'all' ? acks : acks === '1' ? 1 : 0,
+    compression: wordOf(given, 'compression', compressions) ?? 'none',
+    recordOf: recordMaker(given, topic),
+  };
+}
+
+function recordMaker(given: GivenArguments, topic: string): Plan['recordOf'] {
+  const parse = lineParser(given);
+  const ownHeaders = given.texts('header').map(headerOf);
+  const partitionText = given.text('partition');
+  const ownPartition = partitionText === undefined ? undefined : wholeNumber('partition', partitionText, 0);
+  return (line) => {
+    const { key, value, headers, partition = ownPartition, timestamp } = parse(line);
+    const allHeaders = [...ownHeaders, ...headers];
+    return {
+      topic,
+      key,
+      value,
+      ...(allHeaders.length > 0 && { headers: allHeaders }),
+      ...(partition !== undefined && { partition }),
+      ...(timestamp !== undefined && { timestamp }),
+    };
+  };
+}
+
+function lineParser(given: GivenArguments): (line: Uint8Array) => LineRecord {
+  const separatorText = given.text('key-separator');
+  const emptyIsNull = given.has('empty-as-null');
+  if (given.has('json')) {
+    if (separatorText !== undefined)
+      throw new CliError('Cannot use --key-separator with --json: give each line a "key"');
+    if (emptyIsNull) throw new CliError('Cannot use --empty-as-null with --json: give the line null as its "value"');
+    return parseJsonRecord;
+  }
+  const dataOf = (data: Uint8Array): Uint8Array | null => (emptyIsNull && data.length === 0 ? null : data);
+  if (separatorText === undefined) return (line) => ({ key: null, value: dataOf(line), headers: [] });
+  const separator = Buffer.from(separatorText.replaceAll('\\t', '\t'));
+  return (line) => {
+    const at = Buffer.from(line.buffer, line.byteOffset, line.length).indexOf(separator);
+    // Sent without a key, it would go anywhere and be missed where it is looked for.
+    if (at === -1) throw new LineError(`it has no "${separatorText}" behind a key`);
+    return { key: dataOf(line.subarray(0, at)), value: dataOf(line.subarray(at + separator.length)), headers: [] };
+  };
+}
+
+function headerOf(text: string): readonly [string, HeaderValue] {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new CliError(`Cannot use header "${text}": give NAME=VALUE, such as source=web`);
+  return [text.slice(0, equals), text.slice(equals + 1)];
+}
