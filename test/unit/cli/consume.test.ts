@@ -298,8 +298,10 @@ describe('kavka consume', () => {
 
   it('reads no faster than its output is taken', async () => {
     const topic = await topicOf([]);
-    for (let batch = 0; batch < 40; batch++)
-      await cluster.append(topic, values(...Array.from({ length: 15 }, () => 'x'.repeat(64 * 1024))));
+    const batch = values(...Array.from({ length: 15 }, () => 'x'.repeat(64 * 1024)));
+    // More than a consumer holds that waits for its reader.
+    const batches = 110;
+    for (let index = 0; index < batches; index++) await cluster.append(topic, batch);
     const terminal = new FakeTerminal();
     let waiting: (() => void) | undefined;
     terminal.take = () =>
@@ -307,18 +309,32 @@ describe('kavka consume', () => {
         waiting = () => resolve(true);
       });
     cluster.clearRequests();
+    const fetchedTo = (): number =>
+      Math.max(
+        ...cluster
+          .requests({ api: 'Fetch' })
+          .flatMap(({ message }) => message.topics.flatMap((each) => each.partitions))
+          .map(({ fetchOffset }) => Number(fetchOffset)),
+      );
     const ended = start(terminal, topic, '--until-end', '--format', 'value');
     await eventually(() => waiting);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    let before = -1;
+    await eventually(async () => {
+      before = fetchedTo();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return before === fetchedTo();
+    });
+    assert.ok(before > 0 && before < batches * 15, `fetched up to ${before} of ${batches * 15}`);
     // One chunk is being written, and the reader of records waits with another.
     assert.ok(terminal.written.length < 256 * 1024, `${terminal.written.length} bytes written`);
-    const before = terminal.written.length;
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    assert.equal(terminal.written.length, before);
-    terminal.take = () => Promise.resolve(true);
+    let written = terminal.written.length;
+    terminal.write = (bytes) => {
+      written += bytes.length;
+      return Promise.resolve(true);
+    };
     waiting?.();
     assert.equal(await ended, 0);
-    assert.equal(terminal.written.length, 40 * 15 * (64 * 1024 + 1));
+    assert.equal(written, batches * 15 * (64 * 1024 + 1));
   });
 
   it('ends at Ctrl-C although its output is not taken, and does not commit that', async () => {
