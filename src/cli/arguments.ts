@@ -84,3 +84,53 @@ export function describeOptions(options: CliOptions): string {
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   return rows.map(([left, help]) => `${left.padEnd(width)}${help}`).join('\n');
 }
+
+/**
+ * A setting as `NAME=VALUE`.
+ *
+ * @throws CliError if it has no name or no equals sign
+ */
+export function parseSetting(text: string, example: string): [name: string, value: string] {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new CliError(`Cannot use setting "${text}": give NAME=VALUE, such as ${example}`);
+  return [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+/**
+ * The number that an option was given.
+ *
+ * @throws CliError if it is none, or out of bounds
+ */
+export function integerOf(
+  given: GivenArguments,
+  name: string,
+  { min, max }: { readonly min: number; readonly max: number },
+): number | undefined {
+  const text = given.text(name);
+  if (text === undefined) return undefined;
+  const number = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
+  if (number >= min && number <= max) return number;
+  throw new CliError(`Cannot use --${name} ${text}: give a number from ${min} to ${max}`);
+}
+
+/**
+ * The names that a command takes, each once.
+ *
+ * @throws CliError if there is none
+ */
+export function namesOf({ positionals }: GivenArguments, command: string, what: string): string[] {
+  if (positionals.length === 0 || positionals.includes(''))
+    throw new CliError(`Cannot run ${command} without ${what}: see ${command} --help`);
+  return [...new Set(positionals)];
+}
+
+/** @throws CliError if there are more words than a command takes */
+export function refuseMore({ positionals }: GivenArguments, command: string, count: number): void {
+  const next = positionals[count];
+  if (next === undefined) return;
+  throw new CliError(
+    count === 0
+      ? `Cannot use "${next}": ${command} takes options only, and words go before them`
+      : `Cannot use "${next}": ${command} takes one name; options that are lists are given once for each value`,
+  );
+}

@@ -1,5 +1,5 @@
 import { TestCluster, type TestClusterOptions, type TestTopic } from '../testing/index.ts';
-import { parseArguments, type CliOptions, type GivenArguments } from './arguments.ts';
+import { parseArguments, parseSetting, type CliOptions, type GivenArguments } from './arguments.ts';
 import { CliError } from './cli-error.ts';
 import type { Command } from './command.ts';
 import { isLoopback, parseListenAddress } from './listen-address.ts';
@@ -86,7 +86,7 @@ function planOf(given: GivenArguments): TestClusterOptions {
     ports,
     ...(advertisedHost === undefined ? {} : { advertisedHost }),
     topics: Object.fromEntries(given.texts('topic').map(topicOf)),
-    configs: Object.fromEntries(given.texts('config').map(configOf)),
+    configs: Object.fromEntries(given.texts('config').map((text) => parseSetting(text, 'num.partitions=3'))),
     ...kafkaVersionOf(given.text('kafka-version')),
     ...(given.text('data') === undefined ? {} : { dataDir: given.text('data') ?? '' }),
     // Nobody asks for them here.
@@ -116,12 +116,6 @@ function topicOf(text: string): [string, TestTopic] {
     ...(replicationFactor === undefined ? {} : { replicationFactor }),
   };
   return [name, plan];
-}
-
-function configOf(text: string): [string, string] {
-  const equals = text.indexOf('=');
-  if (equals < 1) throw new CliError(`Cannot use setting "${text}": give NAME=VALUE, such as num.partitions=3`);
-  return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
 function describe(cluster: TestCluster): object {

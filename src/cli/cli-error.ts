@@ -9,3 +9,14 @@ export class CliError extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** What was asked for was not done, or not all of it, though the command line is fine. */
+export class CliFailure extends CliError {
+  /** A line for each thing that failed. */
+  readonly messages: readonly string[];
+
+  constructor(...messages: readonly string[]) {
+    super(messages.join('\n'), { exitCode: 1 });
+    this.messages = messages;
+  }
+}

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline';
 import { isatty } from 'node:tty';
 import { CliError } from './cli-error.ts';
 import { inputChunks } from './input-chunks.ts';
@@ -23,6 +24,8 @@ export interface Terminal {
   showProgress(line: string): void;
   /** Standard input, in pieces as they come, no faster than they are asked for; ends when `signal` aborts. */
   input(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Asks where {@link say} says; what was answered, empty if the input has ended. */
+  ask(question: string): Promise<string>;
   /** Resolves when the user, or the system, asks the program to end. */
   interrupted(): Promise<void>;
 }
@@ -43,7 +46,8 @@ export function processTerminal(): Terminal {
     isInputInteractive: isatty(0),
     hasColors: stdout.isTTY === true && stdout.hasColors() && process.env['NO_COLOR'] === undefined,
     get width() {
-      return stdout.columns ?? 80;
+      // A terminal that does not know its width says 0, and no terminal nothing.
+      return stdout.columns > 0 ? stdout.columns : 80;
     },
     environment: process.env,
     print: (text) => void stdout.write(`${text}\n`),
@@ -62,6 +66,21 @@ export function processTerminal(): Terminal {
       isProgressShown = true;
     },
     input: (signal) => inputChunks(process.stdin, 'standard input', signal),
+    ask: (question) =>
+      new Promise((resolve) => {
+        // Without `terminal`, Ctrl-C ends the process as it does everywhere.
+        const lines = createInterface({ input: process.stdin, output: stderr, terminal: false });
+        const end = (): void => {
+          stderr.write('\n');
+          resolve('');
+        };
+        lines.on('close', end);
+        lines.question(question, (answer) => {
+          lines.off('close', end);
+          lines.close();
+          resolve(answer);
+        });
+      }),
     interrupted: () =>
       new Promise((resolve) => {
         const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

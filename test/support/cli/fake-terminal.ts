@@ -8,15 +8,18 @@ export interface FakeTerminalLooks {
   readonly isInputInteractive?: boolean;
   readonly hasColors?: boolean;
   readonly width?: number;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** What is answered to questions, in order; with them, somebody is there to ask. */
+  readonly answers?: readonly string[];
 }
 
-/** A terminal that keeps what it is told, and interrupts when the test says so. */
+/** A terminal that keeps what it is told, answers as it was told to, and interrupts when the test says so. */
 export class FakeTerminal implements Terminal {
   readonly isInteractive: boolean;
   readonly isInputInteractive: boolean;
   readonly hasColors: boolean;
   readonly width: number;
-  readonly environment: Readonly<Record<string, string | undefined>> = {};
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** What a command reads is written here. */
   readonly stdin: PassThrough = new PassThrough();
   /** Standard output, but for what was written as bytes. */
@@ -28,13 +31,16 @@ export class FakeTerminal implements Terminal {
   interrupt: () => void = () => undefined;
   /** What becomes of bytes that are written: a test may let them wait, or have the reader gone. */
   take: () => Promise<boolean> = () => Promise.resolve(true);
+  readonly #answers: string[];
   readonly #interrupted: Promise<void>;
 
   constructor(looks: FakeTerminalLooks = {}) {
     this.isInteractive = looks.isInteractive ?? false;
-    this.isInputInteractive = looks.isInputInteractive ?? false;
+    this.isInputInteractive = looks.isInputInteractive ?? looks.answers !== undefined;
     this.hasColors = looks.hasColors ?? false;
-    this.width = looks.width ?? 80;
+    this.width = looks.width ?? 120;
+    this.environment = looks.environment ?? {};
+    this.#answers = [...(looks.answers ?? [])];
     this.#interrupted = new Promise((resolve) => {
       this.interrupt = resolve;
     });
@@ -59,6 +65,11 @@ export class FakeTerminal implements Terminal {
 
   input(signal: AbortSignal): AsyncIterable<Uint8Array> {
     return inputChunks(this.stdin, 'standard input', signal);
+  }
+
+  ask(question: string): Promise<string> {
+    this.said += question;
+    return Promise.resolve(this.#answers.shift() ?? '');
   }
 
   interrupted(): Promise<void> {

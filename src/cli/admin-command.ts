@@ -1,0 +1,121 @@
+import { KafkaError } from '../errors/kafka-error.ts';
+import type { Admin, CallOptions, SettledItem } from '../index.ts';
+import { integerOf, type CliOptions, type GivenArguments } from './arguments.ts';
+import { clientOptions, withClient } from './client-options.ts';
+import { CliError, CliFailure } from './cli-error.ts';
+import { jsonText } from './json-text.ts';
+import type { Terminal } from './terminal.ts';
+
+const defaultTimeoutSeconds = 30;
+
+/** What every administrative command takes besides its own options. */
+export const adminOptions: CliOptions = {
+  timeout: {
+    type: 'string',
+    value: 'SECONDS',
+    help: `how long connecting, and each call after that, may take (${defaultTimeoutSeconds})`,
+  },
+  json: { type: 'boolean', help: 'print JSON, as when the output is no terminal' },
+  ...clientOptions,
+  help: { type: 'boolean', help: 'show this' },
+};
+
+/** The option that answers what {@link confirm} would ask. */
+export const yesOption: CliOptions = { yes: { type: 'boolean', help: 'do not ask' } };
+
+/** What an administrative command works with. */
+export interface AdminSession {
+  readonly admin: Admin;
+  /** For each call. */
+  readonly limits: CallOptions;
+  /** Prints an answer: for people if they read it, and if there is something to say to them, else as JSON. */
+  readonly show: (value: unknown, text: () => string) => void;
+}
+
+/** Connects as the command line says, runs a command, and closes. */
+export async function withAdmin(
+  given: GivenArguments,
+  terminal: Terminal,
+  run: (session: AdminSession) => Promise<void>,
+): Promise<void> {
+  const seconds = integerOf(given, 'timeout', { min: 1, max: 86_400 }) ?? defaultTimeoutSeconds;
+  const timeoutMs = seconds * 1000;
+  const asJson = given.has('json') || !terminal.isInteractive;
+  await withClient(given, terminal, async (kafka, signal) => {
+    const tooLate = AbortSignal.timeout(timeoutMs);
+    try {
+      // First, as calls try again where this says what is wrong at once.
+      await kafka.connect({ signal: AbortSignal.any([signal, tooLate]) });
+      await run({
+        admin: kafka.admin(),
+        limits: { signal, timeoutMs },
+        show: (value, text) => {
+          const shown = asJson ? jsonText(value) : text();
+          if (shown !== '') terminal.print(shown);
+        },
+      });
+    } catch (error) {
+      if (signal.aborted && error === signal.reason) throw new CliFailure('Interrupted');
+      if (error !== tooLate.reason || !tooLate.aborted) throw error;
+      throw new CliFailure(
+        `Cannot reach the cluster: no answer within ${seconds} s; check --bootstrap-servers, or give a longer --timeout`,
+      );
+    }
+  });
+}
+
+/**
+ * Asks before something that cannot be taken back.
+ *
+ * @param expected the answer that means yes
+ * @throws CliFailure for any other answer
+ * @throws CliError if there is nobody to ask
+ */
+export async function confirm(
+  given: GivenArguments,
+  terminal: Terminal,
+  question: string,
+  expected: string,
+): Promise<void> {
+  if (given.has('yes')) return;
+  if (!terminal.isInputInteractive)
+    throw new CliError('Cannot ask whether to delete, as this is no terminal: give --yes if that is what you want');
+  const answer = await terminal.ask(question);
+  if (answer.trim() !== expected) throw new CliFailure('Nothing was deleted');
+}
+
+/** What a call found or made, apart from why it could not for some items. */
+export interface SortedOut<Result> {
+  readonly done: readonly Result[];
+  readonly failures: readonly string[];
+}
+
+/** Tells what was done from what was not, so that both can be shown. */
+export function sortOut<Result>(results: readonly SettledItem<Result>[]): SortedOut<Result> {
+  return {
+    done: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
+    failures: results.flatMap((result) => (result.status === 'rejected' ? [result.reason.message] : [])),
+  };
+}
+
+/** Does something for each item, side by side, and tells for each what came of it. */
+export function settleEach<Item, Result>(
+  items: readonly Item[],
+  run: (item: Item) => Promise<Result>,
+): Promise<SettledItem<Result>[]> {
+  return Promise.all(
+    items.map(async (item): Promise<SettledItem<Result>> => {
+      try {
+        return { status: 'fulfilled', value: await run(item) };
+      } catch (error) {
+        if (error instanceof KafkaError) return { status: 'rejected', reason: error };
+        throw error;
+      }
+    }),
+  );
+}
+
+/** @throws CliFailure if there are any */
+export function failWith(failures: readonly string[]): void {
+  if (failures.length > 0) throw new CliFailure(...failures);
+}
