@@ -7,12 +7,19 @@ import { brokerCommand } from './broker-command.ts';
 import { CliError, CliFailure } from './cli-error.ts';
 import type { Command, CommandGroup } from './command.ts';
 import { consumeCommand } from './consume-command.ts';
+import { groupsCommands } from './groups-command.ts';
 import { produceCommand } from './produce-command.ts';
 import type { Terminal } from './terminal.ts';
 import { topicsCommands } from './topics-command.ts';
 import { visible } from './visible-text.ts';
 
-const commands: readonly (Command | CommandGroup)[] = [topicsCommands, produceCommand, consumeCommand, brokerCommand];
+const commands: readonly (Command | CommandGroup)[] = [
+  topicsCommands,
+  groupsCommands,
+  produceCommand,
+  consumeCommand,
+  brokerCommand,
+];
 
 /** How the program ends: 0 done, 1 it could not be done, 2 the command line is wrong. */
 export type ExitCode = 0 | 1 | 2;
