@@ -6,6 +6,7 @@ import { describeOptions } from './arguments.ts';
 import { brokerCommand } from './broker-command.ts';
 import { CliError, CliFailure } from './cli-error.ts';
 import type { Command, CommandGroup } from './command.ts';
+import { configsCommands } from './configs-command.ts';
 import { consumeCommand } from './consume-command.ts';
 import { groupsCommands } from './groups-command.ts';
 import { produceCommand } from './produce-command.ts';
@@ -16,6 +17,7 @@ import { visible } from './visible-text.ts';
 const commands: readonly (Command | CommandGroup)[] = [
   topicsCommands,
   groupsCommands,
+  configsCommands,
   produceCommand,
   consumeCommand,
   brokerCommand,
