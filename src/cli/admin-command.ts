@@ -1,6 +1,7 @@
 import { KafkaError } from '../errors/kafka-error.ts';
 import type { Admin, CallOptions, SettledItem } from '../index.ts';
-import { integerOf, type CliOptions, type GivenArguments } from './arguments.ts';
+import { type CliOptions, type GivenArguments } from './arguments.ts';
+import { integerOf } from './option-values.ts';
 import { clientOptions, withClient } from './client-options.ts';
 import { CliError, CliFailure } from './cli-error.ts';
 import { jsonText } from './json-text.ts';

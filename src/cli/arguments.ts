@@ -97,23 +97,6 @@ export function parseSetting(text: string, example: string): [name: string, valu
 }
 
 /**
- * The number that an option was given.
- *
- * @throws CliError if it is none, or out of bounds
- */
-export function integerOf(
-  given: GivenArguments,
-  name: string,
-  { min, max }: { readonly min: number; readonly max: number },
-): number | undefined {
-  const text = given.text(name);
-  if (text === undefined) return undefined;
-  const number = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
-  if (number >= min && number <= max) return number;
-  throw new CliError(`Cannot use --${name} ${text}: give a number from ${min} to ${max}`);
-}
-
-/**
  * The names that a command takes, each once.
  *
  * @throws CliError if there is none

@@ -5,7 +5,7 @@ import { CliError } from './cli-error.ts';
 import { clientOptions, withClient } from './client-options.ts';
 import type { Command } from './command.ts';
 import { dataFormatNames } from './data-format.ts';
-import { wholeNumber, wordOf } from './option-values.ts';
+import { integerIn, integerOf, wordOf } from './option-values.ts';
 import { recordFormat, recordFormatNames, type RecordFormatPlan } from './record-format.ts';
 import { RecordOutput } from './record-output.ts';
 import { parseStartPosition, seekTo, type StartPosition } from './start-position.ts';
@@ -72,8 +72,7 @@ function planOf(given: GivenArguments, terminal: Terminal): Plan {
   if (topics.length === 0) throw new CliError('Cannot consume: which topic? Give its name');
   const from = given.text('from');
   const untilEnd = given.has('until-end');
-  const limit = given.text('limit');
-  const partitions = given.texts('partition').map((text) => wholeNumber('partition', text, 0));
+  const partitions = given.texts('partition').map((text) => integerIn('partition', text, { min: 0 }));
   const groupId = given.text('group');
   const start: StartPosition = from === undefined ? { kind: untilEnd ? 'beginning' : 'end' } : parseStartPosition(from);
   if (groupId !== undefined && partitions.length > 0)
@@ -84,7 +83,7 @@ function planOf(given: GivenArguments, terminal: Terminal): Plan {
     topics,
     start,
     untilEnd,
-    limit: limit === undefined ? undefined : wholeNumber('limit', limit, 1),
+    limit: integerOf(given, 'limit', { min: 1 }),
     partitions: [...new Set(partitions)],
     groupId,
     readCommitted: given.has('read-committed'),

@@ -18,13 +18,32 @@ export function wordOf<const Word extends string>(
   return word;
 }
 
+/** What a number may be. */
+export interface NumberBounds {
+  readonly min: number;
+  /** @defaultValue none */
+  readonly max?: number;
+}
+
+/**
+ * The number that an option was given; undefined if it was not.
+ *
+ * @throws CliError as {@link integerIn} does
+ */
+export function integerOf(given: GivenArguments, name: string, bounds: NumberBounds): number | undefined {
+  const text = given.text(name);
+  return text === undefined ? undefined : integerIn(name, text, bounds);
+}
+
 /**
  * A whole number in an option's value.
  *
- * @throws CliError for anything else
+ * @throws CliError if it is none, or out of bounds
  */
-export function wholeNumber(name: string, text: string, least: number): number {
+export function integerIn(name: string, text: string, { min, max }: NumberBounds): number {
   const number = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
-  if (number >= least) return number;
-  throw new CliError(`Cannot use --${name} "${text}": give a whole number from ${least} on`);
+  if (number >= min && number <= (max ?? Infinity)) return number;
+  throw new CliError(
+    `Cannot use --${name} "${text}": give a whole number from ${min} ${max === undefined ? 'on' : `to ${max}`}`,
+  );
 }

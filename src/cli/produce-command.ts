@@ -8,7 +8,7 @@ import { inputChunks } from './input-chunks.ts';
 import { inputLines } from './input-lines.ts';
 import { LineError, parseJsonRecord, type LineRecord } from './json-record.ts';
 import { LineDelivery } from './line-delivery.ts';
-import { wholeNumber, wordOf } from './option-values.ts';
+import { integerOf, wordOf } from './option-values.ts';
 import type { Terminal } from './terminal.ts';
 
 const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const satisfies readonly CompressionName[];
@@ -92,8 +92,7 @@ function planOf(given: GivenArguments): Plan {
 function recordMaker(given: GivenArguments, topic: string): Plan['recordOf'] {
   const parse = lineParser(given);
   const ownHeaders = given.texts('header').map(headerOf);
-  const partitionText = given.text('partition');
-  const ownPartition = partitionText === undefined ? undefined : wholeNumber('partition', partitionText, 0);
+  const ownPartition = integerOf(given, 'partition', { min: 0 });
   return (line) => {
     const { key, value, headers, partition = ownPartition, timestamp } = parse(line);
     const allHeaders = [...ownHeaders, ...headers];

@@ -1,6 +1,7 @@
 import { isKafkaError, type ConfigDescription, type TopicDescription } from '../index.ts';
 import { adminOptions, confirm, failWith, sortOut, withAdmin, yesOption, type AdminSession } from './admin-command.ts';
-import { integerOf, namesOf, parseArguments, parseSetting, refuseMore, type CliOptions } from './arguments.ts';
+import { namesOf, parseArguments, parseSetting, refuseMore, type CliOptions } from './arguments.ts';
+import { integerOf } from './option-values.ts';
 import { CliError } from './cli-error.ts';
 import type { Command, CommandGroup } from './command.ts';
 import { table } from './table.ts';

@@ -13,7 +13,6 @@ import { ApiVersions } from '../../../src/protocol/generated/api-versions.ts';
 import { RawConnection } from '../../support/answers/raw-kafka.ts';
 import { FakeTerminal } from '../../support/cli/fake-terminal.ts';
 import { eventually } from '../../support/eventually.ts';
-import { FakeTerminal } from '../../support/cli/fake-terminal.ts';
 
 interface Ran {
   readonly code: ExitCode;

@@ -167,13 +167,16 @@ describe('kavka topics', () => {
       [['--timeout', '5', 'describe', 'orders'], /Cannot use "describe": .* words go before them/],
       [['describe'], /Cannot run kavka topics describe without a topic: see kavka topics describe --help/],
       [['create', 'x', '--partition', '3'], /--partition: there is no such option; did you mean --partitions\?/],
-      [['create', 'x', '--partitions', 'many'], /Cannot use --partitions many: give a number from 1 to 1000000/],
-      [['create', 'x', '--partitions', '0'], /Cannot use --partitions 0/],
-      [['create', 'x', '--replicas', '-1'], /Cannot use --replicas -1/],
+      [
+        ['create', 'x', '--partitions', 'many'],
+        /Cannot use --partitions "many": give a whole number from 1 to 1000000/,
+      ],
+      [['create', 'x', '--partitions', '0'], /Cannot use --partitions "0"/],
+      [['create', 'x', '--replicas', '-1'], /Cannot use --replicas "-1"/],
       [['create', 'x', '--config', 'retention.ms'], /Cannot use setting "retention.ms": give NAME=VALUE/],
       [['grow', 'b'], /Cannot grow b: give --partitions N/],
       [['grow', 'b', 'orders', '--partitions', '9'], /Cannot use "orders"/],
-      [['list', '--timeout', '0'], /Cannot use --timeout 0/],
+      [['list', '--timeout', '0'], /Cannot use --timeout "0"/],
       [['list', '--tls-cert', '/nowhere'], /Cannot read --tls-cert \/nowhere: ENOENT/],
     ];
     for (const [args, message] of wrong) {
