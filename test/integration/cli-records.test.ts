@@ -147,14 +147,18 @@ describe('kavka produce and kavka consume', { skip: kafka.skip }, () => {
     const server = ['--bootstrap-server', '{bootstrap}', '--topic', topic];
     const produced = await run('a\t1\nb\tö\n', 'produce', topic, '--key-separator', '\\t', '--header', 'h=1');
     assert.equal(produced.code, 0, produced.stderr);
-    const formatter = ['print.key=true', 'print.headers=true'].flatMap((text) => ['--formatter-property', text]);
+    // 4.2 renamed the options of the console tools (KIP-1147).
+    const isOld = kafka.version.startsWith('3.');
+    const formatterProperty = isOld ? '--property' : '--formatter-property';
+    const readerProperty = isOld ? '--property' : '--reader-property';
+    const formatter = ['print.key=true', 'print.headers=true'].flatMap((text) => [formatterProperty, text]);
     const read = await kafka.tool('console-consumer', [
       ...[...server, '--from-beginning', '--max-messages', '2', '--timeout-ms', '30000'],
       ...formatter,
     ]);
     assert.equal(read.stdout, 'h:1\ta\t1\nh:1\tb\tö\n', read.stderr);
 
-    const properties = ['parse.key=true', 'null.marker=NULL'].flatMap((text) => ['--reader-property', text]);
+    const properties = ['parse.key=true', 'null.marker=NULL'].flatMap((text) => [readerProperty, text]);
     const written = await kafka.tool('console-producer', [...server, ...properties], { input: 'c\t2\nd\tNULL\n' });
     assert.equal(written.code, 0, written.stderr);
     const consumed = await run('', 'consume', topic, '--from', '2', '--until-end');
