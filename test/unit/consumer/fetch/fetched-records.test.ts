@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -13,7 +14,7 @@ import { LazyRecords } from '../../../../src/consumer/record-list.ts';
 import { BatchBuilder } from '../../../../src/protocol/records/index.ts';
 import type { HeapCounterweight } from '../../../../src/util/heap-counterweight.ts';
 import { canFreeMemory } from '../../../../src/util/free-memory.ts';
-import { heapGrowthOf } from '../../../support/heap-growth.ts';
+import { heapGrowthOf, type HeapGrowth } from '../../../support/heap-growth.ts';
 import { plainClosing } from '../../../support/records/sample-batch.ts';
 
 setFlagsFromString('--expose-gc');
@@ -38,6 +39,9 @@ function compressed(baseOffset: bigint, count = 10, valueBytes = 100): Buffer {
   for (let index = 0; index < count; index++) builder.append(1_700_000_000_000, null, 'v', undefined);
   return Buffer.from(builder.close({ ...plainClosing, baseOffset, compression: 'gzip', compressed: gzipSync(body) }));
 }
+
+const above = (bytes: number) => (growth: HeapGrowth) => growth.most > bytes;
+const below = (bytes: number) => (growth: HeapGrowth) => growth.median < bytes;
 
 const none: Decompressor = { decompress: () => assert.fail('nothing is compressed'), isAside: () => false };
 
@@ -234,22 +238,22 @@ describe('FetchedRecords', () => {
     assert.equal(counting.count, 0);
   });
 
-  for (const [how, valueBytes, areBytes, isWeighty] of [
-    ['half as much of the heap as is fetched, of large values that stay bytes', 4000, true, true],
-    ['little of the heap for large values that something is made of', 4000, false, false],
-    ['little of the heap for small values, whose objects weigh as much', 350, true, false],
+  // Each bound lies far from what the other rule would take: a megabyte for the large values, 90 KB more for the small ones.
+  for (const [how, valueBytes, areBytes, isWithin] of [
+    ['half as much of the heap as is fetched, of large values that stay bytes', 4000, true, above(800_000)],
+    ['little of the heap for large values that something is made of', 4000, false, below(200_000)],
+    ['little of the heap for small values, whose objects weigh as much', 350, true, below(80_000)],
   ] as const) {
     it(`takes ${how}`, () => {
       const frame = batch(500, valueBytes);
-      const { median, most } = heapGrowthOf(() => {
+      const growth = heapGrowthOf(() => {
         const source = fetched(frame, new FrameLease(() => undefined), 0n, areBytes);
         const records = new LazyRecords();
         assert.equal(source.read(records, 500), 'more');
         records.at(0);
         assert.equal(source.read(new LazyRecords(), 500), 'end');
       });
-      if (isWeighty) assert.ok(most > 800_000, `${most} bytes`);
-      else assert.ok(median < 80_000, `${median} bytes`);
+      assert.ok(isWithin(growth), inspect(growth));
     });
   }
 });
