@@ -260,7 +260,8 @@ describe('Consumer of a server whose records are not to be trusted', () => {
           Readonly<Record<'peakBytes' | 'keptBytes', number>>;
         assert.equal(result.code, 'COMPRESSION_FAILED', child.stdout);
         assert.match(result.message, /more than the 67108864 bytes that are allowed/);
-        assert.ok(result.peakBytes < bombBytes / 2, `at most ${result.peakBytes} bytes more`);
+        // Outputs of 64 MiB that the collector has not come to yet, but never the bomb.
+        assert.ok(result.peakBytes < bombBytes * 0.7, `at most ${result.peakBytes} bytes more`);
         // One output as large as is allowed may still be held, a second one or the bomb may not.
         assert.ok(result.keptBytes < 112 * 1024 * 1024, `${result.keptBytes} bytes are kept`);
       },

@@ -59,7 +59,7 @@ export const stages: readonly Stage[] = [
     name: 'lint',
     what: 'eslint and prettier, and that each finds a planted defect',
     checks: [
-      { name: 'eslint', run: [bin('eslint/bin/eslint.js'), '--max-warnings=0', '.'] },
+      { name: 'eslint', run: [bin('eslint/bin/eslint.js'), '--concurrency=2', '--max-warnings=0', '.'] },
       { name: 'prettier', run: [bin('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.'] },
     ],
     files: ['test/lint/**/*.test.ts'],
@@ -119,7 +119,7 @@ export const stages: readonly Stage[] = [
     what: 'what only a real broker can show: security, other versions, other clients, bad input',
     files: ['test/integration/**/*.test.ts'],
     exclude: ['test/integration/three-brokers/**'],
-    concurrency: 4,
+    concurrency: 3,
     longest: [
       'answers',
       'share-groups',
