@@ -1,5 +1,4 @@
 import type { SettledItem } from '../errors/admin-error.ts';
-import { UsageError } from '../errors/kafka-error.ts';
 import {
   AlterClientQuotas,
   type AlterClientQuotasRequestEntryData,
@@ -26,6 +25,7 @@ import {
   inRounds,
   orRejected,
   refused,
+  refuseTwice,
   rejected,
   unanswered,
   type AdminOptions,
@@ -240,7 +240,12 @@ export async function alterClientQuotas(
   items: readonly ClientQuotaAlteration[],
   options: AlterClientQuotasOptions,
 ): Promise<SettledItem<void>[]> {
-  refuseRepeated(items);
+  refuseTwice(
+    call.doing,
+    items,
+    ({ entity }) => entityKey(entityMessage(entity)),
+    ({ entity }) => `two changes given for ${entityText(entity)}; put all its quotas into one`,
+  );
   return inRounds(call, items, (left) =>
     orRejected(left, async () => {
       const { entries } = await call.request({
@@ -297,21 +302,6 @@ function quotasOf({ entity, values }: DescribeClientQuotasResponseEntryData): Cl
     entity: Object.fromEntries(parts) as ClientQuotaEntity,
     quotas: Object.fromEntries(values.map(({ key, value }) => [key, value])),
   };
-}
-
-/** Brokers would take one of them, and answer for one only. */
-function refuseRepeated(items: readonly ClientQuotaAlteration[]): void {
-  const seen = new Set<string>();
-  for (const { entity } of items) {
-    const key = entityKey(entityMessage(entity));
-    if (seen.has(key)) {
-      throw new UsageError(
-        `Cannot alter client quotas: two changes given for ${entityText(entity)}; put all its quotas into one`,
-        { code: 'INVALID_ARGUMENT' },
-      );
-    }
-    seen.add(key);
-  }
 }
 
 /** `user "alice" with clientId "web"`, `the default user` */

@@ -1,10 +1,10 @@
 import type { SettledItem } from '../errors/admin-error.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
-import { byTopic, topicPartitionKey, type TopicPartition } from '../model/topic-partition.ts';
+import { byTopic, comparePartitions, keyOf, type TopicPartition } from '../model/topic-partition.ts';
 import { ElectLeaders, type ElectLeadersResponsePartitionResult } from '../protocol/generated/elect-leaders.ts';
 import type { AdminCall } from './admin-call.ts';
 import { fulfilled, inRounds, orRejected, refused, rejected, unanswered, type ItemOutcome } from './items.ts';
-import { comparePartitions, partitionName } from './partitions.ts';
+import { partitionName } from './partitions.ts';
 import { controllerCode } from './topics.ts';
 
 /**
@@ -92,8 +92,4 @@ function outcome(type: ElectionType, result: Result): ItemOutcome<ElectedLeader>
 function doingOf(type: ElectionType, item: TopicPartition): string {
   const whom = type === 'preferred' ? 'the preferred leader' : 'a leader that is not in sync';
   return `Cannot elect ${whom} of ${partitionName(item)}`;
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return topicPartitionKey(topic, partition);
 }

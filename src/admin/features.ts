@@ -106,7 +106,12 @@ export function updateFeatures(
   items: readonly FeatureUpdate[],
   options: UpdateFeaturesOptions,
 ): Promise<SettledItem<void>[]> {
-  refuseTwice(call.doing, items, ({ feature }) => `feature ${quote(feature)}`);
+  refuseTwice(
+    call.doing,
+    items,
+    ({ feature }) => feature,
+    ({ feature }) => `feature ${quote(feature)} given twice; give each of them once`,
+  );
   const validateOnly = options.validateOnly === true;
   // Version 0 knows neither which kind of downgrade, nor a mere check.
   const min = validateOnly || items.some((item) => typeOf(item) !== 'upgrade') ? 1 : 0;

@@ -119,16 +119,21 @@ export function notYet(doing: string, why: string): ItemOutcome<never> {
 /**
  * Brokers take one of two items that are about the same, and nobody can tell which.
  *
- * @param nameOf what an item is about, as it appears in the message
+ * @param keyOf the same for two that are about the same; names are shortened and would not do
+ * @param problemOf what is wrong with the second one and what to do, as it appears in the message
  * @throws UsageError if two are about the same
  */
-export function refuseTwice<Item>(doing: string, items: readonly Item[], nameOf: (item: Item) => string): void {
-  const names = new Set<string>();
-  for (const name of items.map(nameOf)) {
-    if (names.has(name)) {
-      throw new UsageError(`${doing}: ${name} given twice; give each of them once`, { code: 'INVALID_ARGUMENT' });
-    }
-    names.add(name);
+export function refuseTwice<Item>(
+  doing: string,
+  items: readonly Item[],
+  keyOf: (item: Item) => string,
+  problemOf: (item: Item) => string,
+): void {
+  const keys = new Set<string>();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (keys.has(key)) throw new UsageError(`${doing}: ${problemOf(item)}`, { code: 'INVALID_ARGUMENT' });
+    keys.add(key);
   }
 }
 

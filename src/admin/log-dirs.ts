@@ -2,7 +2,7 @@ import type { SettledItem } from '../errors/admin-error.ts';
 import { brokerError } from '../errors/broker-error.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
 import type { KafkaError } from '../errors/kafka-error.ts';
-import { byTopic, type TopicPartition } from '../model/topic-partition.ts';
+import { byTopic, comparePartitions, keyOf, type TopicPartition } from '../model/topic-partition.ts';
 import { AlterReplicaLogDirs } from '../protocol/generated/alter-replica-log-dirs.ts';
 import {
   DescribeLogDirs,
@@ -24,7 +24,7 @@ import {
   type AdminOptions,
   type ItemOutcome,
 } from './items.ts';
-import { comparePartitions, partitionName } from './partitions.ts';
+import { partitionName } from './partitions.ts';
 
 /** A replica of a partition in a log directory. Java: `ReplicaInfo`. */
 export interface LogDirReplica extends TopicPartition {
@@ -147,7 +147,12 @@ export async function alterReplicaLogDirs(
   items: readonly NewReplicaLogDir[],
   options: AlterReplicaLogDirsOptions,
 ): Promise<SettledItem<void>[]> {
-  refuseTwice(call.doing, items, (item) => `${partitionName(item)} at broker ${item.brokerId}`);
+  refuseTwice(
+    call.doing,
+    items,
+    (item) => `${keyOf(item)} ${item.brokerId}`,
+    (item) => `${partitionName(item)} at broker ${item.brokerId} given twice; give each of them once`,
+  );
   const taken = await atBrokers(
     call,
     items,

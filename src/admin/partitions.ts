@@ -254,12 +254,6 @@ function byTopic<Item extends TopicPartition, Part>(
   return [...topics].map(([name, partitions]) => ({ name, partitions: [...partitions.values()] }));
 }
 
-/** By topic, then by number. */
-export function comparePartitions(a: TopicPartition, b: TopicPartition): number {
-  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
-  return a.partition - b.partition;
-}
-
 /** `partition 3 of topic "orders"` */
 export function partitionName({ topic, partition }: TopicPartition): string {
   return `partition ${partition} of topic ${quote(topic)}`;

@@ -2,7 +2,7 @@ import { partitionsOf } from '../cluster/metadata-response.ts';
 import { brokerError } from '../errors/broker-error.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
 import type { SettledItem } from '../errors/admin-error.ts';
-import { byTopic, topicPartitionKey, type TopicPartition } from '../model/topic-partition.ts';
+import { byTopic, comparePartitions, keyOf, topicPartitionKey, type TopicPartition } from '../model/topic-partition.ts';
 import { AlterPartitionReassignments } from '../protocol/generated/alter-partition-reassignments.ts';
 import { ListPartitionReassignments } from '../protocol/generated/list-partition-reassignments.ts';
 import type { AdminCall } from './admin-call.ts';
@@ -19,7 +19,7 @@ import {
   type AdminOptions,
   type ItemOutcome,
 } from './items.ts';
-import { comparePartitions, partitionName } from './partitions.ts';
+import { partitionName } from './partitions.ts';
 import { describe } from './topics.ts';
 
 /** A partition to move to other brokers, or one that shall move no further. Java: `NewPartitionReassignment`. */
@@ -74,7 +74,7 @@ export async function alterPartitionReassignments(
   items: readonly NewPartitionReassignment[],
   options: AlterPartitionReassignmentsOptions,
 ): Promise<SettledItem<void>[]> {
-  refuseTwice(call.doing, items, partitionName);
+  refuseTwice(call.doing, items, keyOf, (item) => `${partitionName(item)} given twice; give each of them once`);
   const taken = await inRounds(call, items, (left) => orRejected(left, () => alterOnce(call, left, options)));
   return options.wait === true ? untilDone(call, items, taken, observer(call)) : taken;
 }
@@ -233,8 +233,4 @@ function doingOf(item: NewPartitionReassignment): string {
 
 function brokersNamed(brokerIds: readonly number[]): string {
   return `${brokerIds.length === 1 ? 'broker' : 'brokers'} ${brokerIds.join(', ')}`;
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return topicPartitionKey(topic, partition);
 }

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { SettledItem } from '../errors/admin-error.ts';
 import { brokerError } from '../errors/broker-error.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
-import { UsageError } from '../errors/kafka-error.ts';
 import {
   AlterUserScramCredentials,
   type AlterUserScramCredentialsRequest,
@@ -24,7 +23,17 @@ import {
 import { saltPassword, type PasswordHash } from '../util/salted-password.ts';
 import type { AdminCall } from './admin-call.ts';
 import { checkedFields, type ItemCheck } from './item-checks.ts';
-import { fulfilled, inGroups, inRounds, orRejected, refused, rejected, unanswered, type ItemOutcome } from './items.ts';
+import {
+  fulfilled,
+  inGroups,
+  inRounds,
+  orRejected,
+  refused,
+  refuseTwice,
+  rejected,
+  unanswered,
+  type ItemOutcome,
+} from './items.ts';
 import { controllerCode } from './topics.ts';
 
 /** A way to prove a password, by the names that `sasl.mechanism` has. Java: `ScramMechanism`. */
@@ -169,7 +178,13 @@ export async function alterUserScramCredentials(
   call: AdminCall,
   items: readonly UserScramCredentialAlteration[],
 ): Promise<SettledItem<void>[]> {
-  refuseRepeated(items);
+  refuseTwice(
+    call.doing,
+    items,
+    ({ user, mechanism }) => `${mechanism} ${user}`,
+    ({ user, mechanism }) =>
+      `two changes given for the ${mechanism} credential of user ${quote(user)}; make them in two calls`,
+  );
   const alterations = await salted(call, items);
   return inRounds(call, alterations, (left) =>
     // Brokers refuse a request that names a user twice: with one mechanism in each, none does.
@@ -243,20 +258,6 @@ function alterationMessage(alterations: readonly Alteration[]): AlterUserScramCr
     else message.upsertions.push({ ...what, ...credential });
   }
   return message;
-}
-
-function refuseRepeated(items: readonly UserScramCredentialAlteration[]): void {
-  const seen = new Set<string>();
-  for (const { user, mechanism } of items) {
-    const key = `${mechanism} ${user}`;
-    if (seen.has(key)) {
-      throw new UsageError(
-        `Cannot alter SCRAM credentials: two changes given for the ${mechanism} credential of user ${quote(user)}; make them in two calls`,
-        { code: 'INVALID_ARGUMENT' },
-      );
-    }
-    seen.add(key);
-  }
 }
 
 function describe(

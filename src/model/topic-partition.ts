@@ -11,6 +11,17 @@ export function topicPartitionKey(topic: string, partition: number): string {
   return `${topic}:${partition}`;
 }
 
+/** {@link topicPartitionKey} of a partition that is at hand as an object. */
+export function keyOf({ topic, partition }: TopicPartition): string {
+  return topicPartitionKey(topic, partition);
+}
+
+/** By topic, then by number: for lists that people read. */
+export function comparePartitions(a: TopicPartition, b: TopicPartition): number {
+  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
+  return a.partition - b.partition;
+}
+
 /** Items of one topic together; topics and items stay in the order in which they come. */
 export function byTopic<Item extends { readonly topic: string }>(
   items: readonly Item[],

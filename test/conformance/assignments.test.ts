@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { MemberSubscription } from '../../src/consumer/group/assignors/assignor.ts';
-import { comparePartitions } from '../../src/consumer/group/assignors/ordering.ts';
 import {
   makeAssignors,
   partitionAssignorNames,
   type PartitionAssignorName,
 } from '../../src/consumer/group/assignors/resolve-assignors.ts';
 import { decodeSubscription } from '../../src/consumer/group/consumer-protocol.ts';
-import type { TopicPartition } from '../../src/model/topic-partition.ts';
+import { comparePartitions, type TopicPartition } from '../../src/model/topic-partition.ts';
 import { readAssignmentVectors, type AssignmentVector } from '../support/consumer/assignment-vectors.ts';
 
 const vectors = readAssignmentVectors();

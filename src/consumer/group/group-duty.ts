@@ -1,7 +1,7 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import { isKafkaError, KafkaError, UsageError } from '../../errors/kafka-error.ts';
 import { asError } from '../../errors/thrown.ts';
-import { topicPartitionKey, type TopicPartition } from '../../model/topic-partition.ts';
+import { keyOf, type TopicPartition } from '../../model/topic-partition.ts';
 import { quote } from '../../util/option-rules.ts';
 import type {
   AssignablePartition,
@@ -159,8 +159,4 @@ function shareOf(given: MemberAssignment | undefined): {
 } {
   if (given === undefined) return { partitions: [], userData: null };
   return 'partitions' in given ? given : { partitions: given, userData: null };
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return topicPartitionKey(topic, partition);
 }

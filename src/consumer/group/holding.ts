@@ -1,4 +1,4 @@
-import { topicPartitionKey, type TopicPartition } from '../../model/topic-partition.ts';
+import { keyOf, type TopicPartition } from '../../model/topic-partition.ts';
 
 /** Something that only a waiting reader may do: change the assignment, and let the listener know. */
 export interface ReaderTask {
@@ -85,8 +85,4 @@ export class Holding {
     this.#lost.push(...this.without(told));
     this.#held.clear();
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return topicPartitionKey(topic, partition);
 }

@@ -153,6 +153,15 @@ describe('Admin.alterPartitionReassignments', () => {
     assert.equal(fake.requests.length, 0);
   });
 
+  it('tells topics apart whose long names differ at the end only', async () => {
+    const { admin } = new MovingPartitions();
+    const longName = 'shop.'.repeat(20);
+    await admin.alterPartitionReassignments([
+      { topic: `${longName}orders`, partition: 0, replicas: [1] },
+      { topic: `${longName}payments`, partition: 0, replicas: [1] },
+    ]);
+  });
+
   it('waits, if asked, until the move is over and the metadata show it', async () => {
     const cluster = new MovingPartitions();
     cluster.moving = [toBroker2(0), toBroker2(1)];

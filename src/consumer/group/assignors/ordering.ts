@@ -1,4 +1,3 @@
-import type { TopicPartition } from '../../../model/topic-partition.ts';
 import type { MemberSubscription } from './assignor.ts';
 
 /** By UTF-16 code units, as Java's `String.compareTo`; a locale's order would differ between machines. */
@@ -13,11 +12,6 @@ export function compareMembers(a: MemberSubscription, b: MemberSubscription): nu
   if (a.groupInstanceId !== null) return -1;
   if (b.groupInstanceId !== null) return 1;
   return compareText(a.memberId, b.memberId);
-}
-
-/** By topic, then by number. */
-export function comparePartitions(a: TopicPartition, b: TopicPartition): number {
-  return compareText(a.topic, b.topic) || a.partition - b.partition;
 }
 
 /** Each member once, should a coordinator name one twice. */

@@ -1,6 +1,6 @@
-import type { TopicPartition } from '../../../model/topic-partition.ts';
+import { comparePartitions, type TopicPartition } from '../../../model/topic-partition.ts';
 import type { AssignablePartition, MemberSubscription, PartitionAssignor } from './assignor.ts';
-import { compareMembers, comparePartitions, distinctMembers } from './ordering.ts';
+import { compareMembers, distinctMembers } from './ordering.ts';
 import { rackOf, racksMatter, racksOf } from './racks.ts';
 
 type Assignments = Map<string, TopicPartition[]>;

@@ -1,5 +1,5 @@
-import type { TopicPartition } from '../../../model/topic-partition.ts';
-import { comparePartitions, compareText } from './ordering.ts';
+import { comparePartitions, type TopicPartition } from '../../../model/topic-partition.ts';
+import { compareText } from './ordering.ts';
 import { removeFrom, type StickyInput } from './sticky-input.ts';
 
 /** Assignments by member id, and the partitions in them that another member has yet to give up. */
