@@ -1,10 +1,10 @@
 import { KafkaError } from '../errors/kafka-error.ts';
 import type { Admin, CallOptions, SettledItem } from '../index.ts';
-import { type CliOptions, type GivenArguments } from './arguments.ts';
-import { integerOf } from './option-values.ts';
-import { clientOptions, withClient } from './client-options.ts';
+import type { CliOptions, GivenArguments } from './arguments.ts';
 import { CliError, CliFailure } from './cli-error.ts';
+import { clientOptions, withClient } from './client-options.ts';
 import { jsonText } from './json-text.ts';
+import { integerOf } from './option-values.ts';
 import type { Terminal } from './terminal.ts';
 
 const defaultTimeoutSeconds = 30;
@@ -72,17 +72,32 @@ export async function withAdmin(
  * @throws CliFailure for any other answer
  * @throws CliError if there is nobody to ask
  */
-export async function confirm(
-  given: GivenArguments,
-  terminal: Terminal,
-  question: string,
-  expected: string,
-): Promise<void> {
+async function confirm(given: GivenArguments, terminal: Terminal, question: string, expected: string): Promise<void> {
   if (given.has('yes')) return;
   if (!terminal.isInputInteractive)
     throw new CliError('Cannot ask whether to delete, as this is no terminal: give --yes if that is what you want');
   const answer = await terminal.ask(question);
   if (answer.trim() !== expected) throw new CliFailure('Nothing was deleted');
+}
+
+/**
+ * Asks before things are deleted: one is to be named once more, of several it is enough to say yes.
+ *
+ * @param kind what they are: `topic`
+ * @param contents what goes with one of them, and with several
+ * @throws as {@link confirm} does
+ */
+export function confirmDeletion(
+  given: GivenArguments,
+  terminal: Terminal,
+  kind: string,
+  names: readonly string[],
+  contents: { readonly ofOne: string; readonly ofMany: string },
+): Promise<void> {
+  const [first = ''] = names;
+  return names.length === 1
+    ? confirm(given, terminal, `Delete ${kind} ${first} with ${contents.ofOne}? Type its name: `, first)
+    : confirm(given, terminal, `Delete ${names.join(', ')} with ${contents.ofMany}? Type y: `, 'y');
 }
 
 /** What a call found or made, apart from why it could not for some items. */

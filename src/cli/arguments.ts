@@ -86,13 +86,14 @@ export function describeOptions(options: CliOptions): string {
 }
 
 /**
- * A setting as `NAME=VALUE`.
+ * What is given as `NAME=VALUE`.
  *
+ * @param kind what it is, as it appears in the message
  * @throws CliError if it has no name or no equals sign
  */
-export function parseSetting(text: string, example: string): [name: string, value: string] {
+export function parsePair(kind: 'setting' | 'header', text: string, example: string): [name: string, value: string] {
   const equals = text.indexOf('=');
-  if (equals < 1) throw new CliError(`Cannot use setting "${text}": give NAME=VALUE, such as ${example}`);
+  if (equals < 1) throw new CliError(`Cannot use ${kind} "${text}": give NAME=VALUE, such as ${example}`);
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
 

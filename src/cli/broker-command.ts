@@ -1,5 +1,5 @@
-import { TestCluster, type TestClusterOptions, type TestTopic } from '../testing/index.ts';
-import { parseArguments, parseSetting, type CliOptions, type GivenArguments } from './arguments.ts';
+import type { TestCluster, TestClusterOptions, TestTopic } from '../testing/index.ts';
+import { parseArguments, parsePair, type CliOptions, type GivenArguments } from './arguments.ts';
 import { CliError } from './cli-error.ts';
 import type { Command } from './command.ts';
 import { isLoopback, parseListenAddress } from './listen-address.ts';
@@ -55,6 +55,8 @@ async function runBroker(args: readonly string[], terminal: Terminal): Promise<v
   if (given.positionals.length > 0)
     throw new CliError(`Cannot use "${given.positionals[0]}": kavka broker takes options only`);
   const plan = planOf(given);
+  // Loaded where it is wanted: it is the larger half of the program, and no other command has use for it.
+  const { TestCluster } = await import('../testing/index.ts');
   const cluster = await TestCluster.start(plan);
   // From before the addresses are printed: who reads them may end the program at once.
   const interrupted = terminal.interrupted();
@@ -86,7 +88,7 @@ function planOf(given: GivenArguments): TestClusterOptions {
     ports,
     ...(advertisedHost === undefined ? {} : { advertisedHost }),
     topics: Object.fromEntries(given.texts('topic').map(topicOf)),
-    configs: Object.fromEntries(given.texts('config').map((text) => parseSetting(text, 'num.partitions=3'))),
+    configs: Object.fromEntries(given.texts('config').map((text) => parsePair('setting', text, 'num.partitions=3'))),
     ...kafkaVersionOf(given.text('kafka-version')),
     ...(given.text('data') === undefined ? {} : { dataDir: given.text('data') ?? '' }),
     // Nobody asks for them here.

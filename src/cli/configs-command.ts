@@ -1,6 +1,6 @@
 import type { ConfigEntry } from '../index.ts';
 import { adminOptions, withAdmin } from './admin-command.ts';
-import { namesOf, parseArguments, parseSetting, refuseMore, type CliOptions } from './arguments.ts';
+import { namesOf, parseArguments, parsePair, refuseMore, type CliOptions } from './arguments.ts';
 import { CliError } from './cli-error.ts';
 import type { Command, CommandGroup } from './command.ts';
 import { table } from './table.ts';
@@ -33,7 +33,7 @@ function configsOf(type: ResourceType, name: string, about: string): Command {
       if (type === 'broker' && word !== allBrokers.word && !/^\d+$/.test(word))
         throw new CliError(`Cannot use "${word}": give the id of a broker, or ${allBrokers.word} for all of them`);
       const resource = { type, name: type === 'broker' && word === allBrokers.word ? allBrokers.name : word } as const;
-      const set = given.texts('set').map((text) => parseSetting(text, 'retention.ms=86400000'));
+      const set = given.texts('set').map((text) => parsePair('setting', text, 'retention.ms=86400000'));
       const unset = given.texts('unset');
       const isChange = set.length > 0 || unset.length > 0;
       if (isChange && given.has('all')) throw new CliError('Cannot use --all with --set or --unset: it is for showing');

@@ -1,4 +1,5 @@
 import type { GroupOffset, ListedOffset, OffsetSpec, ShareGroupOffset, TopicPartition } from '../index.ts';
+import { comparePartitions, keyOf } from '../model/topic-partition.ts';
 import { sortOut, type AdminSession } from './admin-command.ts';
 
 /** Where a group is in a partition, and how far that is from the end. */
@@ -39,7 +40,7 @@ export async function listStanding(
     );
   }
   const ends = await offsetsAt(session, [...standing.values()], 'latest');
-  return [...standing.values()].sort(byPlace).map((at) => {
+  return [...standing.values()].sort(comparePartitions).map((at) => {
     const endOffset = ends.get(keyOf(at))?.offset;
     // Only the broker knows how much of what is behind its start a share group is done with.
     if ('startOffset' in at) return { ...at, endOffset };
@@ -57,14 +58,4 @@ export async function offsetsAt(
   const wanted = partitions.map(({ topic, partition }) => ({ topic, partition, at }));
   const { done } = sortOut(await admin.listOffsets(wanted, { ...limits, settled: true }));
   return new Map(done.map((found) => [keyOf(found), found]));
-}
-
-/** Names a partition in maps. */
-export function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}:${partition}`;
-}
-
-function byPlace(a: TopicPartition, b: TopicPartition): number {
-  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
-  return a.partition - b.partition;
 }

@@ -1,7 +1,8 @@
 import type { Admin, CallOptions, TopicPartition } from '../index.ts';
+import { byTopic } from '../model/topic-partition.ts';
 import {
   adminOptions,
-  confirm,
+  confirmDeletion,
   failWith,
   settleEach,
   sortOut,
@@ -109,9 +110,15 @@ function groupText(terminal: Terminal, group: DescribedGroup): string {
 /** `orders:0,1 payments:2` */
 function partitionsText(partitions: readonly TopicPartition[]): string | undefined {
   if (partitions.length === 0) return undefined;
-  const byTopic = new Map<string, number[]>();
-  for (const { topic, partition } of partitions) byTopic.set(topic, [...(byTopic.get(topic) ?? []), partition]);
-  return [...byTopic].map(([topic, numbers]) => `${topic}:${numbers.sort((a, b) => a - b).join(',')}`).join(' ');
+  return byTopic(partitions)
+    .map(
+      ([topic, ofTopic]) =>
+        `${topic}:${ofTopic
+          .map(({ partition }) => partition)
+          .sort((a, b) => a - b)
+          .join(',')}`,
+    )
+    .join(' ');
 }
 
 const deleteOptions: CliOptions = { ...yesOption, ...adminOptions };
@@ -127,10 +134,7 @@ const deleteCommand: Command = {
   async run(args, terminal) {
     const given = parseArguments(args, deleteOptions);
     const ids = namesOf(given, 'kavka groups delete', 'a group');
-    const [first = ''] = ids;
-    await (ids.length === 1
-      ? confirm(given, terminal, `Delete group ${first} with its offsets? Type its name: `, first)
-      : confirm(given, terminal, `Delete ${ids.join(', ')} with their offsets? Type y: `, 'y'));
+    await confirmDeletion(given, terminal, 'group', ids, { ofOne: 'its offsets', ofMany: 'their offsets' });
     await withAdmin(given, terminal, async ({ admin, limits, show }) => {
       const { done, failures } = sortOut(await deleteGroups(admin, ids, limits));
       show(done, () => done.map(({ groupId }) => `${visible(groupId)} deleted`).join('\n'));

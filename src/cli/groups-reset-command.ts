@@ -1,9 +1,10 @@
 import type { GroupOffset, SettledItem, ShareGroupOffset, TopicPartition } from '../index.ts';
+import { keyOf } from '../model/topic-partition.ts';
 import { adminOptions, failWith, sortOut, withAdmin, type AdminSession } from './admin-command.ts';
 import { namesOf, parseArguments, refuseMore, type CliOptions } from './arguments.ts';
 import { CliError, CliFailure } from './cli-error.ts';
 import type { Command } from './command.ts';
-import { groupTypes, keyOf, offsetsAt } from './group-standing.ts';
+import { groupTypes, offsetsAt } from './group-standing.ts';
 import { parseResetTarget, type ResetTarget } from './reset-target.ts';
 import { table } from './table.ts';
 

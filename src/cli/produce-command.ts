@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
-import type { CompressionName, HeaderValue, ProducerRecord } from '../index.ts';
-import { parseArguments, type CliOptions, type GivenArguments } from './arguments.ts';
+import type { CompressionName, ProducerRecord } from '../index.ts';
+import { parseArguments, parsePair, type CliOptions, type GivenArguments } from './arguments.ts';
 import { CliError } from './cli-error.ts';
 import { clientOptions, withClient } from './client-options.ts';
 import type { Command } from './command.ts';
@@ -91,7 +91,7 @@ function planOf(given: GivenArguments): Plan {
 
 function recordMaker(given: GivenArguments, topic: string): Plan['recordOf'] {
   const parse = lineParser(given);
-  const ownHeaders = given.texts('header').map(headerOf);
+  const ownHeaders = given.texts('header').map((text) => parsePair('header', text, 'source=web'));
   const ownPartition = integerOf(given, 'partition', { min: 0 });
   return (line) => {
     const { key, value, headers, partition = ownPartition, timestamp } = parse(line);
@@ -125,10 +125,4 @@ function lineParser(given: GivenArguments): (line: Uint8Array) => LineRecord {
     if (at === -1) throw new LineError(`it has no "${separatorText}" behind a key`);
     return { key: dataOf(line.subarray(0, at)), value: dataOf(line.subarray(at + separator.length)), headers: [] };
   };
-}
-
-function headerOf(text: string): readonly [string, HeaderValue] {
-  const equals = text.indexOf('=');
-  if (equals < 1) throw new CliError(`Cannot use header "${text}": give NAME=VALUE, such as source=web`);
-  return [text.slice(0, equals), text.slice(equals + 1)];
 }

@@ -1,9 +1,17 @@
 import { isKafkaError, type ConfigDescription, type TopicDescription } from '../index.ts';
-import { adminOptions, confirm, failWith, sortOut, withAdmin, yesOption, type AdminSession } from './admin-command.ts';
-import { namesOf, parseArguments, parseSetting, refuseMore, type CliOptions } from './arguments.ts';
-import { integerOf } from './option-values.ts';
+import {
+  adminOptions,
+  confirmDeletion,
+  failWith,
+  sortOut,
+  withAdmin,
+  yesOption,
+  type AdminSession,
+} from './admin-command.ts';
+import { namesOf, parseArguments, parsePair, refuseMore, type CliOptions } from './arguments.ts';
 import { CliError } from './cli-error.ts';
 import type { Command, CommandGroup } from './command.ts';
+import { integerOf } from './option-values.ts';
 import { table } from './table.ts';
 import { styled, type Terminal } from './terminal.ts';
 import { visible } from './visible-text.ts';
@@ -155,7 +163,9 @@ const createCommand: Command = {
     const plan = {
       partitions: integerOf(given, 'partitions', numberOfPartitions),
       replicationFactor: integerOf(given, 'replicas', { min: 1, max: 32_767 }),
-      configs: Object.fromEntries(given.texts('config').map((text) => parseSetting(text, 'retention.ms=86400000'))),
+      configs: Object.fromEntries(
+        given.texts('config').map((text) => parsePair('setting', text, 'retention.ms=86400000')),
+      ),
     };
     await withAdmin(given, terminal, async ({ admin, limits, show }) => {
       const results = await admin.createTopics(
@@ -193,10 +203,8 @@ const deleteCommand: Command = {
   async run(args, terminal) {
     const given = parseArguments(args, deleteOptions);
     const names = namesOf(given, 'kavka topics delete', 'a topic');
-    const [first = ''] = names;
-    await (names.length === 1
-      ? confirm(given, terminal, `Delete topic ${first} with all its records? Type its name: `, first)
-      : confirm(given, terminal, `Delete ${names.join(', ')} with all their records? Type y: `, 'y'));
+    const contents = { ofOne: 'all its records', ofMany: 'all their records' };
+    await confirmDeletion(given, terminal, 'topic', names, contents);
     await withAdmin(given, terminal, async ({ admin, limits, show }) => {
       const results = await admin.deleteTopics(names, { ...limits, ifExists: given.has('if-exists'), settled: true });
       const { done, failures } = sortOut(results);
