@@ -7,14 +7,13 @@ import { ApiVersions, type ApiVersionsResponse } from '../protocol/generated/api
 import { SaslAuthenticate, type SaslAuthenticateResponse } from '../protocol/generated/sasl-authenticate.ts';
 import { SaslHandshake, type SaslHandshakeResponse } from '../protocol/generated/sasl-handshake.ts';
 import { Reader } from '../protocol/wire/reader.ts';
+import { excerpt } from '../security/redaction.ts';
 import { quote } from '../util/option-rules.ts';
 import { BrokerVersions } from './broker-versions.ts';
 import { clientSoftware } from './client-software.ts';
 
 /** A conversation longer than this is no authentication any more: GSSAPI, the longest that Kafka knows, takes four. */
 const MAX_ROUNDS = 32;
-/** A broker's words are shown up to here. */
-const MAX_SHOWN = 200;
 /**
  * The part of a session's lifetime after which it is renewed: from here on, plus a random part of the window, so that the
  * connections of a client that started at once do not all come back at once (KIP-368; as Java).
@@ -265,7 +264,7 @@ export class HandshakeMachine {
   }
 
   #shown(text: string): string {
-    return (this.#options.redact?.(text) ?? text).slice(0, MAX_SHOWN).replaceAll(/\p{Cc}/gu, ' ');
+    return excerpt(this.#options.redact?.(text) ?? text);
   }
 
   #send<Req>(api: Api<Req, unknown>, version: number, message: Input<Req>): void {

@@ -233,7 +233,8 @@ function unusable(why: string): AuthenticationError {
   });
 }
 
-function lacks(what: string): UsageError {
+/** Something that must be given was not. */
+export function lacks(what: string): UsageError {
   return new UsageError(`Cannot use sasl: it lacks ${what}`, { code: 'INVALID_OPTION' });
 }
 

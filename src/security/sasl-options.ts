@@ -3,9 +3,9 @@ import { findOptionProblem, func, nonEmptyString, oneOf, type OptionRule } from 
 import { systemClock, type Clock } from '../util/clock.ts';
 import { inspectAs } from '../util/custom-inspect.ts';
 import { oauthBearerConversation } from './oauth-bearer.ts';
-import { resolveOAuth, type SaslTokenEndpointOptions, type SaslTokenOptions } from './oauth-options.ts';
+import { lacks, resolveOAuth, type SaslTokenEndpointOptions, type SaslTokenOptions } from './oauth-options.ts';
 import { plainConversation } from './plain.ts';
-import { REDACTED } from './redaction.ts';
+import { redact } from './redaction.ts';
 import type { SaslAuthenticator, SaslContext, SaslConversation } from './sasl-conversation.ts';
 import { ScramCredentials, type ScramHash } from './scram.ts';
 import type { TokenTrouble } from './token-source.ts';
@@ -69,9 +69,9 @@ export class SaslSettings {
     return this.#begin(context, trouble);
   }
 
-  /** Text of a broker without our secrets: a hostile one could hand them back in its error message. */
+  /** See {@link redact}. */
   redact(text: string): string {
-    return this.#secrets().reduce((shown, secret) => shown.replaceAll(secret, REDACTED), text);
+    return redact(text, this.#secrets());
   }
 
   toJSON(): object {
@@ -139,6 +139,5 @@ function withLowerCaseMechanism(options: SaslOptions, custom: boolean): unknown 
 }
 
 function requireGiven(value: unknown, name: string): void {
-  if (value !== undefined) return;
-  throw new UsageError(`Cannot use sasl: it lacks ${name}`, { code: 'INVALID_OPTION' });
+  if (value === undefined) throw lacks(name);
 }

@@ -1,7 +1,7 @@
 import { AuthenticationError, KafkaError, NetworkError } from '../errors/kafka-error.ts';
 import { expiryOf, isToken, type BearerToken } from './bearer-token.ts';
 import { grantFields, type GrantFields, type OAuthGrant } from './oauth-grant.ts';
-import { REDACTED } from './redaction.ts';
+import { excerpt, redact } from './redaction.ts';
 import type { FetchToken } from './token-source.ts';
 
 /** What an identity provider is asked with. */
@@ -15,8 +15,6 @@ export interface TokenEndpoint {
 
 /** Tokens have a few KiB; whoever sends more than this is no token endpoint. */
 const MAX_ANSWER_BYTES = 256 * 1024;
-/** The provider's words are shown up to here. */
-const MAX_SHOWN = 200;
 /** Answers that say "not now"; all others will be the same the next time. */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
@@ -110,11 +108,7 @@ function problem(
 /** A provider may repeat what it was asked with. */
 function shown({ endpoint, fields }: Asked, text: string): string {
   const { assertion = '', client_assertion: clientAssertion = '' } = fields.form;
-  return [endpoint.grant.clientSecret ?? '', assertion, clientAssertion]
-    .filter((secret) => secret !== '')
-    .reduce((words, secret) => words.replaceAll(secret, REDACTED), text)
-    .slice(0, MAX_SHOWN)
-    .replaceAll(/\p{Cc}/gu, ' ');
+  return excerpt(redact(text, [endpoint.grant.clientSecret ?? '', assertion, clientAssertion]));
 }
 
 function readObject(text: string): Readonly<Record<string, unknown>> | undefined {

@@ -113,12 +113,12 @@ export function describeValue(name: string, value: unknown): string {
   return SECRET.test(name) && value !== undefined ? `(a ${typeof value})` : quote(value);
 }
 
-/** A value as it appears in a message: short, quoted where it is text. */
 /** That something else was given, as the end of a sentence. */
 export function expectedInstead(what: string, given: unknown): string {
   return `${quote(given)} given, where ${what} was expected`;
 }
 
+/** A value as it appears in a message: short, quoted where it is text. */
 export function quote(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
   if (typeof value === 'bigint') return `${value}n`;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { ConnectionPool } from '../../src/network/connection-pool.ts';
-import type { Connection } from '../../src/network/connection.ts';
+import type { BrokerAddress, Connection } from '../../src/network/connection.ts';
 import type { NetworkOptions } from '../../src/network/network-options.ts';
 import { chooseVersion } from '../../src/network/version-rules.ts';
 import { Metadata } from '../../src/protocol/generated/metadata.ts';
@@ -27,10 +27,16 @@ type Listener = keyof NonNullable<typeof kafka.listeners>;
 function connect(listener: Listener, options: Partial<NetworkOptions> = {}, host?: string): Promise<Connection> {
   const pool = new ConnectionPool(networkOptions(options));
   pools.push(pool);
+  return pool.connect(addressOf(listener, host), 'control');
+}
+
+function addressOf(listener: Listener, otherHost?: string): BrokerAddress {
   const address = kafka.listeners[listener]?.[0] ?? '';
   const colon = address.lastIndexOf(':');
-  const endpoint = { host: host ?? address.slice(0, colon), port: Number(address.slice(colon + 1)) };
-  return pool.connect({ nodeId: undefined, endpoint }, 'control');
+  return {
+    nodeId: undefined,
+    endpoint: { host: otherHost ?? address.slice(0, colon), port: Number(address.slice(colon + 1)) },
+  };
 }
 
 async function usable(connection: Connection): Promise<void> {
@@ -176,8 +182,7 @@ describe('OAUTHBEARER with a real broker', { skip: kafka.skip }, () => {
         }),
       );
       pools.push(pool);
-      const [host = '', port] = (kafka.listeners.saslPlaintext?.[0] ?? '').split(':');
-      const address = { nodeId: undefined, endpoint: { host, port: Number(port) } };
+      const address = addressOf('saslPlaintext');
       await Promise.all(['a', 'b', 'c'].map(async (lane) => usable(await pool.connect(address, lane))));
       assert.equal(provider.forms.length, 1);
       assert.equal(provider.forms[0]?.get('scope'), 'kafka');
@@ -200,8 +205,7 @@ describe('OAUTHBEARER with a real broker', { skip: kafka.skip }, () => {
     const options = networkOptions({ sasl: { mechanism: 'oauthbearer', token } });
     const pool = new ConnectionPool(options);
     pools.push(pool);
-    const [host = '', port] = (kafka.listeners.saslPlaintext?.[0] ?? '').split(':');
-    const address = { nodeId: undefined, endpoint: { host, port: Number(port) } };
+    const address = addressOf('saslPlaintext');
     const fresh = await failure(pool.connect(address, 'a'), stale);
     assert.deepEqual([fresh.name, fresh.retriable, asked], ['AuthenticationError', false, 1]);
     await usable(await pool.connect(address, 'a'));
