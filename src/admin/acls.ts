@@ -5,7 +5,7 @@ import { DeleteAcls } from '../protocol/generated/delete-acls.ts';
 import { DescribeAcls, type DescribeAclsRequest } from '../protocol/generated/describe-acls.ts';
 import { nonEmptyString, oneOf, quote, type OptionRule } from '../util/option-rules.ts';
 import type { AdminCall } from './admin-call.ts';
-import { checkedFields, type ItemCheck } from './item-checks.ts';
+import { checkedFields, type ItemCheck } from './item-check.ts';
 import { fulfilled, inGroups, inRounds, orRejected, refused, rejected, unanswered, type ItemOutcome } from './items.ts';
 
 /**

@@ -30,13 +30,18 @@ import {
 } from './client-quotas.ts';
 import { describeCluster, type ClusterDescription } from './cluster-description.ts';
 import {
+  configChanges,
+  configResource,
+  configResourceType,
   describeConfigs,
   incrementalAlterConfigs,
+  listConfigResources,
   type AlterConfigsOptions,
   type ConfigChanges,
   type ConfigDescription,
   type ConfigResource,
   type DescribeConfigsOptions,
+  type ListConfigResourcesOptions,
 } from './configs.ts';
 import { electAllLeaders, electLeaders, type ElectedLeader, type ElectionType } from './elections.ts';
 import {
@@ -56,13 +61,22 @@ import {
   type NewGroupOffset,
 } from './group-offsets.ts';
 import {
+  memberToRemove,
+  removeAllMembers,
+  removeMembers,
+  type MemberToRemove,
+  type RemoveMembersOptions,
+} from './group-members.ts';
+import {
   deleteGroups,
   describeGroups,
   listGroups,
   type GroupDescription,
   type GroupListing,
+  type GroupMember,
   type ListGroupsOptions,
 } from './groups.ts';
+import type { ItemCheck } from './item-check.ts';
 import * as checks from './item-checks.ts';
 import { answerItems, answerList, type AdminOptions, type ItemsAnswer, type Settled } from './items.ts';
 import {
@@ -126,6 +140,8 @@ import {
   deleteTopics,
   describeTopics,
   listTopics,
+  newPartitions,
+  newTopic,
   type CreatedTopic,
   type CreatePartitionsOptions,
   type CreateTopicsOptions,
@@ -188,7 +204,7 @@ export class Admin implements AsyncDisposable {
     given: NewTopic | readonly NewTopic[],
     options: CreateTopicsOptions = {},
   ): Promise<ItemsAnswer<CreatedTopic>> {
-    return this.#items(given, options, 'Cannot create topics', checks.newTopic, (call, items) =>
+    return this.#items(given, options, 'Cannot create topics', newTopic, (call, items) =>
       createTopics(call, items, options),
     );
   }
@@ -227,7 +243,7 @@ export class Admin implements AsyncDisposable {
     given: NewPartitions | readonly NewPartitions[],
     options: CreatePartitionsOptions = {},
   ): Promise<ItemsAnswer<void>> {
-    return this.#items(given, options, 'Cannot add partitions', checks.newPartitions, (call, items) =>
+    return this.#items(given, options, 'Cannot add partitions', newPartitions, (call, items) =>
       createPartitions(call, items, options),
     );
   }
@@ -312,7 +328,7 @@ export class Admin implements AsyncDisposable {
     given: ConfigResource | readonly ConfigResource[],
     options: DescribeConfigsOptions = {},
   ): Promise<ItemsAnswer<ConfigDescription>> {
-    return this.#items(given, options, 'Cannot describe configurations', checks.anyItem, (call, items) =>
+    return this.#items(given, options, 'Cannot describe configurations', configResource, (call, items) =>
       describeConfigs(call, items, options),
     );
   }
@@ -333,9 +349,23 @@ export class Admin implements AsyncDisposable {
     given: ConfigChanges | readonly ConfigChanges[],
     options: AlterConfigsOptions = {},
   ): Promise<ItemsAnswer<void>> {
-    return this.#items(given, options, 'Cannot alter configurations', checks.configChanges, (call, items) =>
+    return this.#items(given, options, 'Cannot alter configurations', configChanges, (call, items) =>
       incrementalAlterConfigs(call, items, options),
     );
+  }
+
+  /**
+   * What has configurations, by type and name: topics, brokers, and the groups and client metrics that some were set for (KIP-1142, brokers from 4.1;
+   * before, from 3.7, only `{ types: ['clientMetrics'] }`). Java: `listConfigResources`, `listClientMetricsResources`.
+   *
+   * @throws {@link BrokerError} `UNSUPPORTED_VERSION` the broker is too old
+   */
+  async listConfigResources(options: ListConfigResourcesOptions = {}): Promise<ConfigResource[]> {
+    const doing = 'Cannot list resources that have configurations';
+    const call = this.#begin(doing, options);
+    const { types = [] } = options;
+    for (const type of types) refuse(doing, configResourceType(type));
+    return listConfigResources(call, types);
   }
 
   /**
@@ -592,6 +622,57 @@ export class Admin implements AsyncDisposable {
     return this.#items(given, options, 'Cannot delete groups', checks.groupId, (call, items) =>
       deleteGroups(call, items),
     );
+  }
+
+  /**
+   * Removes members from a group of consumers: those that are given, or all who are in it at the moment. Their partitions go to the others at once,
+   * instead of when their session is over; so a static member that is not coming back need not be waited for. A consumer that runs joins again by
+   * itself, and `all` resolves with who was in the group, which may have them again by then. Java: `removeMembersFromConsumerGroup` (KIP-345, KIP-571,
+   * brokers from 2.4).
+   *
+   * @example
+   * ```ts
+   * await admin.removeMembersFromGroup('billing', { groupInstanceId: 'till-7' }, { reason: 'the shop is closed' });
+   * ```
+   *
+   * @throws {@link BrokerError} `UNKNOWN_MEMBER_ID` the group has no such member, `FENCED_INSTANCE_ID` another one has its group instance id,
+   * `GROUP_ID_NOT_FOUND` (with `all`)
+   */
+  removeMembersFromGroup(
+    groupId: string,
+    members: 'all',
+    options: Settled<RemoveMembersOptions>,
+  ): Promise<SettledItem<GroupMember>[]>;
+  removeMembersFromGroup(groupId: string, members: 'all', options?: RemoveMembersOptions): Promise<GroupMember[]>;
+  removeMembersFromGroup(
+    groupId: string,
+    members: readonly MemberToRemove[],
+    options: Settled<RemoveMembersOptions>,
+  ): Promise<SettledItem<void>[]>;
+  removeMembersFromGroup(
+    groupId: string,
+    members: readonly MemberToRemove[],
+    options?: RemoveMembersOptions,
+  ): Promise<void[]>;
+  removeMembersFromGroup(
+    groupId: string,
+    member: MemberToRemove,
+    options: Settled<RemoveMembersOptions>,
+  ): Promise<SettledItem<void>>;
+  removeMembersFromGroup(groupId: string, member: MemberToRemove, options?: RemoveMembersOptions): Promise<void>;
+  async removeMembersFromGroup(
+    groupId: string,
+    given: 'all' | MemberToRemove | readonly MemberToRemove[],
+    options: RemoveMembersOptions = {},
+  ): Promise<ItemsAnswer<GroupMember | void>> {
+    const doing = `Cannot remove members from group ${quote(groupId)}`;
+    if (given !== 'all') {
+      return this.#items(given, options, doing, checks.ofGroup(groupId, memberToRemove), (call, items) =>
+        removeMembers(call, groupId, items, options),
+      );
+    }
+    refuse(doing, checks.groupId(groupId));
+    return answerList(await removeAllMembers(this.#begin(doing, options), groupId, options), options, doing);
   }
 
   /**
@@ -1021,7 +1102,7 @@ export class Admin implements AsyncDisposable {
     given: Item | readonly Item[],
     options: AdminOptions,
     doing: string,
-    check: checks.ItemCheck,
+    check: ItemCheck,
     settle: (call: AdminCall, items: readonly Item[]) => Promise<SettledItem<Result>[]>,
   ): Promise<ItemsAnswer<Result>> {
     const call = this.#begin(doing, options);

@@ -26,6 +26,7 @@ export const callOptionRules: Readonly<Record<string, OptionRule>> = {
   isolationLevel: oneOf(['read_uncommitted', 'read_committed']),
   partitions: listOf(object),
   brokerId: integer(0, 0x7fff_ffff),
+  reason: nonEmptyString,
 };
 
 /** What other clients call these options. */

@@ -19,7 +19,7 @@ import {
   type OptionRule,
 } from '../util/option-rules.ts';
 import type { AdminCall } from './admin-call.ts';
-import { checkedFields, type ItemCheck } from './item-checks.ts';
+import { checkedFields, type ItemCheck } from './item-check.ts';
 import {
   fulfilled,
   inRounds,

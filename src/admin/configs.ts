@@ -1,13 +1,22 @@
-import type { Destination } from '../cluster/request.ts';
+import type { CallOptions, Destination } from '../cluster/request.ts';
 import type { SettledItem } from '../errors/admin-error.ts';
-import { UsageError } from '../errors/kafka-error.ts';
 import {
   DescribeConfigs,
   type DescribeConfigsResponseDescribeConfigsResourceResult,
 } from '../protocol/generated/describe-configs.ts';
 import { IncrementalAlterConfigs } from '../protocol/generated/incremental-alter-configs.ts';
-import { quote } from '../util/option-rules.ts';
+import { ListConfigResources } from '../protocol/generated/list-config-resources.ts';
+import {
+  expectedInstead,
+  listOf,
+  nonEmptyString,
+  object,
+  oneOf,
+  quote,
+  type OptionRule,
+} from '../util/option-rules.ts';
 import type { AdminCall } from './admin-call.ts';
+import { allOf, checkedFields, configValuesProblem, type ItemCheck } from './item-check.ts';
 import {
   fulfilled,
   inGroups,
@@ -47,6 +56,12 @@ export interface DescribeConfigsOptions extends AdminOptions {
   readonly includeSynonyms?: boolean | undefined;
   /** Adds Kafka's documentation of each. @defaultValue false */
   readonly includeDocumentation?: boolean | undefined;
+}
+
+/** Which resources are listed. */
+export interface ListConfigResourcesOptions extends CallOptions {
+  /** Only resources of these types. @defaultValue all */
+  readonly types?: readonly ConfigResourceType[] | undefined;
 }
 
 /** Where a configuration's value comes from. */
@@ -151,13 +166,55 @@ const valueTypes: readonly ConfigValueType[] = [
 
 const operations = { set: 0, delete: 1, append: 2, subtract: 3 } as const;
 
+const isType = oneOf(Object.keys(resourceTypes));
+const texts = listOf(nonEmptyString);
+/** Looked at before. */
+const anything: OptionRule = { expected: 'anything', accepts: () => true };
+
+/** What is wrong with the type of a resource. */
+export const configResourceType: ItemCheck = (type) =>
+  isType.accepts(type) ? undefined : expectedInstead(isType.expected, type);
+
+/** What is wrong with a resource. More fields are no mistake: what other calls answer with can be given as it is. */
+export const configResource: ItemCheck = (item) => {
+  if (!object.accepts(item)) return expectedInstead("{ type: 'topic', name: 'orders' }", item);
+  const { type, name } = item as Readonly<Record<string, unknown>>;
+  if (!isType.accepts(type)) return `${expectedInstead(isType.expected, type)} for type`;
+  if (type !== 'broker' && type !== 'brokerLogger')
+    return isName(name) ? undefined : `${expectedInstead('a name', name)} for name of the ${String(type)}`;
+  if (name === '' || /^\d+$/.test(String(name))) return undefined;
+  return `${expectedInstead("the broker's id", name)} for name; an empty one means the defaults of all brokers`;
+};
+
+/** What is wrong with a resource whose configurations are to be changed. */
+export const configChanges: ItemCheck = allOf(
+  configResource,
+  checkedFields<ConfigChanges>(
+    'a resource to change',
+    { type: isType, name: anything, set: object, delete: texts, append: object, subtract: object },
+    [],
+    { configs: 'use set', entries: 'use set', configEntries: "use set: { 'retention.ms': '86400000' }" },
+  ),
+  (item) => {
+    const { set, append, subtract } = item as ConfigChanges;
+    return (
+      configValuesProblem('set', set) ??
+      configValuesProblem('append', append) ??
+      configValuesProblem('subtract', subtract)
+    );
+  },
+);
+
+function isName(name: unknown): boolean {
+  return nonEmptyString.accepts(name) || Number.isInteger(name);
+}
+
 /** Reads configurations. */
 export function describeConfigs(
   call: AdminCall,
   items: readonly ConfigResource[],
   options: DescribeConfigsOptions,
 ): Promise<SettledItem<ConfigDescription>[]> {
-  items.forEach((item) => checkResource(item, 'describe'));
   return atDestinations(call, items, async (to, group) => {
     const { results } = await call.request({
       api: DescribeConfigs,
@@ -188,7 +245,6 @@ export function incrementalAlterConfigs(
   items: readonly ConfigChanges[],
   options: AlterConfigsOptions,
 ): Promise<SettledItem<void>[]> {
-  items.forEach((item) => checkResource(item, 'alter'));
   return atDestinations(call, items, async (to, group) => {
     const { responses } = await call.request({
       api: IncrementalAlterConfigs,
@@ -205,6 +261,29 @@ export function incrementalAlterConfigs(
       return result.errorCode === 0 ? fulfilled(undefined) : refused(result.errorCode, doing, result.errorMessage);
     });
   });
+}
+
+/** What has configurations: groups and client metrics that some were set for, all topics and brokers (KIP-1142). */
+export async function listConfigResources(
+  call: AdminCall,
+  types: readonly ConfigResourceType[],
+): Promise<ConfigResource[]> {
+  const isOldQuestion = types.length > 0 && types.every((type) => type === 'clientMetrics');
+  const { configResources } = await call.request({
+    api: ListConfigResources,
+    to: { kind: 'any' },
+    // The first version, of KIP-1000, is about client metrics and nothing else.
+    message: (version) => (version === 0 ? {} : { resourceTypes: types.map((type) => resourceTypes[type]) }),
+    versions: { min: isOldQuestion ? 0 : 1 },
+    errorCode: ({ errorCode }) => errorCode,
+  });
+  const names = Object.keys(resourceTypes) as ConfigResourceType[];
+  return names.flatMap((type) =>
+    configResources
+      .filter(({ resourceType }) => resourceType === resourceTypes[type])
+      .map(({ resourceName: name }) => ({ type, name }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+  );
 }
 
 /** Only a broker itself knows its static configurations and its loggers; everything else any broker answers. */
@@ -273,18 +352,4 @@ function configEntry(wire: DescribeConfigsResponseDescribeConfigsResourceResult)
 function resourceName({ type, name }: ConfigResource): string {
   if (type === 'broker' && name === '') return 'all brokers';
   return type === 'broker' || type === 'brokerLogger' ? `broker ${name}` : `${type} ${quote(name)}`;
-}
-
-function checkResource({ type, name }: ConfigResource, doing: string): void {
-  if (!Object.hasOwn(resourceTypes, type)) {
-    throw new UsageError(
-      `Cannot ${doing} configurations of type ${quote(type)}: it must be one of ${Object.keys(resourceTypes).join(', ')}`,
-      { code: 'INVALID_ARGUMENT' },
-    );
-  }
-  const isBroker = type === 'broker' || type === 'brokerLogger';
-  if (!isBroker || name === '' || /^\d+$/.test(String(name))) return;
-  throw new UsageError(`Cannot ${doing} configurations of broker ${quote(name)}: the name must be the broker's id`, {
-    code: 'INVALID_ARGUMENT',
-  });
 }

@@ -27,6 +27,7 @@ export type {
   ConfigSource,
   ConfigValueType,
   DescribeConfigsOptions,
+  ListConfigResourcesOptions,
 } from './configs.ts';
 export type { ElectedLeader, ElectionType } from './elections.ts';
 export type {
@@ -38,6 +39,7 @@ export type {
   UpdateFeaturesOptions,
 } from './features.ts';
 export type { GroupOffset, ListGroupOffsetsOptions, NewGroupOffset } from './group-offsets.ts';
+export type { MemberToRemove, RemoveMembersOptions } from './group-members.ts';
 export type { GroupDescription, GroupListing, GroupMember, ListGroupsOptions } from './groups.ts';
 export type { AdminOptions, ItemsAnswer, Settled } from './items.ts';
 export type {

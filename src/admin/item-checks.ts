@@ -1,23 +1,10 @@
-import {
-  adviceOn,
-  describeValue,
-  expectedInstead,
-  integer,
-  object,
-  oneOf,
-  quote,
-  type OptionRule,
-} from '../util/option-rules.ts';
+import { expectedInstead, integer, oneOf, quote } from '../util/option-rules.ts';
 import { partitionProblem } from '../util/partition-problem.ts';
-import type { ConfigChanges } from './configs.ts';
 import { electionTypes } from './elections.ts';
 import { upgradeTypes, type FeatureUpdate } from './features.ts';
+import { allOf, fields, type ItemCheck } from './item-check.ts';
 import type { NewReplicaLogDir } from './log-dirs.ts';
 import type { NewPartitionReassignment } from './reassignments.ts';
-import type { NewPartitions, NewTopic } from './topics.ts';
-
-/** Looks at what a call was given for one item, before anything is sent; says what is wrong with it. */
-export type ItemCheck = (item: unknown) => string | undefined;
 
 export const topicName: ItemCheck = text('the name of a topic');
 export const groupId: ItemCheck = text('the id of a group');
@@ -25,34 +12,6 @@ export const transactionalId: ItemCheck = text('a transactional id');
 
 /** More fields are no mistake: what other calls answer with can be given as it is. */
 export const topicPartition: ItemCheck = (item) => partitionProblem(item);
-
-export const newTopic: ItemCheck = fields<NewTopic>(
-  'a topic to create',
-  { topic: true, partitions: true, replicationFactor: true, assignments: true, configs: true },
-  {
-    topics: 'give the topics themselves, one or a list of them',
-    name: 'use topic',
-    numPartitions: 'use partitions',
-    replicaAssignment: 'use assignments: for each partition, in order, its brokers',
-    configEntries: "use configs: { 'retention.ms': '86400000' }",
-    config: 'use configs',
-  },
-);
-
-export const newPartitions: ItemCheck = fields<NewPartitions>(
-  'a topic to add partitions to',
-  { topic: true, count: true, assignments: true },
-  {
-    partitions: 'use count: how many it shall have in all',
-    totalCount: 'use count',
-  },
-);
-
-export const configChanges: ItemCheck = fields<ConfigChanges>(
-  'a resource to change',
-  { type: true, name: true, set: true, delete: true, append: true, subtract: true },
-  { configs: 'use set', entries: 'use set', configEntries: "use set: { 'retention.ms': '86400000' }" },
-);
 
 const isBrokerId = integer(0, 0x7fff_ffff);
 
@@ -115,8 +74,6 @@ const isElectionType = oneOf(Object.keys(electionTypes));
 export const electionType: ItemCheck = (item) =>
   isElectionType.accepts(item) ? undefined : expectedInstead(isElectionType.expected, item);
 
-export const anyItem: ItemCheck = () => undefined;
-
 /** For what belongs to a group. */
 export function ofGroup(group: unknown, check: ItemCheck): ItemCheck {
   return (item) => groupId(group) ?? check(item);
@@ -151,56 +108,6 @@ function featureProblem(item: Readonly<Record<string, unknown>>): string | undef
   return `level 0 given ${whose}, which switches it off; that needs upgradeType 'safe-downgrade' or 'unsafe-downgrade'`;
 }
 
-/** The first that finds something wrong says so. */
-function allOf(...checks: ItemCheck[]): ItemCheck {
-  return (item) => {
-    for (const check of checks) {
-      const problem = check(item);
-      if (problem !== undefined) return problem;
-    }
-    return undefined;
-  };
-}
-
 function text(what: string): ItemCheck {
   return (item) => (typeof item === 'string' ? undefined : expectedInstead(what, item));
-}
-
-/** As {@link fields}; looks at the values as well. A field that is `undefined` counts as not given. */
-export function checkedFields<Item>(
-  what: string,
-  rules: Readonly<Record<keyof Item, OptionRule>>,
-  needed: readonly (keyof Item)[],
-  otherNames: Readonly<Record<string, string>>,
-): ItemCheck {
-  const namesProblem = fields<Item>(what, rules, otherNames);
-  const mustBeThere: readonly unknown[] = needed;
-  return (item) => {
-    const problem = namesProblem(item);
-    if (problem !== undefined) return problem;
-    for (const [name, rule] of Object.entries<OptionRule>(rules)) {
-      const value = (item as Readonly<Record<string, unknown>>)[name];
-      if (value === undefined && !mustBeThere.includes(name)) continue;
-      if (!rule.accepts(value)) {
-        return `${describeValue(name, value)} given for ${name}, where ${rule.expected} was expected`;
-      }
-    }
-    return undefined;
-  };
-}
-
-/** What a call does not know of an item it would leave out in silence. */
-function fields<Item>(
-  what: string,
-  fieldsOfItem: Readonly<Record<keyof Item, unknown>>,
-  otherNames: Readonly<Record<string, string>>,
-): ItemCheck {
-  const known = Object.keys(fieldsOfItem);
-  return (item) => {
-    if (!object.accepts(item)) return expectedInstead(`{ ${known.join(', ')} }`, item);
-    const name = Object.keys(item as object).find((each) => !known.includes(each));
-    if (name === undefined) return undefined;
-    const advice = adviceOn(name, known, otherNames) ?? `its fields are ${known.join(', ')}`;
-    return `${what} has no field ${name}; ${advice}`;
-  };
 }

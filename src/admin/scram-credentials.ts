@@ -22,7 +22,7 @@ import {
 } from '../util/option-rules.ts';
 import { saltPassword, type PasswordHash } from '../util/salted-password.ts';
 import type { AdminCall } from './admin-call.ts';
-import { checkedFields, type ItemCheck } from './item-checks.ts';
+import { checkedFields, type ItemCheck } from './item-check.ts';
 import {
   fulfilled,
   inGroups,

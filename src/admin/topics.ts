@@ -2,14 +2,14 @@ import { partitionsOf } from '../cluster/metadata-response.ts';
 import type { PartitionMetadata } from '../cluster/metadata-snapshot.ts';
 import type { SettledItem } from '../errors/admin-error.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
-import { UsageError } from '../errors/kafka-error.ts';
 import { CreatePartitions } from '../protocol/generated/create-partitions.ts';
 import { CreateTopics, type CreateTopicsRequestCreatableTopic } from '../protocol/generated/create-topics.ts';
 import { DeleteTopics } from '../protocol/generated/delete-topics.ts';
 import { Metadata, type MetadataResponse, type MetadataResponseTopic } from '../protocol/generated/metadata.ts';
 import type { Input } from '../protocol/api.ts';
-import { quote } from '../util/option-rules.ts';
+import { integer, nonEmptyString, object, quote, type OptionRule } from '../util/option-rules.ts';
 import type { AdminCall } from './admin-call.ts';
+import { allOf, checkedFields, configValuesProblem, type ItemCheck } from './item-check.ts';
 import {
   fulfilled,
   inRounds,
@@ -103,13 +103,54 @@ export interface TopicDescription extends TopicListing {
   readonly partitions: readonly PartitionMetadata[];
 }
 
+/** Which counts are possible is the cluster's to say. */
+const count = integer(-0x8000_0000, 0x7fff_ffff);
+const assignments: OptionRule = {
+  expected: 'a list with the ids of brokers for each partition',
+  accepts: (value) => Array.isArray(value) && value.every((ids) => Array.isArray(ids) && ids.every(Number.isInteger)),
+};
+
+/** What is wrong with a topic to create. */
+export const newTopic: ItemCheck = allOf(
+  checkedFields<NewTopic>(
+    'a topic to create',
+    { topic: nonEmptyString, partitions: count, replicationFactor: count, assignments, configs: object },
+    ['topic'],
+    {
+      topics: 'give the topics themselves, one or a list of them',
+      name: 'use topic',
+      numPartitions: 'use partitions',
+      replicaAssignment: 'use assignments: for each partition, in order, its brokers',
+      configEntries: "use configs: { 'retention.ms': '86400000' }",
+      config: 'use configs',
+    },
+  ),
+  (item) => configValuesProblem('configs', (item as NewTopic).configs),
+  (item) => {
+    const given = item as NewTopic;
+    if (given.assignments === undefined) return undefined;
+    if (given.partitions === undefined && given.replicationFactor === undefined) return undefined;
+    return `assignments given for topic ${quote(given.topic)} beside partitions or replicationFactor; give one or the other`;
+  },
+);
+
+/** What is wrong with a topic to add partitions to. */
+export const newPartitions: ItemCheck = checkedFields<NewPartitions>(
+  'a topic to add partitions to',
+  { topic: nonEmptyString, count, assignments },
+  ['topic', 'count'],
+  {
+    partitions: 'use count: how many it shall have in all',
+    totalCount: 'use count',
+  },
+);
+
 /** Creates topics, and waits until each partition has a leader. */
 export async function createTopics(
   call: AdminCall,
   items: readonly NewTopic[],
   options: CreateTopicsOptions,
 ): Promise<SettledItem<CreatedTopic>[]> {
-  items.forEach(checkNewTopic);
   const results = await inRounds(call, items, (left) => orRejected(left, () => createOnce(call, left, options)));
   if (options.validateOnly === true) return results;
   const made = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
@@ -150,30 +191,48 @@ export function createPartitions(
   items: readonly NewPartitions[],
   options: CreatePartitionsOptions,
 ): Promise<SettledItem<void>[]> {
+  let tries = 0;
   return inRounds(call, items, (left) =>
     orRejected(left, async () => {
-      const response = await call.request({
+      const { results } = await call.request({
         api: CreatePartitions,
         to: { kind: 'controller' },
-        message: {
-          topics: left.map(({ topic, count, assignments }) => ({
-            name: topic,
-            count,
-            assignments: assignments?.map((brokerIds) => ({ brokerIds })) ?? null,
-          })),
-          timeoutMs: call.brokerTimeoutMs(),
-          validateOnly: options.validateOnly === true,
+        message: () => {
+          tries += 1;
+          return {
+            topics: left.map(({ topic, count, assignments }) => ({
+              name: topic,
+              count,
+              assignments: assignments?.map((brokerIds) => ({ brokerIds })) ?? null,
+            })),
+            timeoutMs: call.brokerTimeoutMs(),
+            validateOnly: options.validateOnly === true,
+          };
         },
         errorCode: (answer) => controllerCode(answer.results),
       });
-      return left.map(({ topic }) => {
-        const doing = `Cannot add partitions to topic ${quote(topic)}`;
-        const result = response.results.find(({ name }) => name === topic);
-        if (result === undefined) return rejected(unanswered(doing));
-        return result.errorCode === 0 ? fulfilled(undefined) : refused(result.errorCode, doing, result.errorMessage);
-      });
+      const isTriedAgain = tries > 1 && options.validateOnly !== true;
+      const { INVALID_PARTITIONS } = brokerErrorCodes;
+      return Promise.all(
+        left.map(async (item): Promise<ItemOutcome<void>> => {
+          const doing = `Cannot add partitions to topic ${quote(item.topic)}`;
+          const result = results.find(({ name }) => name === item.topic);
+          if (result === undefined) return rejected(unanswered(doing));
+          if (result.errorCode === 0) return fulfilled(undefined);
+          // The answer to an earlier try may have been lost after the partitions were added.
+          if (isTriedAgain && result.errorCode === INVALID_PARTITIONS && (await hasPartitions(call, item))) {
+            return fulfilled(undefined);
+          }
+          return refused(result.errorCode, doing, result.errorMessage);
+        }),
+      );
     }),
   );
+}
+
+async function hasPartitions(call: AdminCall, { topic, count: wanted }: NewPartitions): Promise<boolean> {
+  const { topics } = await describe(call, [topic]);
+  return topics.some(({ name, partitions }) => name === topic && partitions.length === wanted);
 }
 
 /** All topics of the cluster that we may see. */
@@ -329,20 +388,6 @@ function newTopicMessage({ topic, partitions, replicationFactor, assignments, co
     assignments: assignments?.map((brokerIds, partitionIndex) => ({ partitionIndex, brokerIds })) ?? [],
     configs: Object.entries(configs ?? {}).map(([name, value]) => ({ name, value: String(value) })),
   };
-}
-
-function checkNewTopic(item: NewTopic): void {
-  if (typeof item?.topic !== 'string' || item.topic.length === 0) {
-    throw new UsageError('Cannot create a topic without a name; give { topic, partitions, replicationFactor }', {
-      code: 'INVALID_ARGUMENT',
-    });
-  }
-  if (item.assignments === undefined) return;
-  if (item.partitions === undefined && item.replicationFactor === undefined) return;
-  throw new UsageError(
-    `Cannot create topic ${quote(item.topic)}: it has assignments beside partitions or replicationFactor; give one or the other`,
-    { code: 'INVALID_ARGUMENT' },
-  );
 }
 
 /** A controller that is none (any more) says so for every item: then the whole request goes to the new one. */

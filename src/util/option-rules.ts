@@ -110,7 +110,9 @@ export function adviceOn(
 const SECRET = /pass|secret|token|assertion|key|sasl|tls|cert/i;
 
 export function describeValue(name: string, value: unknown): string {
-  return SECRET.test(name) && value !== undefined ? `(a ${typeof value})` : quote(value);
+  return SECRET.test(name) && value !== undefined
+    ? `(${typeof value === 'object' ? 'an' : 'a'} ${typeof value})`
+    : quote(value);
 }
 
 /** That something else was given, as the end of a sentence. */

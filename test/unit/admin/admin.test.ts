@@ -226,6 +226,38 @@ describe('Admin topics', () => {
     await assert.rejects(admin.describeTopics('absent'), /UNKNOWN_TOPIC_OR_PARTITION/);
   });
 
+  it('takes partitions for added that are there after an answer was lost', async () => {
+    const { INVALID_PARTITIONS } = brokerErrorCodes;
+    let lost = 0;
+    const fake = new FakeBrokers();
+    const admin = new Admin(clusterOver(fake).cluster);
+    fake.answer = (request) => {
+      if (request.api === 'Metadata')
+        return metadataAnswer(request, {
+          orders: {
+            leaders: [
+              [1, 0],
+              [1, 0],
+            ],
+          },
+        });
+      if (lost-- > 0) return Object.assign(refused('x'), { sent: true });
+      return { results: [{ name: 'orders', errorCode: INVALID_PARTITIONS, errorMessage: 'It has 2.' }] };
+    };
+    const growing = async (count: number, validateOnly = false): Promise<void> => {
+      lost = 1;
+      const pending = admin.createPartitions({ topic: 'orders', count }, { validateOnly });
+      pending.catch(() => undefined);
+      await fake.clock.advance(2000);
+      await pending;
+    };
+    await growing(2);
+    // Another number is not what was asked for, and nothing is added by a call that only checks, or by the first try.
+    await assert.rejects(growing(3), { code: 'INVALID_PARTITIONS' });
+    await assert.rejects(growing(2, true), { code: 'INVALID_PARTITIONS' });
+    await assert.rejects(admin.createPartitions({ topic: 'orders', count: 2 }), { code: 'INVALID_PARTITIONS' });
+  });
+
   it('resolves an empty array without a request', async () => {
     const { fake, admin } = controller(() => ({}));
     assert.deepEqual(await admin.createTopics([]), []);
@@ -279,7 +311,46 @@ describe('Admin topics', () => {
       (admin) => admin.createPartitions({ topic: 'a', partitions: 3 } as never),
       /use count: how many it shall have in all/,
     ],
+    [(admin) => admin.createPartitions({ topic: 'a' } as never), /undefined given for count/],
+    [(admin) => admin.createPartitions({ count: 3 } as never), /undefined given for topic/],
+    [(admin) => admin.createTopics({ topic: 'a', partitions: '3' } as never), /"3" given for partitions/],
+    [
+      (admin) => admin.createTopics({ topic: 'a', assignments: [1] } as never),
+      /a list with the ids of brokers for each partition was expected/,
+    ],
+    [
+      (admin) => admin.createTopics({ topic: 'a', configs: { 'retention.ms': undefined } } as never),
+      /undefined given for retention\.ms in configs, where text, a number or a boolean was expected/,
+    ],
     [(admin) => admin.incrementalAlterConfigs({ type: 'topic', name: 'a', configs: {} } as never), /use set$/],
+    [(admin) => admin.incrementalAlterConfigs({ type: 'group', set: { a: '1' } } as never), /name of the group/],
+    [
+      (admin) => admin.incrementalAlterConfigs({ type: 'topic', name: 'a', set: { a: undefined } } as never),
+      /undefined given for a in set/,
+    ],
+    [
+      (admin) => admin.incrementalAlterConfigs({ type: 'topic', name: 'a', subtract: { 'ssl.key': [] } } as never),
+      /\(an object\) given for ssl\.key in subtract/,
+    ],
+    [(admin) => admin.incrementalAlterConfigs({ type: 'topic', name: 'a', append: 'b' } as never), /"b" given for app/],
+    [(admin) => admin.incrementalAlterConfigs({ type: 'topic', name: 'a', set: null } as never), /null given for set/],
+    [(admin) => admin.incrementalAlterConfigs({ type: 'topic', name: 'a', delete: 'b' } as never), /"b" given for del/],
+    [
+      (admin) => admin.describeConfigs(undefined as never),
+      /undefined given, where \{ type: 'topic', name: 'orders' \}/,
+    ],
+    [(admin) => admin.describeConfigs([null] as never), /null given, where \{ type: 'topic'/],
+    [(admin) => admin.describeConfigs({ type: 'topic' } as never), /a name was expected for name of the topic/],
+    [
+      (admin) => admin.describeConfigs({ type: 'brokerLogger', name: undefined } as never),
+      /the broker's id was expected/,
+    ],
+    [(admin) => admin.listConfigResources({ types: ['topics'] } as never), /"topics" given, where one of "topic", /],
+    [(admin) => admin.removeMembersFromGroup('g', {}), /needs a memberId or a groupInstanceId; to remove all/],
+    [(admin) => admin.removeMembersFromGroup('g', [{ memberId: '' }]), /"" given, where the id of a member/],
+    [(admin) => admin.removeMembersFromGroup('g', { groupInstanceId: 7 } as never), /7 given, .* for groupInstanceId/],
+    [(admin) => admin.removeMembersFromGroup('g', undefined as never), /give 'all'/],
+    [(admin) => admin.removeMembersFromGroup(group, 'all'), /where the id of a group was expected/],
     [
       (admin) => admin.deleteTopics({ topics: ['a'] } as never),
       /an object given, where the name of a topic was expected/,

@@ -203,7 +203,7 @@ describe('Admin.alterUserScramCredentials', () => {
     [(admin) => admin.alterUserScramCredentials({ ...alice, password: '' }), /\(a string\) given for password/],
     [
       (admin) => admin.alterUserScramCredentials({ ...alice, password: [password] } as never),
-      /\(a object\) given for pass/,
+      /\(an object\) given for pass/,
     ],
     [
       (admin) => admin.alterUserScramCredentials({ user: 'a', mechanism: 'scram-sha-256' } as never),
