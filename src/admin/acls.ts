@@ -3,10 +3,11 @@ import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
 import { CreateAcls, type CreateAclsRequestAclCreation } from '../protocol/generated/create-acls.ts';
 import { DeleteAcls } from '../protocol/generated/delete-acls.ts';
 import { DescribeAcls, type DescribeAclsRequest } from '../protocol/generated/describe-acls.ts';
-import { nonEmptyString, oneOf, quote, type OptionRule } from '../util/option-rules.ts';
+import { nonEmptyString, oneOf, quote } from '../util/option-rules.ts';
 import type { AdminCall } from './admin-call.ts';
 import { checkedFields, type ItemCheck } from './item-check.ts';
 import { fulfilled, inGroups, inRounds, orRejected, refused, rejected, unanswered, type ItemOutcome } from './items.ts';
+import { principal } from './principals.ts';
 
 /**
  * What access is granted to. The cluster is called `kafka-cluster`; `user` is for delegation tokens that are made for others (KIP-373,
@@ -130,11 +131,6 @@ const operations: Readonly<Record<Known<AclOperation>, number>> = {
 const permissionTypes: Readonly<Record<Known<AclPermissionType>, number>> = { deny: 2, allow: 3 };
 
 const CLUSTER_NAME = 'kafka-cluster';
-
-const principal: OptionRule = {
-  expected: 'a type and a name, as in "User:alice",',
-  accepts: (value) => typeof value === 'string' && /^[^:]+:.+$/s.test(value),
-};
 
 const otherNames = {
   acl: 'give the ACLs themselves, one or a list of them',

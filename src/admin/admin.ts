@@ -43,6 +43,19 @@ import {
   type DescribeConfigsOptions,
   type ListConfigResourcesOptions,
 } from './configs.ts';
+import {
+  createDelegationToken,
+  describeDelegationTokens,
+  expireDelegationToken,
+  renewDelegationToken,
+  tokenHmac,
+  type CreateDelegationTokenOptions,
+  type DelegationToken,
+  type DelegationTokenFields,
+  type DescribeDelegationTokensOptions,
+  type ExpireDelegationTokenOptions,
+  type RenewDelegationTokenOptions,
+} from './delegation-tokens.ts';
 import { electAllLeaders, electLeaders, type ElectedLeader, type ElectionType } from './elections.ts';
 import {
   describeFeatures,
@@ -1085,6 +1098,62 @@ export class Admin implements AsyncDisposable {
     return this.#items(given, options, 'Cannot alter client quotas', quotaAlteration, (call, items) =>
       alterClientQuotas(call, items, options),
     );
+  }
+
+  /**
+   * Makes a token with which others can log in as its owner, without knowing the owner's password (KIP-48). Java: `createDelegationToken`.
+   *
+   * @example
+   * ```ts
+   * const { tokenId, hmac } = await admin.createDelegationToken({ renewers: ['User:scheduler'], maxLifetimeMs: 86_400_000 });
+   * // In the worker that was given both:
+   * const sasl = { mechanism: 'scram-sha-256', delegationToken: { tokenId, hmac } } as const;
+   * ```
+   *
+   * @throws {@link BrokerError} `DELEGATION_TOKEN_AUTH_DISABLED` the cluster has no secret for tokens, `DELEGATION_TOKEN_REQUEST_NOT_ALLOWED` this
+   * client has not logged in, or with a token, `DELEGATION_TOKEN_AUTHORIZATION_FAILED` it may not make one for the owner, `INVALID_PRINCIPAL_TYPE`
+   */
+  async createDelegationToken(options: CreateDelegationTokenOptions = {}): Promise<DelegationToken> {
+    return createDelegationToken(this.#begin('Cannot create a delegation token', options), options);
+  }
+
+  /**
+   * Prolongs a token (the token, or its `hmac`). Resolves with when it ends now, in milliseconds since 1970. Java: `renewDelegationToken`.
+   *
+   * @throws {@link BrokerError} `DELEGATION_TOKEN_NOT_FOUND`, `DELEGATION_TOKEN_EXPIRED` it has ended, `DELEGATION_TOKEN_OWNER_MISMATCH` it is not
+   * ours, and we are none of its renewers
+   */
+  async renewDelegationToken(
+    token: DelegationTokenFields | string,
+    options: RenewDelegationTokenOptions = {},
+  ): Promise<number> {
+    const doing = 'Cannot renew a delegation token';
+    refuse(doing, tokenHmac(token));
+    return renewDelegationToken(this.#begin(doing, options), token, options);
+  }
+
+  /**
+   * Ends a token (the token, or its `hmac`) at once, or sets when it ends. Resolves with that, in milliseconds since 1970. Connections that logged
+   * in with it live on until they log in again. Java: `expireDelegationToken`.
+   *
+   * @throws {@link BrokerError} `DELEGATION_TOKEN_NOT_FOUND`, `DELEGATION_TOKEN_EXPIRED`, `DELEGATION_TOKEN_OWNER_MISMATCH`
+   */
+  async expireDelegationToken(
+    token: DelegationTokenFields | string,
+    options: ExpireDelegationTokenOptions = {},
+  ): Promise<number> {
+    const doing = 'Cannot expire a delegation token';
+    refuse(doing, tokenHmac(token));
+    return expireDelegationToken(this.#begin(doing, options), token, options);
+  }
+
+  /**
+   * The tokens that we own, or may prolong, and others that we have the right to describe. Java: `describeDelegationToken`.
+   *
+   * @throws {@link BrokerError} `DELEGATION_TOKEN_AUTH_DISABLED`, `DELEGATION_TOKEN_REQUEST_NOT_ALLOWED`
+   */
+  async describeDelegationTokens(options: DescribeDelegationTokensOptions = {}): Promise<DelegationToken[]> {
+    return describeDelegationTokens(this.#begin('Cannot describe delegation tokens', options), options);
   }
 
   /** Closes the connections of this client; calls under way end with an error, later ones reject `CLOSED`. */

@@ -1,5 +1,6 @@
 import { abortSignal } from '../cluster/call-options.ts';
 import { boolean, integer, listOf, nonEmptyString, object, oneOf, type OptionRule } from '../util/option-rules.ts';
+import { principal } from './principals.ts';
 
 const bigint: OptionRule = { expected: 'a bigint', accepts: (value) => typeof value === 'bigint' };
 
@@ -27,6 +28,12 @@ export const callOptionRules: Readonly<Record<string, OptionRule>> = {
   partitions: listOf(object),
   brokerId: integer(0, 0x7fff_ffff),
   reason: nonEmptyString,
+  owner: principal,
+  owners: listOf(principal),
+  renewers: listOf(principal),
+  maxLifetimeMs: integer(1, Number.MAX_SAFE_INTEGER),
+  renewPeriodMs: integer(1, Number.MAX_SAFE_INTEGER),
+  expiryPeriodMs: integer(0, Number.MAX_SAFE_INTEGER),
 };
 
 /** What other clients call these options. */
@@ -36,5 +43,9 @@ export const otherOptionNames: Readonly<Record<string, string>> = {
   statesFilter: 'use states',
   durationMs: 'use openForMs',
   nodeId: 'use brokerId',
+  renewTimePeriodMs: 'use renewPeriodMs',
+  expiryTimePeriodMs: 'use expiryPeriodMs',
+  maxLifespanMs: 'use maxLifetimeMs',
+  maxlifeTimeMs: 'use maxLifetimeMs',
   listInternal: 'use includeInternal',
 };

@@ -29,6 +29,14 @@ export type {
   DescribeConfigsOptions,
   ListConfigResourcesOptions,
 } from './configs.ts';
+export {
+  DelegationToken,
+  type CreateDelegationTokenOptions,
+  type DelegationTokenFields,
+  type DescribeDelegationTokensOptions,
+  type ExpireDelegationTokenOptions,
+  type RenewDelegationTokenOptions,
+} from './delegation-tokens.ts';
 export type { ElectedLeader, ElectionType } from './elections.ts';
 export type {
   ClusterFeatures,

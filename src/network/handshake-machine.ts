@@ -7,7 +7,7 @@ import { ApiVersions, type ApiVersionsResponse } from '../protocol/generated/api
 import { SaslAuthenticate, type SaslAuthenticateResponse } from '../protocol/generated/sasl-authenticate.ts';
 import { SaslHandshake, type SaslHandshakeResponse } from '../protocol/generated/sasl-handshake.ts';
 import { Reader } from '../protocol/wire/reader.ts';
-import { excerpt } from '../security/redaction.ts';
+import { excerpt } from '../util/redaction.ts';
 import { quote } from '../util/option-rules.ts';
 import { BrokerVersions } from './broker-versions.ts';
 import { clientSoftware } from './client-software.ts';

@@ -1,11 +1,11 @@
 import { UsageError } from '../errors/kafka-error.ts';
-import { findOptionProblem, func, nonEmptyString, oneOf, type OptionRule } from '../util/option-rules.ts';
+import { findOptionProblem, func, nonEmptyString, object, oneOf, type OptionRule } from '../util/option-rules.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
 import { inspectAs } from '../util/custom-inspect.ts';
 import { oauthBearerConversation } from './oauth-bearer.ts';
 import { lacks, resolveOAuth, type SaslTokenEndpointOptions, type SaslTokenOptions } from './oauth-options.ts';
 import { plainConversation } from './plain.ts';
-import { redact } from './redaction.ts';
+import { redact } from '../util/redaction.ts';
 import type { SaslAuthenticator, SaslContext, SaslConversation } from './sasl-conversation.ts';
 import { ScramCredentials, type ScramHash } from './scram.ts';
 import type { TokenTrouble } from './token-source.ts';
@@ -20,6 +20,19 @@ export interface SaslPasswordOptions {
   readonly password: string;
 }
 
+/** A delegation token in place of name and password (KIP-48): who has it connects as the token's owner. Java: `tokenauth` of `ScramLoginModule`. */
+export interface SaslDelegationTokenOptions {
+  /** Brokers take tokens by SCRAM. */
+  readonly mechanism: 'scram-sha-256' | 'scram-sha-512';
+  /** What `admin.createDelegationToken()` made; of that it takes no more than these two, which can be handed over as text. */
+  readonly delegationToken: {
+    /** The token's name. */
+    readonly tokenId: string;
+    /** What proves it, as base64; the client shows it nowhere. */
+    readonly hmac: string;
+  };
+}
+
 /** A mechanism that Kavka does not bring, such as GSSAPI: the conversation is yours. */
 export interface SaslCustomOptions {
   /** The mechanism's registered name, as the broker knows it: `GSSAPI`. */
@@ -29,7 +42,8 @@ export interface SaslCustomOptions {
 }
 
 /** Who we are, to the broker. Passwords, secrets and tokens appear in no error, event, log or `util.inspect` of the client. */
-export type SaslOptions = SaslPasswordOptions | SaslTokenOptions | SaslTokenEndpointOptions | SaslCustomOptions;
+export type SaslOptions =
+  SaslPasswordOptions | SaslDelegationTokenOptions | SaslTokenOptions | SaslTokenEndpointOptions | SaslCustomOptions;
 
 /** All that Kavka brings; the last has options of its own. */
 const mechanisms = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] as const;
@@ -40,11 +54,25 @@ const withoutNul: OptionRule = {
   accepts: (value) => nonEmptyString.accepts(value) && !String(value).includes('\0'),
 };
 const passwordRules = { mechanism: oneOf(mechanisms), username: withoutNul, password: withoutNul };
+const delegationToken: OptionRule = {
+  expected: 'a delegation token, or { tokenId, hmac } of one, both texts',
+  accepts: (value) => {
+    const { tokenId, hmac } = (object.accepts(value) ? value : {}) as Readonly<Record<string, unknown>>;
+    return withoutNul.accepts(tokenId) && withoutNul.accepts(hmac);
+  },
+};
+const delegationRules = { mechanism: oneOf(Object.keys(scramHashes)), delegationToken };
 const customRules = { mechanism: nonEmptyString, authenticator: func };
 const otherNames = {
+  tokenauth: 'use delegationToken: { tokenId, hmac }',
   user: 'here it is username',
   saslMechanism: 'here it is mechanism',
   authenticationProvider: 'here it is authenticator',
+};
+
+const otherNamesBesideToken = {
+  username: 'the delegationToken stands in its place',
+  password: 'the delegationToken stands in its place',
 };
 
 type Begin = (context: SaslContext, trouble: TokenTrouble) => SaslConversation;
@@ -97,9 +125,28 @@ export function resolveSaslOptions(
   const custom = typeof options === 'object' && options !== null && 'authenticator' in options;
   const given = withLowerCaseMechanism(options, custom);
   if (!custom && isOAuth(given)) return resolveTokens(given, clock, random);
-  const problem = findOptionProblem(given, custom ? customRules : passwordRules, 'sasl', otherNames);
+  const delegated = isDelegated(given);
+  const rules = custom ? customRules : delegated ? delegationRules : passwordRules;
+  const problem = findOptionProblem(given, rules, 'sasl', delegated ? otherNamesBesideToken : otherNames);
   if (problem !== undefined) throw new UsageError(problem.message, { code: problem.code });
-  return custom ? resolveCustom(given as SaslCustomOptions) : resolvePassword(given as SaslPasswordOptions);
+  if (custom) return resolveCustom(given as SaslCustomOptions);
+  return delegated ? resolveDelegated(given) : resolvePassword(given as SaslPasswordOptions);
+}
+
+function isDelegated(given: unknown): given is SaslDelegationTokenOptions {
+  return (given as { delegationToken?: unknown } | null | undefined)?.delegationToken !== undefined;
+}
+
+function resolveDelegated({ mechanism, delegationToken: token }: SaslDelegationTokenOptions): SaslSettings {
+  requireGiven(mechanism, 'mechanism');
+  const { tokenId, hmac } = token;
+  const scram = new ScramCredentials(scramHashes[mechanism] ?? 'sha256', tokenId, hmac, { isToken: true });
+  return new SaslSettings(
+    mechanism.toUpperCase(),
+    () => scram.conversation(),
+    tokenId,
+    () => [hmac],
+  );
 }
 
 function isOAuth(given: unknown): given is SaslTokenOptions | SaslTokenEndpointOptions {

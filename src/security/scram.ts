@@ -20,6 +20,14 @@ type ScramState =
 
 const MAX_CACHED = 8;
 
+/** How a password is proven. */
+export interface ScramOptions {
+  /** Whether name and password are those of a delegation token (KIP-48). @defaultValue false */
+  readonly isToken?: boolean;
+  /** For tests. @defaultValue random ones */
+  readonly newNonce?: () => string;
+}
+
 /**
  * SCRAM (RFC 5802, RFC 7677) for one user: the password never leaves, and the broker proves that it knows it, too.
  *
@@ -31,19 +39,26 @@ export class ScramCredentials {
   readonly #username: string;
   readonly #password: string;
   readonly #newNonce: () => string;
+  readonly #extensions: string;
   readonly #keys = new Map<string, Promise<ScramKeys>>();
 
-  constructor(hash: ScramHash, username: string, password: string, newNonce: () => string = randomNonce) {
+  constructor(
+    hash: ScramHash,
+    username: string,
+    password: string,
+    { isToken = false, newNonce = randomNonce }: ScramOptions = {},
+  ) {
     this.#hash = hash;
     this.#username = username;
     this.#password = password;
     this.#newNonce = newNonce;
+    this.#extensions = isToken ? ',tokenauth=true' : '';
   }
 
   /** Begins an exchange on a new connection. */
   conversation(): SaslConversation {
     const clientNonce = this.#newNonce();
-    const clientFirstBare = `n=${escapeName(this.#username)},r=${clientNonce}`;
+    const clientFirstBare = `n=${escapeName(this.#username)},r=${clientNonce}${this.#extensions}`;
     let state: ScramState = { name: 'starting' };
     const respond = async (challenge: Uint8Array | undefined): Promise<Uint8Array | undefined> => {
       const message = challenge === undefined ? '' : Buffer.from(challenge).toString('utf8');

@@ -12,7 +12,7 @@ import {
 } from '../util/option-rules.ts';
 import { inspectAs } from '../util/custom-inspect.ts';
 import { nodeTls } from './node-tls.ts';
-import { REDACTED } from './redaction.ts';
+import { REDACTED } from '../util/redaction.ts';
 
 /** PEM or DER, as Node takes it. */
 export type TlsMaterial = string | Uint8Array;

@@ -1,7 +1,7 @@
 import { AuthenticationError, KafkaError, NetworkError } from '../errors/kafka-error.ts';
 import { expiryOf, isToken, type BearerToken } from './bearer-token.ts';
 import { grantFields, type GrantFields, type OAuthGrant } from './oauth-grant.ts';
-import { excerpt, redact } from './redaction.ts';
+import { excerpt, redact } from '../util/redaction.ts';
 import type { FetchToken } from './token-source.ts';
 
 /** What an identity provider is asked with. */

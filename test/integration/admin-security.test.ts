@@ -26,6 +26,7 @@ for (const version of ['4.3.1', '3.9.1']) {
     config: {
       'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
       'super.users': 'User:ANONYMOUS',
+      'delegation.token.secret.key': 'what brokers make tokens of',
     },
     listeners: ['plaintext', 'saslPlaintext'],
     needs: ['saslPlaintext', 'tools'],
@@ -138,6 +139,111 @@ for (const version of ['4.3.1', '3.9.1']) {
         await assert.rejects(their.describeClientQuotas(), unauthorized);
         const quotas = { entity: { user }, quotas: { producer_byte_rate: 1 } };
         await assert.rejects(their.alterClientQuotas(quotas), unauthorized);
+      });
+    });
+
+    /** A user with a password, who is let in. */
+    const newUser = async (name: string): Promise<{ user: string; sasl: NonNullable<ClientOptions['sasl']> }> => {
+      const [user, password] = [fresh(name), 'sesame-45'];
+      await admin.alterUserScramCredentials({ user, mechanism: 'scram-sha-256', password });
+      await eventually(async () => (await refusal('scram-sha-256', user, password)) === 'let in');
+      return { user, sasl: { mechanism: 'scram-sha-256', username: user, password } };
+    };
+
+    it('a delegation token lets others in as its owner, for as long as it is prolonged', deadline, async () => {
+      const [wren, finch, rook] = [await newUser('wren'), await newUser('finch'), await newUser('rook')];
+      const token = await as(wren.sasl, (theirs) =>
+        theirs.admin().createDelegationToken({ renewers: [`User:${finch.user}`], maxLifetimeMs: 3_600_000 }),
+      );
+      assert.deepEqual([token.owner, token.requester], [`User:${wren.user}`, `User:${wren.user}`]);
+      assert.deepEqual(token.renewers, [`User:${finch.user}`]);
+      assert.equal(token.maxTimestampMs - token.issueTimestampMs, 3_600_000);
+      assert.ok(token.expiryTimestampMs <= token.maxTimestampMs);
+
+      const topic = fresh('orders');
+      await admin.createTopics({ topic, partitions: 1, replicationFactor: 1 });
+      await admin.createAcls({
+        ...{ resourceType: 'topic', resourceName: topic, principal: `User:${wren.user}` },
+        ...{ operation: 'write', permissionType: 'allow' },
+      });
+      // As it is handed over to somebody else.
+      const delegationToken = JSON.parse(JSON.stringify(token)) as typeof token;
+      for (const mechanism of mechanisms) {
+        await eventually(() =>
+          as({ mechanism, delegationToken }, async (theirs) => {
+            try {
+              await theirs.producer().send({ topic, value: mechanism });
+              return true;
+            } catch {
+              return false;
+            }
+          }),
+        );
+      }
+      const guess = Buffer.from('a guess of what proves the token').toString('base64');
+      const wrong = { tokenId: token.tokenId, hmac: guess };
+      await as({ mechanism: 'scram-sha-256', delegationToken: wrong }, async (theirs) => {
+        const error = await theirs.connect().catch((reason: unknown) => reason);
+        assert.ok(isKafkaError(error, 'SASL_AUTHENTICATION_FAILED'), String(error));
+        assert.ok(!inspect([error, theirs], { depth: Infinity, showHidden: true }).includes(guess));
+      });
+      await as({ mechanism: 'scram-sha-512', delegationToken }, (theirs) =>
+        assert.rejects(theirs.admin().createDelegationToken(), { code: 'DELEGATION_TOKEN_REQUEST_NOT_ALLOWED' }),
+      );
+
+      await as(finch.sasl, async (theirs) => {
+        const [seen, ...others] = await theirs.admin().describeDelegationTokens();
+        assert.deepEqual([seen?.tokenId, others.length], [token.tokenId, 0]);
+        const expiryMs = await theirs.admin().renewDelegationToken(token, { renewPeriodMs: 60_000 });
+        assert.ok(expiryMs <= token.maxTimestampMs && expiryMs > token.issueTimestampMs + 30_000);
+      });
+      await as(rook.sasl, async (theirs) => {
+        assert.deepEqual(await theirs.admin().describeDelegationTokens(), []);
+        const denied = { code: 'DELEGATION_TOKEN_OWNER_MISMATCH', message: /only its owner and those/ };
+        await assert.rejects(theirs.admin().renewDelegationToken(token.hmac), denied);
+        await assert.rejects(theirs.admin().expireDelegationToken(token), denied);
+      });
+      await as(wren.sasl, async (theirs) => {
+        const their = theirs.admin();
+        const owners = [`User:${wren.user}`];
+        assert.deepEqual(
+          (await their.describeDelegationTokens({ owners })).map(({ tokenId, hmac }) => [tokenId, hmac]),
+          [[token.tokenId, token.hmac]],
+        );
+        assert.deepEqual(await their.describeDelegationTokens({ owners: [`User:${rook.user}`] }), []);
+        await their.expireDelegationToken(token);
+        await eventually(async () => (await their.describeDelegationTokens({ owners })).length === 0);
+        await assert.rejects(their.renewDelegationToken(token), { code: 'DELEGATION_TOKEN_NOT_FOUND' });
+      });
+      await as({ mechanism: 'scram-sha-256', delegationToken }, (theirs) =>
+        assert.rejects(theirs.connect(), { code: 'SASL_AUTHENTICATION_FAILED' }),
+      );
+    });
+
+    it('a delegation token for somebody else takes the right to make it', deadline, async () => {
+      const [wren, finch] = [await newUser('wren'), await newUser('finch')];
+      await as(wren.sasl, async (theirs) => {
+        const their = theirs.admin();
+        const owner = `User:${finch.user}`;
+        await assert.rejects(their.createDelegationToken({ owner }), { code: 'DELEGATION_TOKEN_AUTHORIZATION_FAILED' });
+        await assert.rejects(their.createDelegationToken({ renewers: ['Group:birds'] }), {
+          code: 'INVALID_PRINCIPAL_TYPE',
+        });
+        await admin.createAcls({
+          ...{ resourceType: 'user', resourceName: owner, principal: `User:${wren.user}` },
+          ...{ operation: 'createTokens', permissionType: 'allow' },
+        });
+        const token = await eventually(async () => {
+          const made = await their.createDelegationToken({ owner }).catch(() => undefined);
+          return made ?? false;
+        });
+        assert.deepEqual([token.owner, token.requester], [owner, `User:${wren.user}`]);
+        assert.ok(token.expiryTimestampMs - token.issueTimestampMs > 3_600_000);
+      });
+      // Who has not logged in is nobody that a token could be of.
+      await assert.rejects(admin.createDelegationToken(), {
+        code: 'DELEGATION_TOKEN_REQUEST_NOT_ALLOWED',
+        message: /only with clients that have logged in/,
       });
     });
 

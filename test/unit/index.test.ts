@@ -22,6 +22,7 @@ describe('kavka', () => {
       'BrokerError',
       'ClosedError',
       'Consumer',
+      'DelegationToken',
       'FencedError',
       'Kafka',
       'KafkaError',

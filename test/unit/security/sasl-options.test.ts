@@ -28,6 +28,18 @@ describe('resolveSaslOptions', () => {
     assert.equal(resolveSaslOptions(options)?.mechanism, 'SCRAM-SHA-512');
   });
 
+  for (const mechanism of ['scram-sha-256', 'scram-sha-512'] as const) {
+    it(`takes a delegation token in place of name and password, by ${mechanism}`, async () => {
+      const delegationToken = { tokenId: 'token,1', hmac: SECRET, owner: 'User:ann' };
+      const settings = resolveSaslOptions({ mechanism, delegationToken });
+      assert.equal(settings?.mechanism, mechanism.toUpperCase());
+      const first = Buffer.from((await settings.conversation(context).respond(undefined)) ?? []).toString();
+      assert.match(first, /^n,,n=token=2C1,r=[A-Za-z0-9]+,tokenauth=true$/);
+      assert.equal(settings.redact(`no: ${SECRET}`), 'no: [redacted]');
+      assert.ok(!inspect(settings, { depth: Infinity, showHidden: true }).includes(SECRET));
+    });
+  }
+
   it('passes a mechanism of the caller through', async () => {
     const authenticator = ({ host, port }: { host: string; port: number }) => ({
       respond: (challenge: Uint8Array | undefined) =>
@@ -59,6 +71,36 @@ describe('resolveSaslOptions', () => {
       /without the character NUL/,
     ],
     ['a misspelt option', { mechanism: 'plain', username: 'a', passwort: SECRET }, /did you mean password/],
+    [
+      'a delegation token by PLAIN',
+      { mechanism: 'plain', delegationToken: { tokenId: 't', hmac: SECRET } },
+      /mechanism .*one of "scram-sha-256", "scram-sha-512"$/,
+    ],
+    [
+      'a delegation token without a mechanism',
+      { delegationToken: { tokenId: 't', hmac: SECRET } },
+      /it lacks mechanism/,
+    ],
+    [
+      'a delegation token without its id',
+      { mechanism: 'scram-sha-256', delegationToken: { hmac: SECRET } },
+      /delegationToken \(an object\): it must be a delegation token, or \{ tokenId, hmac \} of one/,
+    ],
+    [
+      'the hmac alone',
+      { mechanism: 'scram-sha-256', delegationToken: SECRET },
+      /delegationToken \(a string\): it must be a delegation token/,
+    ],
+    [
+      'a password beside a delegation token',
+      { mechanism: 'scram-sha-256', delegationToken: { tokenId: 't', hmac: SECRET }, password: SECRET },
+      /the delegationToken stands in its place/,
+    ],
+    [
+      "Java's option",
+      { mechanism: 'scram-sha-256', username: 'a', password: SECRET, tokenauth: true },
+      /use delegationToken: \{ tokenId, hmac \}/,
+    ],
     ['no object', SECRET, /must be an object/],
     ['null', null, /must be an object/],
   ] as const) {

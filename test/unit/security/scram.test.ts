@@ -31,7 +31,9 @@ function storedKey(hash: ScramHash, password: string, salt: Buffer, iterations: 
 
 describe('ScramCredentials', () => {
   it('says what RFC 7677 shows for SCRAM-SHA-256', async () => {
-    const conversation = new ScramCredentials('sha256', 'user', 'pencil', () => 'rOprNGfwEbeRWgbNEkqO').conversation();
+    const conversation = new ScramCredentials('sha256', 'user', 'pencil', {
+      newNonce: () => 'rOprNGfwEbeRWgbNEkqO',
+    }).conversation();
     assert.equal(await say(conversation), 'n,,n=user,r=rOprNGfwEbeRWgbNEkqO');
     const first = 'r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096';
     assert.equal(
@@ -44,7 +46,7 @@ describe('ScramCredentials', () => {
   for (const hash of ['sha256', 'sha512'] as const) {
     it(`proves a password and checks the proof of the broker with ${hash}`, async () => {
       const salt = Buffer.from('salt and pepper');
-      const conversation = new ScramCredentials(hash, 'n=a,me', 'pässword', () => 'abc').conversation();
+      const conversation = new ScramCredentials(hash, 'n=a,me', 'pässword', { newNonce: () => 'abc' }).conversation();
       assert.equal(await say(conversation), 'n,,n=n=3Da=2Cme,r=abc');
       const serverFirst = `r=abcdef,s=${salt.toString('base64')},i=5000`;
       const final = (await say(conversation, serverFirst)) ?? '';
@@ -63,7 +65,7 @@ describe('ScramCredentials', () => {
   }
 
   it('derives the keys for a salt once, however many connections there are', async () => {
-    const credentials = new ScramCredentials('sha256', 'u', 'p', () => 'n');
+    const credentials = new ScramCredentials('sha256', 'u', 'p', { newNonce: () => 'n' });
     const time = async (): Promise<number> => {
       const conversation = credentials.conversation();
       await say(conversation);
@@ -77,7 +79,7 @@ describe('ScramCredentials', () => {
   });
 
   it('does not block the loop while it derives', async () => {
-    const conversation = new ScramCredentials('sha512', 'u', 'p', () => 'n').conversation();
+    const conversation = new ScramCredentials('sha512', 'u', 'p', { newNonce: () => 'n' }).conversation();
     await say(conversation);
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
@@ -106,7 +108,9 @@ describe('ScramCredentials', () => {
   ];
   for (const [what, first, expected] of firsts) {
     it(`refuses ${what} and says no secret`, async () => {
-      const conversation = new ScramCredentials('sha256', 'user', 'open sesame', () => 'abc').conversation();
+      const conversation = new ScramCredentials('sha256', 'user', 'open sesame', {
+        newNonce: () => 'abc',
+      }).conversation();
       await say(conversation);
       await assert.rejects(say(conversation, first), (error: Error & { code?: string }) => {
         assert.match(error.message, expected);
@@ -125,7 +129,7 @@ describe('ScramCredentials', () => {
     ['an error', 'e=invalid-proof', /the error invalid-proof/],
   ] as const) {
     it(`refuses ${what} at the end`, async () => {
-      const conversation = new ScramCredentials('sha256', 'user', 'p', () => 'abc').conversation();
+      const conversation = new ScramCredentials('sha256', 'user', 'p', { newNonce: () => 'abc' }).conversation();
       await say(conversation);
       await say(conversation, 'r=abcd,s=c2FsdA==,i=4096');
       await assert.rejects(say(conversation, final), expected);
