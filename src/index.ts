@@ -12,12 +12,22 @@ import { ClosedError } from './errors/kafka-error.ts';
 import { EventPublisher } from './instrumentation/event-publisher.ts';
 import type { ClientEventName, ClientEvents } from './instrumentation/events.ts';
 import { logEvents } from './instrumentation/log-events.ts';
+import type {
+  ConsumerStatistics,
+  KafkaStatistics,
+  ProducerStatistics,
+  ShareConsumerStatistics,
+} from './instrumentation/statistics.ts';
 import { Producer } from './producer/producer.ts';
 import type { ConsumerTopics, ProducerTopics, TopicRecord } from './model/topics.ts';
 import type { ProducerOptions, TypedProducerOptions } from './producer/options.ts';
 
 interface Closable {
   close(options?: { readonly timeoutMs?: number }): Promise<void>;
+}
+
+interface Measured<Statistics> extends Closable {
+  statistics(): Statistics;
 }
 
 /**
@@ -36,10 +46,11 @@ interface Closable {
  * ```
  */
 export class Kafka implements AsyncDisposable {
-  readonly #events = new EventPublisher();
+  readonly #events: EventPublisher;
   readonly #cluster: Cluster;
-  readonly #consumers = new Set<Closable>();
-  readonly #producers = new Set<Closable>();
+  readonly #consumers = new Set<Measured<ConsumerStatistics>>();
+  readonly #shareConsumers = new Set<Measured<ShareConsumerStatistics>>();
+  readonly #producers = new Set<Measured<ProducerStatistics>>();
   readonly #admins = new Set<Closable>();
   #closing: Promise<void> | undefined;
 
@@ -48,6 +59,7 @@ export class Kafka implements AsyncDisposable {
    */
   constructor(options: ClientOptions) {
     const resolved = resolveClientOptions(options);
+    this.#events = new EventPublisher(resolved.clientId);
     this.#cluster = new Cluster(resolved, this.#events);
     if (resolved.logger !== undefined) logEvents(this.#events, resolved.logger);
   }
@@ -98,7 +110,10 @@ export class Kafka implements AsyncDisposable {
   shareConsumer<K = Buffer | null, V = Buffer | null>(options: ShareConsumerOptions<K, V>): ShareConsumer<K, V>;
   shareConsumer<K = Buffer | null, V = Buffer | null>(options: ShareConsumerOptions<K, V>): ShareConsumer<K, V> {
     this.#refuseWhenClosed();
-    return this.#remember(this.#consumers, (onClosed) => new ShareConsumer<K, V>(this.#cluster, options, onClosed));
+    return this.#remember(
+      this.#shareConsumers,
+      (onClosed) => new ShareConsumer<K, V>(this.#cluster, options, onClosed),
+    );
   }
 
   /** An admin client: topics, configurations, groups, offsets, access, users, quotas. */
@@ -114,6 +129,21 @@ export class Kafka implements AsyncDisposable {
    */
   on<Name extends ClientEventName>(name: Name, listener: (payload: ClientEvents[Name]) => void): () => void {
     return this.#events.on(name, listener);
+  }
+
+  /**
+   * What this client and those made here that are open hold and do at this moment: memory, requests under way, positions and lag,
+   * connections. Does no IO, counts nothing along the way, and may be called as often as one likes; for rates and times over a while see
+   * `kavka/metrics`.
+   */
+  statistics(): KafkaStatistics {
+    return {
+      clientId: this.#cluster.options.clientId,
+      brokers: this.#cluster.connections(),
+      producers: [...this.#producers].map((producer) => producer.statistics()),
+      consumers: [...this.#consumers].map((consumer) => consumer.statistics()),
+      shareConsumers: [...this.#shareConsumers].map((consumer) => consumer.statistics()),
+    };
   }
 
   /**
@@ -138,17 +168,18 @@ export class Kafka implements AsyncDisposable {
   async #closeAll(options: { readonly timeoutMs?: number }): Promise<void> {
     const failures: unknown[] = [];
     // Consumers first: what they deliver may still be on its way to a producer.
-    for (const clients of [this.#consumers, this.#producers, this.#admins]) {
-      const results = await Promise.allSettled([...clients].map((client) => client.close(options)));
+    for (const kinds of [[this.#consumers, this.#shareConsumers], [this.#producers], [this.#admins]]) {
+      const clients = kinds.flatMap((kind): Closable[] => [...kind]);
+      const results = await Promise.allSettled(clients.map((client) => client.close(options)));
       failures.push(...results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : [])));
-      clients.clear();
+      for (const kind of kinds) kind.clear();
     }
     await this.#cluster.close();
     if (failures.length > 0) throw failures[0];
   }
 
   /** Keeps a client to close it in the end, unless it is closed before: a service may make and close many. */
-  #remember<C extends Closable>(clients: Set<Closable>, make: (onClosed: () => void) => C): C {
+  #remember<Kept extends Closable, C extends Kept>(clients: Set<Kept>, make: (onClosed: () => void) => C): C {
     const client: C = make(() => clients.delete(client));
     clients.add(client);
     return client;
@@ -235,8 +266,23 @@ export {
 export * from './errors/error-codes.ts';
 export * from './errors/kafka-error.ts';
 export * from './errors/send-error.ts';
-export type { ClientEventName, ClientEvents, ConnectionEvent, RequestEvent } from './instrumentation/events.ts';
+export type { ClientEventMessage } from './instrumentation/event-channels.ts';
+export type {
+  ClientEventName,
+  ClientEvents,
+  ConnectionEvent,
+  FetchedTopic,
+  RequestEvent,
+} from './instrumentation/events.ts';
 export type { Logger } from './instrumentation/log-events.ts';
+export type {
+  BrokerStatistics,
+  ConsumerStatistics,
+  KafkaStatistics,
+  PartitionStatistics,
+  ProducerStatistics,
+  ShareConsumerStatistics,
+} from './instrumentation/statistics.ts';
 export { json, SchemaError, type SchemaIssue, type SchemaResult, type StandardSchema } from './model/json-serde.ts';
 export type { HeadersInput, HeaderValue, ProducerRecord } from './model/producer-record.ts';
 export { RecordHeaders, type RecordHeaderEntry } from './model/record-headers.ts';

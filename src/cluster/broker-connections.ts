@@ -1,7 +1,7 @@
 import type { ConnectionPool } from '../network/connection-pool.ts';
 
 /** What the cluster needs of a connection pool. */
-export type BrokerConnections = Pick<ConnectionPool, 'connect' | 'closeLane' | 'close'>;
+export type BrokerConnections = Pick<ConnectionPool, 'connect' | 'closeLane' | 'close' | 'statistics'>;
 
 /** The connection that all clients of a `Kafka` share, per broker. */
 export const CONTROL_LANE = 'control';

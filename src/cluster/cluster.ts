@@ -1,5 +1,6 @@
 import { ClosedError, NetworkError, type KafkaError } from '../errors/kafka-error.ts';
 import type { EventPublisher } from '../instrumentation/event-publisher.ts';
+import type { BrokerStatistics } from '../instrumentation/statistics.ts';
 import { ConnectionPool } from '../network/connection-pool.ts';
 import type { Connection } from '../network/connection.ts';
 import type { Clock } from '../util/clock.ts';
@@ -139,6 +140,11 @@ export class Cluster {
   /** Closes the connections of a lane at all brokers. */
   async closeLane(lane: string): Promise<void> {
     await this.#pool.closeLane(lane);
+  }
+
+  /** The connections that are open now, by broker. */
+  connections(): BrokerStatistics[] {
+    return this.#pool.statistics();
   }
 
   /** A number of its own for each client, for the names of its lanes: `produce-1`. */

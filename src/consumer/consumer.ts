@@ -2,6 +2,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { abortSignal, callOptionsError, checkCallOptions } from '../cluster/call-options.ts';
 import type { CallOptions } from '../cluster/request.ts';
 import { ClosedError, KafkaError, UsageError } from '../errors/kafka-error.ts';
+import type { ConsumerStatistics } from '../instrumentation/statistics.ts';
 import type { ConsumerGroupMetadata } from '../model/consumer-group-metadata.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
 import { quote } from '../util/option-rules.ts';
@@ -147,6 +148,7 @@ export class Consumer<
       cluster,
       offsets: this.#offsets,
       assignment: this.#assignment,
+      isolationLevel: resolved.isolationLevel,
       onMoved: () => this.#moved(),
     });
     this.#commits = this.#makeCommits(resolved.groupId);
@@ -500,6 +502,15 @@ export class Consumer<
     return this.#positions.paused();
   }
 
+  /**
+   * How far the position is behind the end that the last fetch told: of what is decided with `read_committed`. Undefined while one of the two
+   * is not known, or if the partition is not assigned. Does no IO, and the end of a partition that is not fetched, as a paused one, grows
+   * old: {@link Consumer.lag} asks for it. Java: `currentLag` (KIP-695).
+   */
+  currentLag(of: TopicPartition): bigint | undefined {
+    return this.#positions.currentLag(of);
+  }
+
   /** How far each assigned partition is behind its end. */
   async lag(options: CallOptions = {}): Promise<PartitionLag[]> {
     this.#refuseWhenClosed();
@@ -543,6 +554,20 @@ export class Consumer<
     if (error !== undefined) return Promise.reject(error);
     this.#closed ??= this.#close(options);
     return this.#closed;
+  }
+
+  /** @internal Where it is and what it holds now, for `kafka.statistics()`. */
+  statistics(): ConsumerStatistics {
+    const { groupId, maxBufferedBytes } = this.#options;
+    const partitions = this.#positions.statistics();
+    return {
+      lane: this.#fetchLane,
+      groupId,
+      memberId: this.#group?.metadata().memberId || undefined,
+      partitions,
+      bufferedBytes: partitions.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
+      maxBufferedBytes,
+    };
   }
 
   /** The same as {@link Consumer.close}, for `await using`. */

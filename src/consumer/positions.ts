@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { CallOptions } from '../cluster/request.ts';
 import { UsageError } from '../errors/kafka-error.ts';
+import type { PartitionStatistics } from '../instrumentation/statistics.ts';
 import type { TopicPartition } from '../model/topic-partition.ts';
 import { parseInt64 } from '../util/int64.ts';
 import { quote } from '../util/option-rules.ts';
@@ -8,6 +9,7 @@ import type { Assignment } from './assignment.ts';
 import type { PartitionOffset } from './committable.ts';
 import type { OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
 import { BEGINNING, END, type OffsetClient } from './offset-client.ts';
+import type { IsolationLevel } from './options.ts';
 import { onePartition, partitionList, type Partitions } from './partition-list.ts';
 import type { PartitionState, StartingPoint } from './partition-state.ts';
 
@@ -22,6 +24,7 @@ export interface PositionsParts {
   readonly cluster: Cluster;
   readonly offsets: OffsetClient;
   readonly assignment: Assignment;
+  readonly isolationLevel: IsolationLevel;
   /** Something was sought, paused or is read on. */
   readonly onMoved: () => void;
 }
@@ -78,8 +81,24 @@ export class Positions {
     const ends = await this.endOffsets(assignment.partitions, options);
     return ends.map(({ topic, partition, offset: endOffset }) => {
       const position = assignment.get(topic, partition)?.position;
-      const behind = position === undefined ? undefined : endOffset - position;
-      return { topic, partition, position, endOffset, lag: behind !== undefined && behind < 0n ? 0n : behind };
+      return { topic, partition, position, endOffset, lag: lagBetween(position, endOffset) };
+    });
+  }
+
+  /** The lag as far as it is known here; the end is the one that the last fetch told. */
+  currentLag(of: TopicPartition): bigint | undefined {
+    const { topic, partition } = onePartition(of, 'tell a lag');
+    const state = this.#parts.assignment.get(topic, partition);
+    return state === undefined ? undefined : lagBetween(state.position, this.#knownEnd(state));
+  }
+
+  /** What is known of the assigned partitions. */
+  statistics(): PartitionStatistics[] {
+    return this.#parts.assignment.states.map((state) => {
+      const { topic, partition, position, paused, bufferedBytes } = state;
+      const endOffset = this.#knownEnd(state);
+      const lag = lagBetween(position, endOffset);
+      return { topic, partition, position, endOffset, lag, paused, bufferedBytes };
     });
   }
 
@@ -147,6 +166,11 @@ export class Positions {
     return list.map((partition) => this.#parts.assignment.owned(partition, doing));
   }
 
+  #knownEnd({ highWatermark, lastStableOffset }: PartitionState): bigint | undefined {
+    const end = this.#parts.isolationLevel === 'read_committed' ? lastStableOffset : highWatermark;
+    return end < 0n ? undefined : end;
+  }
+
   async #list(
     queries: readonly (TopicPartition & { readonly timestamp: bigint })[],
     options: CallOptions,
@@ -156,6 +180,14 @@ export class Positions {
     await this.#parts.cluster.topics([...new Set(queries.map(({ topic }) => topic))], options);
     return this.#parts.offsets.list(queries, options);
   }
+}
+
+function lagBetween(position: bigint | undefined, end: bigint): bigint | undefined;
+function lagBetween(position: bigint | undefined, end: bigint | undefined): bigint | undefined;
+function lagBetween(position: bigint | undefined, end: bigint | undefined): bigint | undefined {
+  if (position === undefined || end === undefined) return undefined;
+  // A follower, or a log that was cut off, may end before what was read.
+  return end > position ? end - position : 0n;
 }
 
 function timestampOf(timestampMs: number): bigint {

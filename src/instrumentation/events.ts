@@ -22,6 +22,16 @@ export interface RequestEvent extends ConnectionEvent {
   readonly correlationId: number;
 }
 
+/** What one answer to a fetch brought of one topic. */
+export interface FetchedTopic {
+  /** The topic's name. */
+  readonly topic: string;
+  /** How many records. */
+  readonly records: number;
+  /** How many bytes of records. */
+  readonly bytes: number;
+}
+
 /**
  * Every event that a client publishes: its name, its payload, and when it fires. Payloads hold no secret and no record data.
  *
@@ -172,10 +182,16 @@ export interface ClientEvents {
   'consumer.fetched': {
     /** The broker that was asked. */
     readonly nodeId: number;
+    /** The group; undefined without one. */
+    readonly groupId: string | undefined;
     /** How many bytes of records came. */
     readonly bytes: number;
+    /** How many records came, as the headers of their batches say; of a share group, how many offsets were locked. */
+    readonly records: number;
     /** How many partitions they are of. */
     readonly partitions: number;
+    /** Bytes and records by topic. */
+    readonly topics: readonly FetchedTopic[];
     /** From sending to the answer; the broker waits for records. */
     readonly durationMs: number;
   };
@@ -183,6 +199,8 @@ export interface ClientEvents {
   'consumer.fetch.failed': {
     /** The broker that was asked. */
     readonly nodeId: number;
+    /** The group; undefined without one. */
+    readonly groupId: string | undefined;
     /** Why it failed. */
     readonly error: Error;
   };

@@ -1,5 +1,6 @@
 import { ClosedError, KafkaError, NetworkError, TimeoutError } from '../errors/kafka-error.ts';
 import type { ConnectionEvent } from '../instrumentation/events.ts';
+import type { BrokerStatistics } from '../instrumentation/statistics.ts';
 import { inspectAs } from '../util/custom-inspect.ts';
 import { resolveSaslOptions } from '../security/sasl-options.ts';
 import { resolveTlsOptions } from '../security/tls-options.ts';
@@ -65,6 +66,22 @@ export class ConnectionPool {
   /** How many connections are open. */
   get size(): number {
     return this.#sockets.size;
+  }
+
+  /** The connections that are open now, by broker. */
+  statistics(): BrokerStatistics[] {
+    const brokers = new Map<string, BrokerStatistics>();
+    for (const { nodeId, endpoint, inFlight } of this.#sockets) {
+      const key = `${nodeId ?? ''} ${endpointText(endpoint)}`;
+      const { connections, requestsInFlight } = brokers.get(key) ?? { connections: 0, requestsInFlight: 0 };
+      brokers.set(key, {
+        nodeId,
+        ...endpoint,
+        connections: connections + 1,
+        requestsInFlight: requestsInFlight + inFlight,
+      });
+    }
+    return [...brokers.values()];
   }
 
   /**

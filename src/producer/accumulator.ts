@@ -85,6 +85,11 @@ export class Accumulator {
     return this.#waiting.isWanted;
   }
 
+  /** How many sends wait for memory. */
+  get waitingCount(): number {
+    return this.#waiting.waitingCount;
+  }
+
   /** Calls back once when a send would not wait. */
   whenRoom(callback: () => void): void {
     this.#waiting.whenRoom(callback);

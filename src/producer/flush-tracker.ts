@@ -26,6 +26,11 @@ export class SendSpan {
     return this.#unsettled === 0;
   }
 
+  /** How many are not settled yet. */
+  get unsettled(): number {
+    return this.#unsettled;
+  }
+
   get failures(): number {
     return this.#failures;
   }
@@ -83,6 +88,11 @@ export class FlushTracker {
 
   get isIdle(): boolean {
     return this.#spans.every(({ span }) => span.isEmpty);
+  }
+
+  /** How many sends are not settled yet. */
+  get unsettled(): number {
+    return this.#spans.reduce((sum, { span }) => sum + span.unsettled, 0);
   }
 
   /** The next flush tells of what fails from now on only: who closes was told of the rest by the sends themselves. */

@@ -64,6 +64,11 @@ export class MemoryQueue {
     return this.#waiting.length === 0;
   }
 
+  /** How many calls wait, those included that their topics hold. */
+  get waitingCount(): number {
+    return this.#waiting.length + this.#held.countedCount;
+  }
+
   /** When the first one was called. */
   get firstCalledMs(): number | undefined {
     return this.#waiting.peek()?.calledMs;
@@ -128,7 +133,7 @@ export class MemoryQueue {
   }
 
   get #isLong(): boolean {
-    return this.#waiting.length + this.#held.countedCount >= this.#options.maxWaitingSends;
+    return this.waitingCount >= this.#options.maxWaitingSends;
   }
 
   #tooManyWait(topic: string): SendError {

@@ -4,6 +4,7 @@ import { callOptionsError, checkCallOptions, duration } from '../cluster/call-op
 import type { ProducerCluster } from './producer-cluster.ts';
 import { ClosedError, KafkaError, UsageError } from '../errors/kafka-error.ts';
 import type { SendError } from '../errors/send-error.ts';
+import type { ProducerStatistics } from '../instrumentation/statistics.ts';
 import type { ProducerRecord } from '../model/producer-record.ts';
 import { expectedInstead } from '../util/option-rules.ts';
 import { Accumulator } from './accumulator.ts';
@@ -285,6 +286,21 @@ export class Producer<
       this.#options.bufferMemoryBytes,
       options,
     );
+  }
+
+  /** @internal What it holds now, for `kafka.statistics()`. */
+  statistics(): ProducerStatistics {
+    const { bufferMemoryBytes, maxWaitingSends, transactionalId } = this.#options;
+    return {
+      lane: this.#laneName,
+      transactionalId,
+      bufferedBytes: this.#memory.usedBytes,
+      bufferMemoryBytes,
+      unsettledRecords: this.#flushes.unsettled,
+      waitingSends: this.#accumulator.waitingCount,
+      maxWaitingSends,
+      requestsInFlight: this.#sender.inFlight,
+    };
   }
 
   /** The same as {@link Producer.close}, for `await using`. */

@@ -171,10 +171,16 @@ export class Sender {
     }
   }
 
+  /** How many requests are under way. */
+  get inFlight(): number {
+    let requests = 0;
+    for (const { inFlight } of this.#lanes.values()) requests += inFlight;
+    return requests;
+  }
+
   /** Whether no request is under way. */
   get isIdle(): boolean {
-    for (const { inFlight } of this.#lanes.values()) if (inFlight > 0) return false;
-    return true;
+    return this.inFlight === 0;
   }
 
   close(): void {

@@ -97,6 +97,44 @@ describe('kavka/protocol', () => {
 });
 
 describe('Kafka', () => {
+  it('statistics() lists the clients that are open, without connecting, and none after close()', async () => {
+    const kafka = new front.Kafka({ clientId: 'shop', bootstrapServers: 'localhost:1' });
+    const nothing = { clientId: 'shop', brokers: [], producers: [], consumers: [], shareConsumers: [] };
+    assert.deepEqual(kafka.statistics(), nothing);
+    const producer = kafka.producer({ transactionalId: 'tx' });
+    kafka.consumer({ groupId: 'billing' });
+    kafka.shareConsumer({ groupId: 'mailers' });
+    kafka.producer();
+    const { brokers, producers, consumers, shareConsumers } = kafka.statistics();
+    assert.deepEqual(brokers, []);
+    assert.deepEqual(
+      producers.map(({ lane, transactionalId }) => [lane, transactionalId]),
+      [
+        ['produce-1', 'tx'],
+        ['produce-4', undefined],
+      ],
+    );
+    assert.deepEqual(
+      consumers.map(({ groupId }) => groupId),
+      ['billing'],
+    );
+    const [{ memberId, ...shared } = { memberId: '' }] = shareConsumers;
+    assert.ok(memberId.length > 10);
+    assert.deepEqual(shared, {
+      lane: 'share-3',
+      groupId: 'mailers',
+      partitions: [],
+      recordsInHand: 0,
+      recordsUnread: 0,
+      bufferedBytes: 0,
+      maxBufferedBytes: 64 * 1024 * 1024,
+    });
+    await producer.close();
+    assert.equal(kafka.statistics().producers.length, 1);
+    await kafka.close();
+    assert.deepEqual(kafka.statistics(), nothing);
+  });
+
   it('forgets clients that were closed, so that a service may make and close many', async () => {
     const kafka = new front.Kafka({ bootstrapServers: 'localhost:1' });
     const refs: WeakRef<object>[] = [];

@@ -20,6 +20,7 @@ import { FetchMachine, type FetchPlan } from './fetch-machine.ts';
 import { FETCH_BY_TOPIC_ID, fetchRequest, type FetchSettings } from './fetch-request.ts';
 import { FetchSessionMachine, type SessionPartition } from './fetch-session-machine.ts';
 import { FrameLease } from './frame-lease.ts';
+import { FetchedTopics, recordCountOf } from './fetched-topics.ts';
 import { FetchedRecords, type FetchedRecordsOptions } from './fetched-records.ts';
 import { staleMetadata } from './stale-metadata.ts';
 
@@ -248,7 +249,7 @@ export class Fetcher {
     tookMs: number,
     connection: Connection,
   ): void {
-    const { cluster } = this.#parts;
+    const { cluster, options } = this.#parts;
     const session = this.#sessionWith(plan.nodeId);
     if (response.errorCode !== brokerErrorCodes.NONE) {
       // The session has ended, and with it nothing else: a new one begins with the next fetch.
@@ -260,6 +261,7 @@ export class Fetcher {
     this.#learnLeaders(response, asked);
     let bytes = 0;
     let partitions = 0;
+    const topics = cluster.events.has('consumer.fetched') ? new FetchedTopics() : undefined;
     const lease = leaseOf(response, connection);
     for (const topic of response.responses) {
       for (const data of topic.partitions) {
@@ -276,7 +278,9 @@ export class Fetcher {
         if (state.fetchRound !== round || state.fetchOffset !== offset || state.term.ended) continue;
         const taken = this.#handlePartition(question, data, plan.nodeId, lease);
         bytes += taken;
-        if (taken > 0) partitions++;
+        if (taken === 0 || data.records === null) continue;
+        partitions++;
+        topics?.add(state.topic, recordCountOf(data.records), taken);
       }
     }
     lease?.end();
@@ -285,8 +289,16 @@ export class Fetcher {
       if (state.fetchRound === round) this.#failPartition(state);
     }
     this.#machine.handleAnswer(plan, bytes > 0, tookMs, cluster.clock.nowMs());
-    if (bytes > 0 && cluster.events.has('consumer.fetched')) {
-      cluster.events.publish('consumer.fetched', { nodeId: plan.nodeId, bytes, partitions, durationMs: tookMs });
+    if (bytes > 0 && topics !== undefined) {
+      cluster.events.publish('consumer.fetched', {
+        nodeId: plan.nodeId,
+        groupId: options.groupId,
+        bytes,
+        records: topics.records,
+        partitions,
+        topics: topics.list,
+        durationMs: tookMs,
+      });
     }
   }
 
@@ -328,7 +340,7 @@ export class Fetcher {
       const error = new ProtocolError(
         `Cannot use what broker ${nodeId} sent of ${state.topic}-${state.partition}: it ends before offset ${offset}, which was asked for`,
       );
-      this.#parts.cluster.events.publish('consumer.fetch.failed', { nodeId, error });
+      this.#publishFailure(nodeId, error);
       this.#failPartition(state);
       return 0;
     }
@@ -380,7 +392,7 @@ export class Fetcher {
       this.#parts.onFatal(error);
       return;
     }
-    this.#parts.cluster.events.publish('consumer.fetch.failed', { nodeId, error });
+    this.#publishFailure(nodeId, error);
     if (staleMetadata.has(errorCode)) this.#parts.cluster.refreshSoon();
     this.#failPartition(state);
     // The answer named the new leader: no need to wait, unless that one is wrong as well.
@@ -411,13 +423,18 @@ export class Fetcher {
     if (leaders.length > 0) this.#parts.cluster.learnLeaders(leaders, response.nodeEndpoints);
   }
 
+  #publishFailure(nodeId: number, error: Error): void {
+    const { cluster, options } = this.#parts;
+    cluster.events.publish('consumer.fetch.failed', { nodeId, groupId: options.groupId, error });
+  }
+
   #handleFailure(plan: FetchPlan<PartitionState>, error: Error): void {
     const { cluster } = this.#parts;
     this.#machine.handleFailure(plan, cluster.clock.nowMs());
     this.#sessionWith(plan.nodeId).handleFailure();
     for (const state of plan.partitions) if (state.nearReplica?.nodeId === plan.nodeId) state.nearReplica = undefined;
     if (error instanceof KafkaError && !isPassingFailure(error)) this.#parts.onFatal(error);
-    else cluster.events.publish('consumer.fetch.failed', { nodeId: plan.nodeId, error });
+    else this.#publishFailure(plan.nodeId, error);
     cluster.refreshSoon();
   }
 }

@@ -9,6 +9,7 @@ import { backoffMs, type BackoffPolicy } from '../../util/backoff.ts';
 import type { RecordDeserializers } from '../consumer-record.ts';
 import { decompressor, type Decompressor } from '../fetch/decompressor.ts';
 import { FetchedRecords } from '../fetch/fetched-records.ts';
+import { FetchedTopics } from '../fetch/fetched-topics.ts';
 import { staleMetadata } from '../fetch/stale-metadata.ts';
 import { AcquiredRecordsMachine } from './acquired-records-machine.ts';
 import { AcquiredRecords } from './acquired-records.ts';
@@ -95,11 +96,12 @@ export class ShareAnswers {
     sent: readonly SentAcknowledgements[],
     startMs: number,
   ): void {
-    const { cluster, partitions: assigned, results } = this.#parts;
+    const { cluster, options, partitions: assigned, results } = this.#parts;
     const errors = new Map<string, KafkaError>();
     const asked = new Map(assigned().map((partition) => [keyOf(partition), partition]));
     let bytes = 0;
     let partitions = 0;
+    const topics = cluster.events.has('consumer.fetched') ? new FetchedTopics() : undefined;
     for (const { topicId, partitions: ofTopic } of response.responses) {
       for (const data of ofTopic) {
         const key = topicPartitionKey(topicId, data.partitionIndex);
@@ -107,15 +109,25 @@ export class ShareAnswers {
         const partition = asked.get(key) ?? this.#unassigned(topicId, data);
         if (partition === undefined) continue;
         this.#handlePartitionError(broker, partition, data);
-        bytes += this.#handleRecords(broker, partition, data, startMs);
-        if (data.acquiredRecords.length > 0) partitions++;
+        const taken = this.#handleRecords(broker, partition, data, startMs);
+        bytes += taken;
+        if (data.acquiredRecords.length === 0) continue;
+        partitions++;
+        topics?.add(partition.topic, acquiredCount(data), taken);
       }
     }
     for (const { acquired, ranges } of sent) results.add(acquired, ranges, errors.get(keyOf(acquired)));
     this.#learnLeaders(response);
-    if (bytes > 0 && cluster.events.has('consumer.fetched')) {
-      const durationMs = cluster.clock.nowMs() - startMs;
-      cluster.events.publish('consumer.fetched', { nodeId: broker.nodeId, bytes, partitions, durationMs });
+    if (bytes > 0 && topics !== undefined) {
+      cluster.events.publish('consumer.fetched', {
+        nodeId: broker.nodeId,
+        groupId: options.groupId,
+        bytes,
+        records: topics.records,
+        partitions,
+        topics: topics.list,
+        durationMs: cluster.clock.nowMs() - startMs,
+      });
     }
   }
 
@@ -228,7 +240,7 @@ export class ShareAnswers {
     const doing = `Cannot fetch ${topic}-${number} for group "${options.groupId}" from broker ${broker.nodeId}`;
     const error = brokerError(data.errorCode, doing, data.errorMessage);
     if (fatalErrors.has(data.errorCode)) return onFatal(error);
-    cluster.events.publish('consumer.fetch.failed', { nodeId: broker.nodeId, error });
+    cluster.events.publish('consumer.fetch.failed', { nodeId: broker.nodeId, groupId: options.groupId, error });
     if (staleMetadata.has(data.errorCode)) cluster.refreshSoon();
     const failures = (this.#pauses.get(key)?.failures ?? 0) + 1;
     const untilMs = cluster.clock.nowMs() + backoffMs(backoff, failures, cluster.random());
@@ -248,4 +260,9 @@ export class ShareAnswers {
     );
     if (leaders.length > 0) this.#parts.cluster.learnLeaders(leaders, nodeEndpoints);
   }
+}
+
+/** How many offsets are locked. */
+function acquiredCount({ acquiredRecords }: ShareFetchResponsePartitionData): number {
+  return acquiredRecords.reduce((sum, { firstOffset, lastOffset }) => sum + Number(lastOffset - firstOffset) + 1, 0);
 }

@@ -3,6 +3,7 @@ import { callOptionsError, checkCallOptions, duration } from '../../cluster/call
 import type { CallOptions } from '../../cluster/request.ts';
 import type { KafkaError } from '../../errors/kafka-error.ts';
 import { ClosedError, TimeoutError, UsageError } from '../../errors/kafka-error.ts';
+import type { ShareConsumerStatistics } from '../../instrumentation/statistics.ts';
 import type { TopicPartition } from '../../model/topic-partition.ts';
 import { deferred } from '../../util/deferred.ts';
 import { quote } from '../../util/option-rules.ts';
@@ -367,6 +368,14 @@ export class ShareConsumer<
     if (error !== undefined) return Promise.reject(error);
     this.#closed ??= this.#close(options);
     return this.#closed;
+  }
+
+  /** @internal What it holds now, for `kafka.statistics()`. */
+  statistics(): ShareConsumerStatistics {
+    const { groupId, maxBufferedBytes } = this.#options;
+    const { memberId } = this.#member;
+    const partitions = this.assignment();
+    return { lane: this.#lanes[0], groupId, memberId, partitions, ...this.#fetcher.held(), maxBufferedBytes };
   }
 
   /** The same as {@link ShareConsumer.close}, for `await using`. */

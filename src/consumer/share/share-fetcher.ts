@@ -3,6 +3,7 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import { brokerErrorCodes } from '../../errors/broker-error-codes.ts';
 import { brokerError } from '../../errors/broker-error.ts';
 import { ClosedError, isKafkaError, KafkaError } from '../../errors/kafka-error.ts';
+import type { ShareConsumerStatistics } from '../../instrumentation/statistics.ts';
 import { ShareAcknowledge } from '../../protocol/generated/share-acknowledge.ts';
 import { ShareFetch } from '../../protocol/generated/share-fetch.ts';
 import type { BackoffPolicy } from '../../util/backoff.ts';
@@ -99,6 +100,18 @@ export class ShareFetcher {
   /** How long the brokers lock records, in milliseconds; undefined before the first answer. */
   get lockTimeoutMs(): number | undefined {
     return this.#answers.lockTimeoutMs;
+  }
+
+  /** What is locked for this member: in the reader's hands, and still unread; and the memory that all of it takes. */
+  held(): Pick<ShareConsumerStatistics, 'recordsInHand' | 'recordsUnread' | 'bufferedBytes'> {
+    let [recordsInHand, recordsUnread] = [0, 0];
+    for (const { acquired } of this.#brokers.values()) {
+      for (const { machine } of acquired) {
+        recordsInHand += machine.heldCount;
+        recordsUnread += machine.unreadCount;
+      }
+    }
+    return { recordsInHand, recordsUnread, bufferedBytes: this.#bufferedBytes() };
   }
 
   /** These partitions are fetched from now on; what is unread of others goes back. */
@@ -474,7 +487,7 @@ export class ShareFetcher {
     const { nodeId } = broker;
     this.#locks.endAll(broker, 'their share session ended', error);
     if (wasOpen) cluster.events.publish('share.session.ended', { groupId: options.groupId, nodeId, error });
-    else cluster.events.publish('consumer.fetch.failed', { nodeId, error });
+    else cluster.events.publish('consumer.fetch.failed', { nodeId, groupId: options.groupId, error });
   }
 
   #fail(sent: readonly SentAcknowledgements[], error: KafkaError): void {

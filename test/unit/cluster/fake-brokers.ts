@@ -49,6 +49,10 @@ export class FakeBrokers implements BrokerConnections {
     return this.#connection(target, lane, server);
   }
 
+  statistics(): [] {
+    return [];
+  }
+
   closeLane(lane: string): Promise<void> {
     this.closedLanes.push(lane);
     return Promise.resolve();

@@ -43,6 +43,7 @@ const callsWithPartitions: Readonly<Record<string, CallWithPartitions>> = {
   pause: { run: (consumer, given) => consumer.pause(given) },
   resume: { run: (consumer, given) => consumer.resume(given) },
   position: { run: (consumer, given) => consumer.position(given), isOfOne: true },
+  currentLag: { run: (consumer, given) => consumer.currentLag(given), isOfOne: true },
   seek: {
     run: (consumer, given) => consumer.seek(given),
     isOfOne: true,

@@ -64,6 +64,24 @@ describe('ConnectionPool', () => {
     assert.equal(pool.size, 2);
   });
 
+  it('counts the open connections by broker, and the requests in flight on them', async () => {
+    const server = await start(shakeHands);
+    const pool = poolOf();
+    const there = { host: '127.0.0.1', port: server.port };
+    assert.deepEqual(pool.statistics(), []);
+    const connection = await pool.connect(at(server.port), 'control');
+    await pool.connect(at(server.port), 'fetch-1');
+    await pool.connect({ nodeId: undefined, endpoint: there }, 'bootstrap');
+    const lost = assert.rejects(connection.send(Metadata, 1, {}));
+    assert.deepEqual(pool.statistics(), [
+      { nodeId: 1, ...there, connections: 2, requestsInFlight: 1 },
+      { nodeId: undefined, ...there, connections: 1, requestsInFlight: 0 },
+    ]);
+    await pool.close();
+    await lost;
+    assert.deepEqual(pool.statistics(), []);
+  });
+
   it('names package and version to the broker', async () => {
     let asked: { clientSoftwareName: string; clientSoftwareVersion: string } | undefined;
     const server = await start(async (peer) => {

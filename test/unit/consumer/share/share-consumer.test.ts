@@ -5,7 +5,7 @@ import type { AcknowledgementResult, ShareConsumerOptions } from '../../../../sr
 import type { ShareRecord } from '../../../../src/consumer/share/share-record.ts';
 import { AcknowledgeError } from '../../../../src/errors/acknowledge-error.ts';
 import { isKafkaError } from '../../../../src/errors/kafka-error.ts';
-import type { ClientEventName } from '../../../../src/instrumentation/events.ts';
+import type { ClientEventName, ClientEvents } from '../../../../src/instrumentation/events.ts';
 import { clusterOver } from '../../cluster/fake-brokers.ts';
 import { LOCK_MS, SimulatedShareLeaders, TOPIC } from './simulated-share-leaders.ts';
 
@@ -40,6 +40,47 @@ const offsets = (records: readonly ShareRecord[]): (readonly [bigint, number])[]
   records.map(({ offset, deliveryCount }) => [offset, deliveryCount] as const);
 
 describe('ShareConsumer over simulated leaders', () => {
+  it('statistics() tells what is in hand, what is unread, and what they take in memory', async () => {
+    const { leaders, consumer, clock, within, poll } = setUp();
+    leaders.append(0, 4);
+    const [record] = await poll(3);
+    assert.ok(record);
+    const { bufferedBytes, memberId, ...statistics } = consumer.statistics();
+    assert.deepEqual(statistics, {
+      lane: 'share-1',
+      groupId: 'g',
+      partitions: [{ topic: TOPIC, partition: 0 }],
+      recordsInHand: 3,
+      recordsUnread: 1,
+      maxBufferedBytes: 64 * 1024 * 1024,
+    });
+    assert.ok(bufferedBytes > 60 && memberId.length > 10);
+    consumer.acknowledge(record);
+    assert.equal(consumer.statistics().recordsInHand, 2);
+    await within(1000, consumer.close());
+    await clock.advance(0);
+    const { recordsInHand, recordsUnread, bufferedBytes: left } = consumer.statistics();
+    assert.deepEqual([recordsInHand, recordsUnread, left], [0, 0, 0]);
+  });
+
+  it('consumer.fetched tells the group and how many offsets were locked of which topic', async () => {
+    const { leaders, consumer, events, within, poll } = setUp();
+    const seen: ClientEvents['consumer.fetched'][] = [];
+    events.on('consumer.fetched', (payload) => seen.push(payload));
+    leaders.append(0, 4);
+    await poll(4);
+    const records = seen.reduce((sum, event) => sum + event.records, 0);
+    const listed = seen.flatMap(({ topics }) => topics);
+    assert.equal(records, 4);
+    assert.ok(seen.length > 0 && seen.every(({ groupId }) => groupId === 'g'));
+    assert.deepEqual([...new Set(listed.map(({ topic }) => topic))], [TOPIC]);
+    assert.deepEqual(
+      [listed.reduce((sum, topic) => sum + topic.records, 0), listed.reduce((sum, topic) => sum + topic.bytes, 0)],
+      [4, seen.reduce((sum, { bytes }) => sum + bytes, 0)],
+    );
+    await within(1000, consumer.close());
+  });
+
   it('gives back what was not read in the first half of its lock', async () => {
     const { leaders, clock, consumer, seen, within, poll } = setUp();
     leaders.append(0, 4);
