@@ -54,7 +54,7 @@ cpSync(compiled, dist, { recursive: true, filter: (file) => statSync(file).isDir
 const bundle = await rollup({
   // What package.json names. What several of them use goes into chunks, so that there is one of each class.
   input: Object.fromEntries(
-    ['index', 'protocol/index', 'testing/index', 'cli/main'].map((entry) => [
+    ['index', 'protocol/index', 'testing/index', 'metrics/index', 'cli/main'].map((entry) => [
       entry,
       path.join(compiled, `${entry}.js`),
     ]),

@@ -15,12 +15,53 @@ export interface ClientEventMessage<Name extends ClientEventName = ClientEventNa
   readonly payload: ClientEvents[Name];
 }
 
-// Node holds channels weakly: those that an agent has subscribed to must be found again, so they are kept here.
-const channels = new Map<ClientEventName, Channel>();
+const names: Readonly<Record<ClientEventName, true>> = {
+  'connection.opened': true,
+  'connection.closed': true,
+  'connection.reauthenticated': true,
+  'connection.failed': true,
+  'sasl.token.failed': true,
+  'request.sent': true,
+  'request.answered': true,
+  'request.failed': true,
+  'broker.throttled': true,
+  'metadata.updated': true,
+  'metadata.failed': true,
+  'metadata.rebootstrapped': true,
+  'request.retried': true,
+  'producer.transaction.ended': true,
+  'producer.transaction.failed': true,
+  'producer.batch.delivered': true,
+  'producer.batch.retried': true,
+  'producer.batch.failed': true,
+  'producer.error': true,
+  'consumer.fetched': true,
+  'consumer.fetch.failed': true,
+  'consumer.committed': true,
+  'consumer.commit.failed': true,
+  'group.joined': true,
+  'group.rebalancing': true,
+  'group.assigned': true,
+  'group.revoked': true,
+  'group.lost': true,
+  'group.left': true,
+  'group.heartbeat.failed': true,
+  'share.acknowledged': true,
+  'share.acknowledge.failed': true,
+  'share.locks.lost': true,
+  'share.records.returned': true,
+  'share.session.ended': true,
+  'share.handler.failed': true,
+  warning: true,
+  'listener.failed': true,
+};
+
+// All of them from the import on, and kept: runtimes hold channels weakly, and Bun 1.4 forgets the subscribers of one that nobody else holds.
+const channels = Object.fromEntries(Object.keys(names).map((name) => [name, channel(`kavka:${name}`)])) as Readonly<
+  Record<ClientEventName, Channel>
+>;
 
 /** The channel of an event; all publishers of a process share it. */
 export function eventChannel(name: ClientEventName): Channel {
-  let found = channels.get(name);
-  if (found === undefined) channels.set(name, (found = channel(`kavka:${name}`)));
-  return found;
+  return channels[name];
 }

@@ -26,9 +26,8 @@ describe('public types', () => {
   before(() => {
     const config = ts.readConfigFile(join(repository, 'tsconfig.json'), (path) => ts.sys.readFile(path));
     const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, repository);
-    const entries = ['src/index.ts', 'src/protocol/index.ts', 'src/testing/index.ts'].map((path) =>
-      join(repository, path),
-    );
+    const folders = ['', 'protocol', 'testing', 'metrics'];
+    const entries = folders.map((folder) => join(repository, 'src', folder, 'index.ts'));
     program = ts.createProgram(entries, options);
   });
 
@@ -302,6 +301,23 @@ describe('public types', () => {
       'ReadBatchesOptions',
       'ReadRecordHeader',
       'RecordHeader',
+    ]);
+  });
+
+  it('of kavka/metrics are these and no others', () => {
+    assert.deepEqual(typesOf(program, 'src/metrics/index.ts'), [
+      'FamilyNames',
+      'HistogramFamily',
+      'HistogramLike',
+      'HistogramSeries',
+      'InstrumentOptions',
+      'MeasuredKafka',
+      'MeterLike',
+      'MetricFamily',
+      'MetricsOptions',
+      'ObservableResultLike',
+      'ValueFamily',
+      'ValueSeries',
     ]);
   });
 

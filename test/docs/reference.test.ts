@@ -12,6 +12,7 @@ function typedoc(source: string): Promise<{ readonly failed: boolean; readonly o
     'src/index.ts': source,
     'src/protocol/index.ts': '/** The number. */\nexport const number = 1;\n',
     'src/testing/index.ts': '/** Another number. */\nexport const other = 2;\n',
+    'src/metrics/index.ts': '/** A third number. */\nexport const third = 3;\n',
     'README.md': '# Planted\n',
     'package.json': '{ "name": "kavka", "version": "1.0.0", "type": "module" }\n',
     'tsconfig.build.json': '{ "extends": "./tsconfig.json", "include": ["src"] }\n',

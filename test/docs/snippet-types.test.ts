@@ -25,6 +25,7 @@ function complaints(blocks: readonly Snippet[]): string[] {
       kavka: [join(repository, 'src/index.ts')],
       'kavka/protocol': [join(repository, 'src/protocol/index.ts')],
       'kavka/testing': [join(repository, 'src/testing/index.ts')],
+      'kavka/metrics': [join(repository, 'src/metrics/index.ts')],
     },
   };
   const host = ts.createCompilerHost(compilerOptions);

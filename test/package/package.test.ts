@@ -93,17 +93,31 @@ const useIt = `
   } catch (error) {
     refusal = error;
   }
-  const hasOneOfEachClass = refusal instanceof front.UsageError;
+  const collected = metrics.collectMetrics(kafka);
+  let misuse;
+  try {
+    metrics.collectMetrics(kafka, { prefx: 'shop' });
+  } catch (error) {
+    misuse = error;
+  }
+  const hasOneOfEachClass = refusal instanceof front.UsageError && misuse instanceof front.UsageError;
+  const heard = [];
+  channels.subscribe('kavka:producer.batch.delivered', ({ clientId, payload }) => heard.push([clientId, payload.records]));
   async function produceAndRead() {
     const cluster = await testing.TestCluster.start({ topics: { orders: 1 } });
-    const own = new front.Kafka({ bootstrapServers: cluster.bootstrapServers });
+    const own = new front.Kafka({ clientId: 'own', bootstrapServers: cluster.bootstrapServers });
+    const counted = metrics.collectMetrics(own);
     await own.producer().send({ topic: 'orders', value: 'one' });
     const [record] = await cluster.records('orders');
     await own.close();
     await cluster.close();
-    return record.value.toString();
+    const records = /^kavka_producer_records_total{.*} (.*)$/m.exec(counted.prometheus())?.[1];
+    return { value: record.value.toString(), records };
   }
-  kafka.close().then(produceAndRead).then((value) => console.log(JSON.stringify({ front: Object.keys(front).includes('Kafka'), topics, version: manifest.name, value, hasOneOfEachClass })));
+  kafka.close().then(produceAndRead).then((result) => {
+    collected.close();
+    console.log(JSON.stringify({ front: Object.keys(front).includes('Kafka'), topics, version: manifest.name, ...result, heard, hasOneOfEachClass }));
+  });
 `;
 
 const programs: Readonly<Record<string, string>> = {
@@ -112,17 +126,29 @@ const programs: Readonly<Record<string, string>> = {
     import * as front from 'kavka';
     import * as protocol from 'kavka/protocol';
     import * as testing from 'kavka/testing';
+    import * as metrics from 'kavka/metrics';
+    import * as channels from 'node:diagnostics_channel';
     const manifest = createRequire(import.meta.url)('kavka/package.json');
     ${useIt}`,
   'require.cjs': `
     const front = require('kavka');
     const protocol = require('kavka/protocol');
     const testing = require('kavka/testing');
+    const metrics = require('kavka/metrics');
+    const channels = require('node:diagnostics_channel');
     const manifest = require('kavka/package.json');
     ${useIt}`,
 };
 
-const whatProgramsPrint = { front: true, topics: null, version: 'kavka', value: 'one', hasOneOfEachClass: true };
+const whatProgramsPrint = {
+  front: true,
+  topics: null,
+  version: 'kavka',
+  value: 'one',
+  records: '1',
+  heard: [['own', 1]],
+  hasOneOfEachClass: true,
+};
 
 describe('package', () => {
   before(pack);
@@ -140,7 +166,7 @@ describe('package', () => {
     assert.deepEqual(stray, []);
     // Bundled: finding and reading a file for each module would be most of an import's time (docs/decisions/bundle.md).
     const code = files.filter((file) => file.endsWith('.js'));
-    assert.ok(code.length <= 20, `${code.length} files of code: ${code.join(' ')}`);
+    assert.ok(code.length <= 24, `${code.length} files of code: ${code.join(' ')}`);
   });
 
   it('holds code in ASCII only: one other character doubles what the source takes in memory', async () => {
@@ -183,6 +209,7 @@ describe('package', () => {
     assert.equal(code, 0, stdout + stderr);
     assert.match(stdout, /kavka\/protocol/);
     assert.match(stdout, /kavka\/testing/);
+    assert.match(stdout, /kavka\/metrics/);
   });
 
   it('has no module with a top-level await, which would break every require', async () => {

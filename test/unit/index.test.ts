@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as front from '../../src/index.ts';
+import * as metrics from '../../src/metrics/index.ts';
 import * as protocol from '../../src/protocol/index.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -93,6 +94,12 @@ describe('kavka/protocol', () => {
       'schemas',
       'stampStored',
     ]);
+  });
+});
+
+describe('kavka/metrics', () => {
+  it('exports these names and no others', () => {
+    assert.deepEqual(Object.keys(metrics).sort(), ['KafkaMetrics', 'collectMetrics', 'prometheusContentType']);
   });
 });
 
