@@ -77,7 +77,7 @@ function seriesOf<Series>(
   make: () => Series,
 ): Series {
   let family = families.get(name);
-  if (family === undefined) families.set(name, (family = new Map()));
+  if (family === undefined) families.set(name, (family = new Map<string, Series>()));
   // All series of a metric have their labels in one order; one that is absent moves no other, as names are part of the key.
   const key = JSON.stringify(labels);
   let series = family.get(key);
