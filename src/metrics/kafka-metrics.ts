@@ -26,7 +26,7 @@ export type MeasuredKafka = Pick<Kafka, 'on' | 'statistics'>;
  * const metrics = collectMetrics(kafka, { labels: { service: 'shop' } });
  * response.setHeader('content-type', prometheusContentType).end(metrics.prometheus());
  * ```
- * @throws {@link UsageError} an option is unknown or has a value that cannot be used, or what is given is no `Kafka`
+ * @throws UsageError: an option is unknown or has a value that cannot be used, or what is given is no `Kafka`
  */
 export function collectMetrics(
   kafka: MeasuredKafka | readonly MeasuredKafka[],
@@ -79,7 +79,7 @@ export class KafkaMetrics implements Disposable {
    * A gauge whose client or partition is gone is 0, since the SDK would go on with its last value.
    *
    * @returns ends it, as {@link KafkaMetrics.close} does
-   * @throws {@link ClosedError} these metrics are closed
+   * @throws ClosedError: these metrics are closed
    */
   observe(meter: MeterLike): () => void {
     if (this.#clients.length === 0) throw new ClosedError('these metrics');

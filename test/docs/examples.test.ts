@@ -44,11 +44,13 @@ describe('examples', { skip: kafka.skip, concurrency: 2 }, () => {
   it('from-timestamp.js reads the last ten minutes', () => succeeds('from-timestamp.js'));
   it('transactions.js copies exactly once', () => succeeds('transactions.js'));
   it('work-queue.js retries jobs, and gives up the hopeless ones', () => succeeds('work-queue.js'));
+  it('observability.js shows metrics and carries traces', () => succeeds('observability.js'));
   it('every example is run here', async () => {
     const files = (await readdir(examples)).filter((file) => file.endsWith('.js')).sort();
     assert.deepEqual(files, [
       'from-timestamp.js',
       'group.js',
+      'observability.js',
       'produce.js',
       'tls-scram.js',
       'topics.js',
