@@ -2,6 +2,7 @@ import { ClosedError, UsageError } from '../errors/kafka-error.ts';
 import type { Kafka } from '../index.ts';
 import type { ClientEventName } from '../instrumentation/events.ts';
 import { expectedInstead } from '../util/option-rules.ts';
+import { ClientSink } from './client-sink.ts';
 import { eventMetrics, type MetricSink } from './event-metrics.ts';
 import { exposition } from './exposition.ts';
 import { LabelRules } from './label-rules.ts';
@@ -121,7 +122,7 @@ export class KafkaMetrics implements Disposable {
 
   #listenTo(kafka: MeasuredKafka): void {
     const { clientId } = kafka.statistics();
-    const sink = this.#sinkOf(this.#store, clientId);
+    const sink = new ClientSink(this.#store, this.#rules, clientId);
     // Of what has no labels it is known that there was none yet: a rate of it is 0, not missing.
     for (const name of metricNames) {
       const { type, labels } = metricTable[name];
@@ -135,17 +136,10 @@ export class KafkaMetrics implements Disposable {
     if (recorder !== undefined) this.#stops.add(kafka.on(name, (event) => recorder(event, sink)));
   }
 
-  #sinkOf(store: MetricStore, clientId: string): MetricSink {
-    return {
-      add: (name, values = {}, value = 1) => store.add(name, this.#rules.labelsOf(name, clientId, values), value),
-      record: (name, value, values = {}) => store.record(name, this.#rules.labelsOf(name, clientId, values), value),
-    };
-  }
-
   #readGauges(gauges: MetricStore): MetricStore {
     for (const kafka of this.#clients) {
       const statistics = kafka.statistics();
-      readStatistics(statistics, this.#sinkOf(gauges, statistics.clientId));
+      readStatistics(statistics, new ClientSink(gauges, this.#rules, statistics.clientId));
     }
     return gauges;
   }

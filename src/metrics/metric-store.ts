@@ -5,12 +5,14 @@ import type { MetricName } from './metric-table.ts';
 /** Told of each value of a histogram as it comes. */
 export type OnRecord = (name: MetricName, labels: Labels, value: number) => void;
 
-interface Values {
+/** A series of a counter or gauge. */
+export interface StoredValue {
   readonly labels: Labels;
   value: number;
 }
 
-interface Distribution {
+/** A series of a histogram. */
+export interface StoredHistogram {
   readonly labels: Labels;
   /** How many values fell between the bound before and this one; the last count is of those above all bounds. */
   readonly counts: number[];
@@ -20,8 +22,8 @@ interface Distribution {
 /** Series by metric and labels. */
 export class MetricStore {
   readonly #bounds: readonly number[];
-  readonly #values = new Map<MetricName, Map<string, Values>>();
-  readonly #distributions = new Map<MetricName, Map<string, Distribution>>();
+  readonly #values = new Map<MetricName, Map<string, StoredValue>>();
+  readonly #histograms = new Map<MetricName, Map<string, StoredHistogram>>();
   readonly #listeners = new Set<OnRecord>();
 
   /** @param bounds of the buckets of histograms, in rising order */
@@ -29,26 +31,30 @@ export class MetricStore {
     this.#bounds = bounds;
   }
 
-  /** Adds to a counter or gauge; 0 makes it known. */
-  add(name: MetricName, labels: Labels, value: number): void {
-    const series = seriesOf(this.#values, name, labels, () => ({ labels, value: 0 }));
-    series.value += value;
+  /** The series of a counter or gauge, which is known from now on; to be added to. */
+  value(name: MetricName, labels: Labels): StoredValue {
+    return seriesOf(this.#values, name, labels, () => ({ labels, value: 0 }));
+  }
+
+  /** The series of a histogram, for {@link MetricStore.record}. */
+  histogram(name: MetricName, labels: Labels): StoredHistogram {
+    const counts = (): number[] => new Array<number>(this.#bounds.length + 1).fill(0);
+    return seriesOf(this.#histograms, name, labels, () => ({ labels, counts: counts(), sum: 0 }));
+  }
+
+  /** Counts a value in a series of a histogram. */
+  record(name: MetricName, series: StoredHistogram, value: number): void {
+    const bounds = this.#bounds;
+    let at = 0;
+    while (at < bounds.length && value > (bounds[at] ?? Infinity)) at++;
+    series.counts[at] = (series.counts[at] ?? 0) + 1;
+    series.sum += value;
+    for (const listener of this.#listeners) listener(name, series.labels, value);
   }
 
   /** All counters and gauges are 0 again, and stay known. */
   reset(): void {
     for (const family of this.#values.values()) for (const series of family.values()) series.value = 0;
-  }
-
-  /** Counts a value in a histogram. */
-  record(name: MetricName, labels: Labels, value: number): void {
-    const counts = (): number[] => new Array<number>(this.#bounds.length + 1).fill(0);
-    const series = seriesOf(this.#distributions, name, labels, () => ({ labels, counts: counts(), sum: 0 }));
-    const found = this.#bounds.findIndex((bound) => value <= bound);
-    const at = found < 0 ? this.#bounds.length : found;
-    series.counts[at] = (series.counts[at] ?? 0) + 1;
-    series.sum += value;
-    for (const listener of this.#listeners) listener(name, series.labels, value);
   }
 
   /** Tells of each value of a histogram from now on, until the returned function is called. */
@@ -62,7 +68,7 @@ export class MetricStore {
   }
 
   histograms(name: MetricName): HistogramSeries[] {
-    return [...(this.#distributions.get(name)?.values() ?? [])].map(({ labels, counts, sum }) => {
+    return [...(this.#histograms.get(name)?.values() ?? [])].map(({ labels, counts, sum }) => {
       let count = 0;
       const buckets = this.#bounds.map((upTo, at) => ({ upTo, count: (count += counts[at] ?? 0) }));
       return { labels, count: count + (counts[this.#bounds.length] ?? 0), sum, buckets };
