@@ -4,7 +4,7 @@ import type { ResolvedMetricsOptions } from './metrics-options.ts';
 /** What stands for the topics and groups that have no series of their own. No topic of Kafka's can have such a name. */
 export const OTHER = '(other)';
 
-/** The labels of one series; one that is empty is not there. */
+/** The labels of one series. */
 export type Labels = Readonly<Record<string, string>>;
 
 /** What is known of an event, to be put into labels; the metric says which of them it has. */
@@ -27,7 +27,7 @@ export class LabelRules {
     const labels: Record<string, string> = { client_id: clientId };
     for (const label of metricTable[name].labels) {
       const value = this.#valueOf(label, values);
-      if (value !== undefined && value !== '') labels[label] = value;
+      if (value !== undefined) labels[label] = value;
     }
     return Object.assign(labels, this.#options.labels);
   }

@@ -126,20 +126,26 @@ describe('KafkaMetrics.observe with the SDK of OpenTelemetry', () => {
     assert.equal(duration.descriptor.unit, 's');
   });
 
-  it('makes an instrument of each metric', () => {
+  it('makes an instrument of each metric, and takes its callback off once', () => {
     const made: string[] = [];
+    let removed = 0;
     const add = (name: string): { record(): void } => {
       made.push(name);
       return { record: () => undefined };
     };
-    collectMetrics(new FakeMeasuredKafka(), { prefix: 'acme' }).observe({
+    const metrics = collectMetrics(new FakeMeasuredKafka(), { prefix: 'acme' });
+    const stop = metrics.observe({
       createHistogram: add,
       createObservableCounter: add,
       createObservableGauge: add,
       addBatchObservableCallback: () => undefined,
-      removeBatchObservableCallback: () => undefined,
+      removeBatchObservableCallback: () => removed++,
     });
     assert.deepEqual(made.sort(), metricNames.map((name) => `acme.${name}`).sort());
+    stop();
+    stop();
+    metrics.close();
+    assert.equal(removed, 1);
   });
 
   for (const [how, end] of [
