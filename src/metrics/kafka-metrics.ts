@@ -34,6 +34,7 @@ export function collectMetrics(
   options: MetricsOptions = {},
 ): KafkaMetrics {
   const clients = Array.isArray(kafka) ? (kafka as readonly MeasuredKafka[]) : [kafka as MeasuredKafka];
+  if (clients.length === 0) refuseUnmeasured(undefined);
   for (const client of clients) refuseUnmeasured(client);
   return new KafkaMetrics(clients, resolveMetricsOptions(options));
 }

@@ -234,7 +234,7 @@ describe('collectMetrics and what it cannot use', () => {
 
   it('refuses what is no Kafka, before it listens to any', () => {
     const { listeners } = kafka;
-    for (const given of [undefined, null, {}, [kafka, {}], 'kafka']) {
+    for (const given of [undefined, null, {}, [], [kafka, {}], 'kafka']) {
       assert.throws(
         () => collectMetrics(given as never),
         (error: unknown) =>
