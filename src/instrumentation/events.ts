@@ -259,7 +259,7 @@ export interface ClientEvents {
     /** The partitions that were gone. */
     readonly partitions: readonly TopicPartition[];
   };
-  /** A member left its group, or was removed. */
+  /** A member left its group, at its close as well, or was removed. Static members that come back do not leave. */
   'group.left': {
     /** The group. */
     readonly groupId: string;

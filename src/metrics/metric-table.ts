@@ -305,7 +305,7 @@ const table = {
     type: 'counter',
     unit: '{leave}',
     labels: ['group_id'],
-    help: 'Times that a member was removed from its group, or left it since nobody read; a share consumer counts at close, too',
+    help: 'Times that a member left its group, at its close or since nobody read, or was removed',
     java: '',
   },
   'consumer.partitions.lost': {

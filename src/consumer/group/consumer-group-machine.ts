@@ -156,7 +156,7 @@ export class ConsumerGroupMachine {
         this.#expire(input.reason);
         break;
       case 'leave':
-        this.#leave(input.mode);
+        if (this.#leave(input.mode)) this.#effects.push({ kind: 'left', reason: input.reason });
         this.#state = { name: 'left' };
         return;
       default:
@@ -374,13 +374,16 @@ export class ConsumerGroupMachine {
     return this.#busySinceMs + this.#options.maxPollIntervalMs;
   }
 
-  /** A static member goes for a while: its partitions wait for it until the session ends (KIP-345, KIP-1092). */
-  #leave(mode: LeaveMode): void {
-    if (!('heartbeat' in this.#state)) return;
+  /**
+   * Whether it goes for good. A static member goes for a while: its partitions wait for it until the session ends (KIP-345, KIP-1092).
+   */
+  #leave(mode: LeaveMode): boolean {
+    if (!('heartbeat' in this.#state)) return false;
     const isStatic = this.#options.groupInstanceId !== null;
-    if (mode === 'remain' && !isStatic) return;
+    if (mode === 'remain' && !isStatic) return false;
     const epoch = isStatic && mode !== 'leave' ? STATIC_LEAVE_EPOCH : LEAVE_EPOCH;
     this.#effects.push({ kind: 'sendLeave', epoch });
+    return epoch === LEAVE_EPOCH;
   }
 
   #fail(error: Error): void {

@@ -192,7 +192,8 @@ export class GroupMachine {
         this.#expire(input.reason);
         break;
       case 'leave':
-        this.#leave(input.reason, input.mode);
+        if (this.#leave(input.reason, input.mode))
+          this.#effects.push({ kind: 'left', memberId: this.#memberId, reason: input.reason });
         this.#state = { name: 'left' };
         return;
       default:
@@ -516,13 +517,17 @@ export class GroupMachine {
     return this.#busySinceMs + this.#options.maxPollIntervalMs;
   }
 
-  /** A static member says nothing when it goes: its partitions wait for it until the session ends (KIP-345, KIP-1092). */
-  #leave(reason: string, mode: LeaveMode): void {
+  /**
+   * Whether the group is told. A static member says nothing when it goes: its partitions wait for it until the session ends (KIP-345,
+   * KIP-1092).
+   */
+  #leave(reason: string, mode: LeaveMode): boolean {
     const { name } = this.#state;
     const isMember = this.#memberId !== '' && name !== 'idle' && name !== 'failed';
     const isSilent = mode === 'remain' || (mode === 'default' && this.#options.groupInstanceId !== null);
-    if (!isMember || isSilent) return;
+    if (!isMember || isSilent) return false;
     this.#effects.push({ kind: 'sendLeave', memberId: this.#memberId, reason });
+    return true;
   }
 
   #fail(error: Error): void {

@@ -152,26 +152,26 @@ const reactions: Readonly<Record<string, Readonly<Record<string, readonly GroupE
   idle: {},
   joining: {},
   backingOff: {},
-  assigning: { expired: ['sendLeave', 'left'], leave: ['sendLeave'] },
-  syncing: { expired: ['sendLeave', 'left'], leave: ['sendLeave'] },
+  assigning: { expired: ['sendLeave', 'left'], leave: ['sendLeave', 'left'] },
+  syncing: { expired: ['sendLeave', 'left'], leave: ['sendLeave', 'left'] },
   assigned: {
     subscribed: ['sendJoin'],
     readerCame: ['runTask'],
     rejoin: ['sendJoin'],
     expired: ['sendLeave', 'left', 'endAssignment'],
-    leave: ['sendLeave'],
+    leave: ['sendLeave', 'left'],
   },
-  installing: { expired: ['sendLeave', 'left', 'endAssignment'], leave: ['sendLeave'] },
+  installing: { expired: ['sendLeave', 'left', 'endAssignment'], leave: ['sendLeave', 'left'] },
   reading: {
     subscribed: ['runTask'],
     rejoin: ['runTask'],
     expired: ['sendLeave', 'left', 'endAssignment'],
-    leave: ['sendLeave'],
+    leave: ['sendLeave', 'left'],
   },
   givingUp: {
     taskDone: ['sendJoin'],
     expired: ['sendLeave', 'left', 'endAssignment'],
-    leave: ['sendLeave'],
+    leave: ['sendLeave', 'left'],
   },
   lost: { readerCame: ['runTask'] },
   announcingLoss: { taskDone: ['sendJoin'] },
@@ -448,7 +448,8 @@ describe('GroupMachine', () => {
 
   it('leaves as a static member, and stays as a dynamic one, where it is told to (KIP-1092)', () => {
     for (const [groupInstanceId, mode, kinds] of [
-      ['i-1', 'leave', ['sendLeave']],
+      ['i-1', 'leave', ['sendLeave', 'left']],
+      ['i-1', 'default', []],
       [undefined, 'remain', []],
     ] as const) {
       const subject = machine(groupInstanceId === undefined ? {} : { groupInstanceId });
