@@ -7,6 +7,7 @@ import { parseInt64 } from '../util/int64.ts';
 import { quote } from '../util/option-rules.ts';
 import type { Assignment } from './assignment.ts';
 import type { PartitionOffset } from './committable.ts';
+import { jsonSafe } from './json-safe.ts';
 import type { OffsetForTime, PartitionEnd, PartitionLag } from './offset-answers.ts';
 import { BEGINNING, END, type OffsetClient } from './offset-client.ts';
 import type { IsolationLevel } from './options.ts';
@@ -98,7 +99,7 @@ export class Positions {
       const { topic, partition, position, paused, bufferedBytes } = state;
       const endOffset = this.#knownEnd(state);
       const lag = lagBetween(position, endOffset);
-      return { topic, partition, position, endOffset, lag, paused, bufferedBytes };
+      return fitForJson({ topic, partition, position, endOffset, lag, paused, bufferedBytes });
     });
   }
 
@@ -180,6 +181,11 @@ export class Positions {
     await this.#parts.cluster.topics([...new Set(queries.map(({ topic }) => topic))], options);
     return this.#parts.offsets.list(queries, options);
   }
+}
+
+/** JSON has no bigint: offsets become texts there, as those of records do. */
+function fitForJson(partition: PartitionStatistics): PartitionStatistics {
+  return Object.defineProperty(partition, 'toJSON', { value: () => jsonSafe(() => ({ ...partition }), null) });
 }
 
 function lagBetween(position: bigint | undefined, end: bigint): bigint | undefined;

@@ -1,6 +1,6 @@
 import type { TopicPartition } from '../model/topic-partition.ts';
 
-/** What a `Kafka` and its open clients hold and do at one moment: {@link Kafka.statistics}. */
+/** What a `Kafka` and its open clients hold and do at one moment: {@link Kafka.statistics}. `JSON.stringify` takes it, with offsets as texts. */
 export interface KafkaStatistics {
   /** The `clientId` of the `Kafka`. */
   readonly clientId: string;

@@ -93,6 +93,8 @@ describe('Consumer.statistics', () => {
     assert.equal(consumer.statistics().bufferedBytes, bufferedBytes);
     assert.deepEqual(first, { ...t0, ...nothing, position: 1n, endOffset: 3n, lag: 2n, bufferedBytes });
     assert.deepEqual([second?.paused, second?.position], [true, 0n]);
+    const told = JSON.parse(JSON.stringify(first)) as object;
+    assert.deepEqual(told, { ...t0, paused: false, position: '1', endOffset: '3', lag: '2', bufferedBytes });
     await kafka.run(consumer.poll());
     // Only who asks again has read the last one.
     await kafka.run(consumer.poll({ timeoutMs: 0 }));
