@@ -3,19 +3,13 @@ import type { Admin, CallOptions, SettledItem } from '../index.ts';
 import type { CliOptions, GivenArguments } from './arguments.ts';
 import { CliError, CliFailure } from './cli-error.ts';
 import { clientOptions, withClient } from './client-options.ts';
+import { connectInTime, timeoutMsOf, timeoutOption } from './connect-in-time.ts';
 import { jsonText } from './json-text.ts';
-import { integerOf } from './option-values.ts';
 import type { Terminal } from './terminal.ts';
-
-const defaultTimeoutSeconds = 30;
 
 /** What every administrative command takes besides its own options. */
 export const adminOptions: CliOptions = {
-  timeout: {
-    type: 'string',
-    value: 'SECONDS',
-    help: `how long connecting, and each call after that, may take (${defaultTimeoutSeconds})`,
-  },
+  ...timeoutOption('connecting, and each call after that,'),
   json: { type: 'boolean', help: 'print JSON, as when the output is no terminal' },
   ...clientOptions,
   help: { type: 'boolean', help: 'show this' },
@@ -39,14 +33,11 @@ export async function withAdmin(
   terminal: Terminal,
   run: (session: AdminSession) => Promise<void>,
 ): Promise<void> {
-  const seconds = integerOf(given, 'timeout', { min: 1, max: 86_400 }) ?? defaultTimeoutSeconds;
-  const timeoutMs = seconds * 1000;
+  const timeoutMs = timeoutMsOf(given);
   const asJson = given.has('json') || !terminal.isInteractive;
   await withClient(given, terminal, async (kafka, signal) => {
-    const tooLate = AbortSignal.timeout(timeoutMs);
     try {
-      // First, as calls try again where this says what is wrong at once.
-      await kafka.connect({ signal: AbortSignal.any([signal, tooLate]) });
+      await connectInTime(kafka, timeoutMs, signal);
       await run({
         admin: kafka.admin(),
         limits: { signal, timeoutMs },
@@ -57,26 +48,35 @@ export async function withAdmin(
       });
     } catch (error) {
       if (signal.aborted && error === signal.reason) throw new CliFailure('Interrupted');
-      if (error !== tooLate.reason || !tooLate.aborted) throw error;
-      throw new CliFailure(
-        `Cannot reach the cluster: no answer within ${seconds} s; check --bootstrap-servers, or give a longer --timeout`,
-      );
+      throw error;
     }
   });
+}
+
+/** @throws CliError if it must be asked whether to delete, and there is nobody to ask */
+export function requireConsent(given: GivenArguments, terminal: Terminal): void {
+  if (given.has('yes') || terminal.isInputInteractive) return;
+  throw new CliError('Cannot ask whether to delete, as this is no terminal: give --yes if that is what you want');
 }
 
 /**
  * Asks before something that cannot be taken back.
  *
  * @param expected the answer that means yes
+ * @param signal takes the question back
  * @throws CliFailure for any other answer
- * @throws CliError if there is nobody to ask
+ * @throws CliError as {@link requireConsent} does
  */
-async function confirm(given: GivenArguments, terminal: Terminal, question: string, expected: string): Promise<void> {
+export async function confirm(
+  given: GivenArguments,
+  terminal: Terminal,
+  question: string,
+  expected: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  requireConsent(given, terminal);
   if (given.has('yes')) return;
-  if (!terminal.isInputInteractive)
-    throw new CliError('Cannot ask whether to delete, as this is no terminal: give --yes if that is what you want');
-  const answer = await terminal.ask(question);
+  const answer = await terminal.ask(question, signal);
   if (answer.trim() !== expected) throw new CliFailure('Nothing was deleted');
 }
 

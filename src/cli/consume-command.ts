@@ -4,6 +4,7 @@ import { parseArguments, type CliOptions, type GivenArguments } from './argument
 import { CliError } from './cli-error.ts';
 import { clientOptions, withClient } from './client-options.ts';
 import type { Command } from './command.ts';
+import { connectInTime, timeoutMsOf, timeoutOption } from './connect-in-time.ts';
 import { dataFormatNames } from './data-format.ts';
 import { integerIn, integerOf, wordOf } from './option-values.ts';
 import { recordFormat, recordFormatNames, type RecordFormatPlan } from './record-format.ts';
@@ -34,6 +35,7 @@ const options: CliOptions = {
     help: 'text: a line for people (on a terminal); json: an object in a line (elsewhere); value: nothing but the value',
   },
   full: { type: 'boolean', help: 'do not cut lines at the width of the terminal' },
+  ...timeoutOption('connecting'),
   ...clientOptions,
   help: { type: 'boolean', help: 'show this' },
 };
@@ -64,7 +66,11 @@ interface Plan extends RecordFormatPlan {
 async function runConsume(args: readonly string[], terminal: Terminal): Promise<void> {
   const given = parseArguments(args, options);
   const plan = planOf(given, terminal);
-  await withClient(given, terminal, (kafka, signal) => consume(kafka, plan, terminal, signal));
+  const timeoutMs = timeoutMsOf(given);
+  await withClient(given, terminal, async (kafka, signal) => {
+    await connectInTime(kafka, timeoutMs, signal);
+    await consume(kafka, plan, terminal, signal);
+  });
 }
 
 function planOf(given: GivenArguments, terminal: Terminal): Plan {

@@ -4,6 +4,7 @@ import { parseArguments, parsePair, type CliOptions, type GivenArguments } from 
 import { CliError } from './cli-error.ts';
 import { clientOptions, withClient } from './client-options.ts';
 import type { Command } from './command.ts';
+import { connectInTime, timeoutMsOf, timeoutOption } from './connect-in-time.ts';
 import { inputChunks } from './input-chunks.ts';
 import { inputLines } from './input-lines.ts';
 import { LineError, parseJsonRecord, type LineRecord } from './json-record.ts';
@@ -27,6 +28,7 @@ const options: CliOptions = {
   compression: { type: 'string', value: 'NAME', help: `${compressions.join(', ')} (none)` },
   acks: { type: 'string', value: 'all|1|0', help: 'which replicas must have a record before it counts (all)' },
   file: { type: 'string', value: 'FILE', help: 'read this instead of standard input' },
+  ...timeoutOption('connecting'),
   ...clientOptions,
   help: { type: 'boolean', help: 'show this' },
 };
@@ -54,9 +56,10 @@ interface Plan {
 async function runProduce(args: readonly string[], terminal: Terminal): Promise<void> {
   const given = parseArguments(args, options);
   const { file, acks, compression, recordOf } = planOf(given);
+  const timeoutMs = timeoutMsOf(given);
   await withClient(given, terminal, async (kafka, signal) => {
     // So that a wrong address or password is told before anything is read.
-    await kafka.connect({ signal });
+    await connectInTime(kafka, timeoutMs, signal);
     const delivery = new LineDelivery(
       kafka.producer({ acks, compression }),
       recordOf,

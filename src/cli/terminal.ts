@@ -24,8 +24,8 @@ export interface Terminal {
   showProgress(line: string): void;
   /** Standard input, in pieces as they come, no faster than they are asked for; ends when `signal` aborts. */
   input(signal: AbortSignal): AsyncIterable<Uint8Array>;
-  /** Asks where {@link say} says; what was answered, empty if the input has ended. */
-  ask(question: string): Promise<string>;
+  /** Asks where {@link say} says; what was answered, empty if the input has ended or `signal` aborts. */
+  ask(question: string, signal?: AbortSignal): Promise<string>;
   /** Resolves when the user, or the system, asks the program to end. */
   interrupted(): Promise<void>;
 }
@@ -66,10 +66,10 @@ export function processTerminal(): Terminal {
       isProgressShown = true;
     },
     input: (signal) => inputChunks(process.stdin, 'standard input', signal),
-    ask: (question) =>
+    ask: (question, signal) =>
       new Promise((resolve) => {
-        // Without `terminal`, Ctrl-C ends the process as it does everywhere.
-        const lines = createInterface({ input: process.stdin, output: stderr, terminal: false });
+        // Without `terminal`, Ctrl-C is a signal here as it is everywhere.
+        const lines = createInterface({ input: process.stdin, output: stderr, terminal: false, signal });
         const end = (): void => {
           stderr.write('\n');
           resolve('');

@@ -67,9 +67,12 @@ export class FakeTerminal implements Terminal {
     return inputChunks(this.stdin, 'standard input', signal);
   }
 
-  ask(question: string): Promise<string> {
+  /** Where somebody is there who gives no answer, the question waits until it is taken back. */
+  ask(question: string, signal?: AbortSignal): Promise<string> {
     this.said += question;
-    return Promise.resolve(this.#answers.shift() ?? '');
+    const answer = this.#answers.shift();
+    if (answer !== undefined || signal === undefined) return Promise.resolve(answer ?? '');
+    return new Promise((resolve) => signal.addEventListener('abort', () => resolve(''), { once: true }));
   }
 
   interrupted(): Promise<void> {

@@ -1,28 +1,13 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { runCli } from '../../../src/cli/run-cli.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeTerminal } from '../../support/cli/fake-terminal.ts';
 import { kavkaAt } from '../../support/cli/kavka-at.ts';
+import { silentServer } from '../../support/cli/silent-server.ts';
 import { TestCluster } from '../../../src/testing/index.ts';
 
 const args = ['topics', '--timeout', '1'];
-
-/** A server that takes connections and says nothing. */
-async function silentServer(): Promise<{ readonly address: string; close(): void; connections(): number }> {
-  let connections = 0;
-  const server = createServer((socket) => {
-    connections++;
-    socket.on('error', () => undefined);
-    socket.resume();
-    socket.on('end', () => socket.end());
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return { address: `127.0.0.1:${port}`, close: () => server.close(), connections: () => connections };
-}
 
 describe('withAdmin', () => {
   it("says at once, in the client's words, that nobody listens", async () => {

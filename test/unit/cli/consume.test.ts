@@ -4,6 +4,7 @@ import { runCli, type ExitCode } from '../../../src/cli/run-cli.ts';
 import { Kafka } from '../../../src/index.ts';
 import { TestCluster, type TestRecordInput } from '../../../src/testing/index.ts';
 import { FakeTerminal, type FakeTerminalLooks } from '../../support/cli/fake-terminal.ts';
+import { silentServer } from '../../support/cli/silent-server.ts';
 import { eventually } from '../../support/eventually.ts';
 
 let cluster: TestCluster;
@@ -349,12 +350,14 @@ describe('kavka consume', () => {
   });
 
   it('ends at Ctrl-C while no broker answers', async () => {
+    const server = await silentServer();
     const terminal = new FakeTerminal();
-    const ended = runCli(['consume', 'orders', '--bootstrap-servers', '127.0.0.1:1'], terminal);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const ended = runCli(['consume', 'orders', '--bootstrap-servers', server.address], terminal);
+    await eventually(() => server.connections() > 0);
     terminal.interrupt();
     assert.equal(await ended, 0);
     assert.equal(terminal.said, '');
+    server.close();
   });
 
   it('refuses what does not fit together', async () => {
