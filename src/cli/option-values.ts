@@ -12,7 +12,15 @@ export function wordOf<const Word extends string>(
   words: readonly Word[],
 ): Word | undefined {
   const text = given.text(name);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : wordIn(name, text, words);
+}
+
+/**
+ * The word that an option's value is.
+ *
+ * @throws CliError as {@link wordOf} does
+ */
+export function wordIn<const Word extends string>(name: string, text: string, words: readonly Word[]): Word {
   const word = words.find((each) => each === text);
   if (word === undefined) throw new CliError(`Cannot use --${name} "${text}": give ${words.join(', ')}`);
   return word;

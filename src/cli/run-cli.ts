@@ -3,6 +3,7 @@ import { AdminError } from '../errors/admin-error.ts';
 import { KafkaError } from '../errors/kafka-error.ts';
 import { nearestName } from '../util/nearest-name.ts';
 import { describeOptions } from './arguments.ts';
+import { aclsCommands } from './acls-command.ts';
 import { brokerCommand } from './broker-command.ts';
 import { CliError, CliFailure } from './cli-error.ts';
 import type { Command, CommandGroup } from './command.ts';
@@ -18,6 +19,7 @@ const commands: readonly (Command | CommandGroup)[] = [
   topicsCommands,
   groupsCommands,
   configsCommands,
+  aclsCommands,
   produceCommand,
   consumeCommand,
   brokerCommand,

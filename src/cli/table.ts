@@ -19,7 +19,7 @@ const leastWidth = 12;
 
 /** Rows below a head, as wide as they have to be and the terminal allows. */
 export function table(
-  terminal: Terminal,
+  terminal: Pick<Terminal, 'width' | 'hasColors'>,
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
   indent = '',

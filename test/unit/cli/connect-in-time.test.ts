@@ -7,6 +7,7 @@ import { eventually } from '../../support/eventually.ts';
 
 const commands = [
   ['topics'],
+  ['acls'],
   ['produce', 'orders'],
   ['consume', 'orders', '--until-end'],
   ['consume', 'orders', '--group', 'g'],
