@@ -102,28 +102,29 @@ function accessOf(given: GivenArguments, program: string): Access[] {
   const resources = resourcesOf(given);
   const wanted = operationsOf(given);
   const names = (['producer', 'consumer'] as const).filter((name) => given.has(name));
-  if (names.length === 0) {
-    if (given.has('idempotent')) throw new CliError('Cannot use --idempotent without --producer');
-    if (resources.length === 0)
-      throw new CliError(`Cannot run ${program} on nothing: give --topic, --group, --transactional-id or --cluster`);
-    if (wanted.length === 0)
-      throw new CliError(`Cannot run ${program} without an operation: give --operation, once for each`);
-    return resources.flatMap((resource) => wanted.map((operation) => usable({ ...resource, operation })));
-  }
-  if (wanted.length > 0)
-    throw new CliError(
-      `Cannot use --operation with --${names.join(' and --')}, which ${names.length === 1 ? 'stands' : 'stand'} for operations`,
-    );
   if (given.has('idempotent') && !given.has('producer'))
     throw new CliError('Cannot use --idempotent without --producer');
+  if (names.length > 0) {
+    if (wanted.length > 0)
+      throw new CliError('Cannot use --operation with --producer or --consumer, which stand for operations');
+    const access = accessOfRoles(names, resources);
+    return given.has('idempotent') ? [...access, { ...theCluster, operation: 'idempotentWrite' }] : access;
+  }
+  if (resources.length === 0)
+    throw new CliError(`Cannot run ${program} on nothing: give --topic, --group, --transactional-id or --cluster`);
+  if (wanted.length === 0)
+    throw new CliError(`Cannot run ${program} without an operation: give --operation, once for each`);
+  return resources.flatMap((resource) => wanted.map((operation) => usable({ ...resource, operation })));
+}
+
+function accessOfRoles(names: readonly (keyof typeof roles)[], resources: readonly Resource[]): Access[] {
   for (const name of names) requireFor(name, resources);
-  const access = resources.flatMap((resource) => {
+  return resources.flatMap((resource) => {
     const needed = unique(names.flatMap((name) => (roles[name] as Role)[resource.resourceType] ?? []));
     if (needed.length === 0)
       throw new CliError(`Cannot use ${optionOf(resource)} with --${names.join(' and --')}: that needs nothing of it`);
     return needed.map((operation) => ({ ...resource, operation }));
   });
-  return given.has('idempotent') ? [...access, { ...theCluster, operation: 'idempotentWrite' }] : access;
 }
 
 /** @throws CliError a role lacks what it is about */

@@ -1,11 +1,11 @@
 import type { ConsumerOptions, ConsumerRecord, Kafka, TopicPartition } from '../index.ts';
-import { nearestName } from '../util/nearest-name.ts';
 import { parseArguments, type CliOptions, type GivenArguments } from './arguments.ts';
 import { CliError } from './cli-error.ts';
 import { clientOptions, withClient } from './client-options.ts';
 import type { Command } from './command.ts';
 import { connectInTime, timeoutMsOf, timeoutOption } from './connect-in-time.ts';
 import { dataFormatNames } from './data-format.ts';
+import { describeExisting } from './existing-topics.ts';
 import { integerIn, integerOf, wordOf } from './option-values.ts';
 import { recordFormat, recordFormatNames, type RecordFormatPlan } from './record-format.ts';
 import { RecordOutput } from './record-output.ts';
@@ -159,21 +159,10 @@ async function partitionsOf(
   { topics, partitions }: Plan,
   signal: AbortSignal,
 ): Promise<TopicPartition[]> {
-  const admin = kafka.admin();
-  const results = await admin.describeTopics(topics, { settled: true, signal });
   const found: TopicPartition[] = [];
-  for (const [index, result] of results.entries()) {
-    const topic = topics[index] ?? '';
-    if (result.status === 'rejected') {
-      if (result.reason.code !== 'UNKNOWN_TOPIC_OR_PARTITION') throw result.reason;
-      const near = nearestName(
-        topic,
-        (await admin.listTopics({ signal })).map((each) => each.topic),
-      );
-      const hint = near === undefined ? '' : `; did you mean ${near}?`;
-      throw new CliError(`Cannot consume "${topic}": there is no such topic${hint}`, { exitCode: 1 });
-    }
-    const all = result.value.partitions.map(({ partition }) => partition);
+  for (const description of await describeExisting(kafka, topics, 'consume', signal)) {
+    const { topic } = description;
+    const all = description.partitions.map(({ partition }) => partition);
     const missing = partitions.find((partition) => !all.includes(partition));
     if (missing !== undefined)
       throw new CliError(`Cannot consume ${topic}-${missing}: the topic has partitions 0 to ${all.length - 1}`, {

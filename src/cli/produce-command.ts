@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import type { CompressionName, ProducerRecord } from '../index.ts';
+import type { ProducerRecord } from '../index.ts';
 import { parseArguments, parsePair, type CliOptions, type GivenArguments } from './arguments.ts';
 import { CliError } from './cli-error.ts';
 import { clientOptions, withClient } from './client-options.ts';
@@ -9,11 +9,9 @@ import { inputChunks } from './input-chunks.ts';
 import { inputLines } from './input-lines.ts';
 import { LineError, parseJsonRecord, type LineRecord } from './json-record.ts';
 import { LineDelivery } from './line-delivery.ts';
-import { integerOf, wordOf } from './option-values.ts';
+import { integerOf } from './option-values.ts';
+import { producerOptions, producerPlanOf, type ProducerPlan } from './producer-options.ts';
 import type { Terminal } from './terminal.ts';
-
-const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const satisfies readonly CompressionName[];
-const acksNames = ['all', '1', '0'] as const;
 
 const options: CliOptions = {
   'key-separator': {
@@ -25,8 +23,7 @@ const options: CliOptions = {
   partition: { type: 'string', value: 'N', help: 'the partition to write to; else the key decides' },
   header: { type: 'string', multiple: true, value: 'NAME=VALUE', help: 'a header of each record; may be repeated' },
   'empty-as-null': { type: 'boolean', help: 'an empty value is a tombstone, and an empty key is none' },
-  compression: { type: 'string', value: 'NAME', help: `${compressions.join(', ')} (none)` },
-  acks: { type: 'string', value: 'all|1|0', help: 'which replicas must have a record before it counts (all)' },
+  ...producerOptions,
   file: { type: 'string', value: 'FILE', help: 'read this instead of standard input' },
   ...timeoutOption('connecting'),
   ...clientOptions,
@@ -45,10 +42,8 @@ export const produceCommand: Command = {
   run: runProduce,
 };
 
-interface Plan {
+interface Plan extends ProducerPlan {
   readonly file: string | undefined;
-  readonly acks: 'all' | 1 | 0;
-  readonly compression: CompressionName;
   /** @throws LineError */
   readonly recordOf: (line: Uint8Array) => ProducerRecord;
 }
@@ -83,11 +78,9 @@ function planOf(given: GivenArguments): Plan {
   const [topic, ...more] = given.positionals;
   if (topic === undefined) throw new CliError('Cannot produce: which topic? Give its name');
   if (more.length > 0) throw new CliError(`Cannot use "${more[0]}": kavka produce takes one topic`);
-  const acks = wordOf(given, 'acks', acksNames) ?? 'all';
   return {
     file: given.text('file'),
-    acks: acks === 'all' ? acks : acks === '1' ? 1 : 0,
-    compression: wordOf(given, 'compression', compressions) ?? 'none',
+    ...producerPlanOf(given),
     recordOf: recordMaker(given, topic),
   };
 }

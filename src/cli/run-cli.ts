@@ -10,6 +10,7 @@ import type { Command, CommandGroup } from './command.ts';
 import { configsCommands } from './configs-command.ts';
 import { consumeCommand } from './consume-command.ts';
 import { groupsCommands } from './groups-command.ts';
+import { perfCommands } from './perf-command.ts';
 import { produceCommand } from './produce-command.ts';
 import type { Terminal } from './terminal.ts';
 import { topicsCommands } from './topics-command.ts';
@@ -22,6 +23,7 @@ const commands: readonly (Command | CommandGroup)[] = [
   aclsCommands,
   produceCommand,
   consumeCommand,
+  perfCommands,
   brokerCommand,
 ];
 

@@ -50,7 +50,11 @@ export function processTerminal(): Terminal {
       return stdout.columns > 0 ? stdout.columns : 80;
     },
     environment: process.env,
-    print: (text) => void stdout.write(`${text}\n`),
+    print: (text) => {
+      // On a terminal both are the same screen.
+      if (isProgressShown) stderr.write(takeProgressAway());
+      stdout.write(`${text}\n`);
+    },
     write: (bytes) =>
       new Promise((resolve, reject) => {
         stdout.write(bytes, (error) => {

@@ -318,7 +318,10 @@ describe('kavka acls', () => {
       [['allow', ...rule, '--transactional-id-prefix', 't'], /--operation read with --transactional-id-prefix t/],
       [['allow', ...rule, '--cluster'], /--operation read with --cluster: brokers ask for create,/],
       [['allow', ...rule, '--operation', 'clusterAction'], /clusterAction with --topic orders/],
-      [['allow', ...rule, '--producer'], /Cannot use --operation with --producer, which stands for operations/],
+      [
+        ['allow', ...rule, '--producer'],
+        /Cannot use --operation with --producer or --consumer, which stand for operations/,
+      ],
       [['allow', '--producer', '--user', 'a'], /--producer without a topic: give --topic or --topic-prefix/],
       [['allow', '--consumer', '--user', 'a', '--topic', 't'], /--consumer without a group/],
       [['allow', '--consumer', '--user', 'a', '--group', 't'], /--consumer without a topic/],

@@ -11,6 +11,9 @@ const commands = [
   ['produce', 'orders'],
   ['consume', 'orders', '--until-end'],
   ['consume', 'orders', '--group', 'g'],
+  ['perf', 'produce', 'orders'],
+  ['perf', 'consume', 'orders'],
+  ['perf', 'latency', 'orders'],
 ];
 
 describe('connectInTime', () => {
