@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Kafka, type Consumer } from '../../src/index.ts';
+import { kavkaProgram } from '../support/cli/kavka-program.ts';
 import { eventually } from '../support/eventually.ts';
 import { kafkaUnderTest } from '../support/kafka/under-test.ts';
 
 const broker = await kafkaUnderTest({ brokers: 1, needs: ['tools'] });
 const deadline = { timeout: 300_000 };
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 interface PartitionOffset {
   readonly topic: string;
@@ -33,18 +26,7 @@ describe('kavka, the program', { skip: broker.skip }, () => {
   });
   after(() => kafka.close());
 
-  /** Runs it as users do, in a process of its own. */
-  function kavka(...args: readonly string[]): Promise<Ran> {
-    const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-    // The suites run compiled too.
-    const file = program.replace(/\.ts$/, import.meta.url.endsWith('.ts') ? '.ts' : '.js');
-    const env = { ...process.env, KAFKA_BOOTSTRAP: broker.bootstrapServers.join(',') };
-    return new Promise((resolve) => {
-      const child = execFile(process.execPath, [file, ...args], { env, timeout: 60_000 }, (_error, stdout, stderr) => {
-        resolve({ code: child.exitCode ?? -1, stdout, stderr });
-      });
-    });
-  }
+  const kavka = kavkaProgram(broker.skip === false ? broker.bootstrapServers : []);
 
   /** What it printed, of a command that must succeed. */
   async function json(...args: readonly string[]): Promise<unknown> {
