@@ -197,6 +197,8 @@ describe('kavka acls', () => {
     const unasked = await kavka(args);
     assert.equal(unasked.code, 2);
     assert.match(unasked.said, /Cannot ask whether to delete.*give --yes/);
+    // Also where there is nothing to ask about, so that a script fails before it matters.
+    assert.equal((await kavka(['acls', 'delete', '--user', 'nobody'])).code, 2);
     const refused = await kavka(args, { ...interactive, answers: ['n'], width: 40 });
     assert.deepEqual([refused.code, refused.printed], [1, '']);
     assert.match(refused.said, new RegExp(`^topic +${long} +prefixed +User:alice +allow +read +\\*$`, 'm'));
