@@ -158,9 +158,10 @@ class PerfSending {
     if (ratePerSecond === undefined) return { count, first, fromMs: nowMs };
     // Walkthrough: 1. the cluster takes no answer for a second; 2. all that may be in flight waits for it; 3. what would have been sent in
     // that second is sent late, and acknowledged soon after. If its time began at 3, a second without an answer would hardly show.
-    const dueMs = startMs + (first * 1000) / ratePerSecond;
+    const dueAfterMs = (first * 1000) / ratePerSecond;
+    const dueMs = startMs + dueAfterMs;
     if (dueMs <= nowMs) return { count, first, fromMs: dueMs };
-    if (dueMs - startMs >= (end.ms ?? Infinity)) return undefined;
+    if (dueAfterMs >= (end.ms ?? Infinity)) return undefined;
     await delay(systemClock, dueMs - nowMs, this.#signal, true);
     return this.#isOver() ? undefined : { count, first, fromMs: performance.now() };
   }
