@@ -124,16 +124,22 @@ export function describeGroups(call: AdminCall, ids: readonly string[]): Promise
 /** Deletes groups that have no members, with their offsets. */
 export function deleteGroups(call: AdminCall, ids: readonly string[]): Promise<SettledItem<void>[]> {
   return atCoordinators(call, ids, async (nodeId, group) => {
+    let tries = 0;
     const { results } = await call.request({
       api: DeleteGroups,
       to: { kind: 'broker', nodeId },
-      message: { groupsNames: [...group] },
+      message: () => {
+        tries += 1;
+        return { groupsNames: [...group] };
+      },
     });
     return group.map((id): ItemOutcome<void> => {
       const doing = `Cannot delete group ${quote(id)}`;
       const result = results.find(({ groupId }) => groupId === id);
       if (result === undefined) return rejected(unanswered(doing));
-      if (result.errorCode === 0) return fulfilled(undefined);
+      // The answer to an earlier try may have been lost after the group was deleted.
+      const isGone = tries > 1 && result.errorCode === brokerErrorCodes.GROUP_ID_NOT_FOUND;
+      if (result.errorCode === 0 || isGone) return fulfilled(undefined);
       return refusedByCoordinator(call, id, result.errorCode, doing, result.errorMessage);
     });
   });
