@@ -5,10 +5,12 @@ import { wordIn, wordOf } from './option-values.ts';
 
 /** What options can name; the cluster has no name that one could choose. */
 const namedTypes = [
-  { option: 'topic', resourceType: 'topic', what: 'topic' },
-  { option: 'group', resourceType: 'group', what: 'group' },
-  { option: 'transactional-id', resourceType: 'transactionalId', what: 'transactional id' },
-] as const satisfies readonly { readonly resourceType: AclResourceType; readonly [text: string]: string }[];
+  { option: 'topic', resourceType: 'topic' },
+  { option: 'group', resourceType: 'group' },
+  { option: 'transactional-id', resourceType: 'transactionalId' },
+  { option: 'delegation-token', resourceType: 'delegationToken' },
+  { option: 'user-principal', resourceType: 'user' },
+] as const satisfies readonly { readonly resourceType: AclResourceType; readonly option: string }[];
 
 type KnownOperation = Exclude<AclOperation, 'unknown'>;
 
@@ -24,6 +26,8 @@ const askedFor: Readonly<Record<Resource['resourceType'], readonly KnownOperatio
   group: ['read', 'delete', 'describe', 'describeConfigs', 'alterConfigs'],
   cluster: ['create', 'alter', 'describe', 'clusterAction', 'describeConfigs', 'alterConfigs', 'idempotentWrite'],
   transactionalId: ['write', 'describe', 'twoPhaseCommit'],
+  delegationToken: ['describe'],
+  user: ['createTokens', 'describeTokens'],
 };
 
 type Role = Readonly<Partial<Record<Resource['resourceType'], readonly KnownOperation[]>>>;
@@ -42,6 +46,13 @@ export const aclOptions: CliOptions = {
   'group-prefix': { type: 'string', multiple: true, value: 'TEXT', help: 'all groups whose ids begin with this' },
   'transactional-id': { type: 'string', multiple: true, value: 'ID', help: "a transactional id, or '*'" },
   'transactional-id-prefix': { type: 'string', multiple: true, value: 'TEXT', help: 'all that begin with this' },
+  'delegation-token': { type: 'string', multiple: true, value: 'ID', help: "a delegation token, or '*'" },
+  'user-principal': {
+    type: 'string',
+    multiple: true,
+    value: 'TYPE:NAME',
+    help: 'somebody else, for whom delegation tokens are made or described',
+  },
   cluster: { type: 'boolean', help: 'the cluster itself' },
   user: {
     type: 'string',
@@ -72,7 +83,7 @@ export const aclRoleOptions: CliOptions = {
 };
 
 interface Resource {
-  readonly resourceType: 'topic' | 'group' | 'transactionalId' | 'cluster';
+  readonly resourceType: (typeof namedTypes)[number]['resourceType'] | 'cluster';
   readonly resourceName: string;
   readonly patternType: 'literal' | 'prefixed';
 }
@@ -111,7 +122,9 @@ function accessOf(given: GivenArguments, program: string): Access[] {
     return given.has('idempotent') ? [...access, { ...theCluster, operation: 'idempotentWrite' }] : access;
   }
   if (resources.length === 0)
-    throw new CliError(`Cannot run ${program} on nothing: give --topic, --group, --transactional-id or --cluster`);
+    throw new CliError(
+      `Cannot run ${program} on nothing: give --topic, --group, --transactional-id, --cluster, --delegation-token or --user-principal`,
+    );
   if (wanted.length === 0)
     throw new CliError(`Cannot run ${program} without an operation: give --operation, once for each`);
   return resources.flatMap((resource) => wanted.map((operation) => usable({ ...resource, operation })));
@@ -177,7 +190,9 @@ export function isNarrow(filter: AclFilter): boolean {
 
 const theCluster: Resource = { resourceType: 'cluster', resourceName: 'kafka-cluster', patternType: 'literal' };
 
+/** @throws CliError for a principal that is none */
 function resourcesOf(given: GivenArguments): Resource[] {
+  given.texts('user-principal').forEach((text) => checkPrincipal('user-principal', text));
   const named = namedTypes.flatMap(({ option, resourceType }) => [
     ...unique(given.texts(option)).map((resourceName) => ({
       resourceType,
@@ -205,12 +220,15 @@ function principalsOf(given: GivenArguments): string[] {
       throw new CliError(`Cannot use --user "${name}": give the name alone, or --principal ${name}`);
     return `User:${name}`;
   });
-  const principals = given.texts('principal').map((text) => {
-    if (!/^[^:]+:.+$/s.test(text))
-      throw new CliError(`Cannot use --principal "${text}": give a type and a name, such as User:alice`);
-    return text;
-  });
+  const principals = given.texts('principal');
+  principals.forEach((text) => checkPrincipal('principal', text));
   return unique([...users, ...principals]);
+}
+
+/** @throws CliError for what is no principal */
+function checkPrincipal(option: string, text: string): void {
+  if (!/^[^:]+:.+$/s.test(text))
+    throw new CliError(`Cannot use --${option} "${text}": give a type and a name, such as User:alice`);
 }
 
 function operationsOf(given: GivenArguments): KnownOperation[] {

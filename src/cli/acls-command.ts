@@ -60,7 +60,7 @@ const deleteCommand: Command = {
     const filters = aclFiltersOf(given);
     if (!filters.every(isNarrow))
       throw new CliError(
-        'Cannot delete rules that could be about anything: say which, by --user, --principal, --topic, --group, --transactional-id or --cluster',
+        'Cannot delete rules that could be about anything: say which, by --user, --principal, --topic, --group, --transactional-id, --cluster, --delegation-token or --user-principal',
       );
     requireConsent(given, terminal);
     await withAdmin(given, terminal, async (session) => {

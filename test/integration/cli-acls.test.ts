@@ -122,6 +122,8 @@ for (const version of ['4.3.1', '3.9.1']) {
         ['--group', 'g', 'Write'],
         ['--transactional-id', 't', 'Read'],
         ['--cluster', 'Read'],
+        ['--delegation-token', 't', 'Write'],
+        ['--user-principal', 'User:a', 'Write'],
       ];
       for (const args of wrong) {
         const options = args.slice(0, -1);

@@ -9,7 +9,7 @@ import { eventually } from '../../support/eventually.ts';
 
 const interactive = { isInteractive: true };
 const narrowing =
-  'kavka: Cannot delete rules that could be about anything: say which, by --user, --principal, --topic, --group, --transactional-id or --cluster\n';
+  'kavka: Cannot delete rules that could be about anything: say which, by --user, --principal, --topic, --group, --transactional-id, --cluster, --delegation-token or --user-principal\n';
 
 describe('kavka acls', () => {
   let cluster: TestCluster;
@@ -86,6 +86,14 @@ describe('kavka acls', () => {
       '--transactional-id-prefix',
       't-',
     ];
+    const tokens = ['--delegation-token', 'pass-1', '--user-principal', 'User:wren', '--user', 'finch'];
+    assert.deepEqual(brief(await json('allow', ...tokens.slice(0, 2), '--user', 'finch', '--operation', 'describe')), [
+      'allow User:finch describe delegationToken:pass-1',
+    ]);
+    assert.deepEqual(brief(await json('allow', ...tokens.slice(2), '--operation', 'createTokens')), [
+      'allow User:finch createTokens user:User:wren',
+    ]);
+    assert.equal((await json('delete', ...tokens, '--yes')).length, 2);
     const created = await json('deny', '--user', '*', ...names, '--topic', '*', '--cluster', '--operation', 'describe');
     assert.deepEqual(brief(created), [
       'deny User:* describe cluster:kafka-cluster',
@@ -319,6 +327,14 @@ describe('kavka acls', () => {
       ],
       [['allow', ...rule, '--transactional-id-prefix', 't'], /--operation read with --transactional-id-prefix t/],
       [['allow', ...rule, '--cluster'], /--operation read with --cluster: brokers ask for create,/],
+      [
+        ['allow', ...rule, '--delegation-token', 't'],
+        /--operation read with --delegation-token t: brokers ask for desc/,
+      ],
+      [
+        ['allow', '--user', 'a', '--user-principal', 'b', '--operation', 'all'],
+        /--user-principal "b": give a type and/,
+      ],
       [['allow', ...rule, '--operation', 'clusterAction'], /clusterAction with --topic orders/],
       [
         ['allow', ...rule, '--producer'],
