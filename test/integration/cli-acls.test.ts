@@ -116,7 +116,9 @@ for (const version of ['4.3.1', '3.9.1']) {
       await eventually(async () => (await listedByTool(user)).length === 0);
     });
 
-    it('refuses the operations that kafka-acls refuses, and no others', deadline, async () => {
+    // The tool of Kafka 4 knows all that the older one does, and each question takes it seconds.
+    const newest = { ...deadline, skip: version.startsWith('3.') ? 'the tool of Kafka 4 knows more' : false };
+    it('refuses the operations that kafka-acls refuses, and no others', newest, async () => {
       const wrong = [
         ['--topic', 't', 'IdempotentWrite'],
         ['--group', 'g', 'Write'],
@@ -142,14 +144,7 @@ for (const version of ['4.3.1', '3.9.1']) {
         const ours = await kavka('acls', 'allow', '--user', 'x', ...options, '--operation', word);
         assert.equal(ours.code, 2);
         const [, asked = ''] = /brokers ask for (.*) there/.exec(ours.stderr) ?? [];
-        const names = asked.toLowerCase().split(', ');
-        // KIP-939 came with Kafka 4; so did configurations of groups in the tool.
-        const newer = version.startsWith('3.') ? ['twophasecommit', 'describeconfigs', 'alterconfigs'] : [];
-        assert.deepEqual(
-          names.filter((name) => supported.includes(name) || !newer.includes(name)).sort(),
-          supported.sort(),
-          options.join(' '),
-        );
+        assert.deepEqual(asked.toLowerCase().split(', ').sort(), supported.sort(), options.join(' '));
       }
     });
 
