@@ -1,5 +1,6 @@
 import type { CallOptions } from '../cluster/request.ts';
 import { brokerErrorCodes } from '../errors/broker-error-codes.ts';
+import type { Api, Input } from '../protocol/api.ts';
 import { CreateDelegationToken } from '../protocol/generated/create-delegation-token.ts';
 import { DescribeDelegationToken } from '../protocol/generated/describe-delegation-token.ts';
 import { ExpireDelegationToken } from '../protocol/generated/expire-delegation-token.ts';
@@ -131,31 +132,34 @@ export async function createDelegationToken(
 }
 
 /** Prolongs a token; answers when it ends now. */
-export async function renewDelegationToken(
+export function renewDelegationToken(
   call: AdminCall,
   token: DelegationTokenFields | string,
   { renewPeriodMs = -1 }: RenewDelegationTokenOptions,
 ): Promise<number> {
-  const { expiryTimestampMs } = await call.request({
-    api: RenewDelegationToken,
-    to: { kind: 'any' },
-    message: { hmac: hmacBytes(token), renewPeriodMs: BigInt(renewPeriodMs) },
-    errorCode: ({ errorCode }) => errorCode,
-    errorMessage: ({ errorCode }) => adviceOn(errorCode),
-  });
-  return Number(expiryTimestampMs);
+  const message = { hmac: hmacBytes(token), renewPeriodMs: BigInt(renewPeriodMs) };
+  return askForExpiry(call, RenewDelegationToken, message);
 }
 
 /** Ends a token; answers when. */
-export async function expireDelegationToken(
+export function expireDelegationToken(
   call: AdminCall,
   token: DelegationTokenFields | string,
   { expiryPeriodMs = -1 }: ExpireDelegationTokenOptions,
 ): Promise<number> {
+  const message = { hmac: hmacBytes(token), expiryTimePeriodMs: BigInt(expiryPeriodMs) };
+  return askForExpiry(call, ExpireDelegationToken, message);
+}
+
+async function askForExpiry<Req>(
+  call: AdminCall,
+  api: Api<Req, { readonly errorCode: number; readonly expiryTimestampMs: bigint }>,
+  message: Input<Req>,
+): Promise<number> {
   const { expiryTimestampMs } = await call.request({
-    api: ExpireDelegationToken,
+    api,
     to: { kind: 'any' },
-    message: { hmac: hmacBytes(token), expiryTimePeriodMs: BigInt(expiryPeriodMs) },
+    message,
     errorCode: ({ errorCode }) => errorCode,
     errorMessage: ({ errorCode }) => adviceOn(errorCode),
   });
