@@ -223,68 +223,71 @@ describe('package', () => {
     assert.deepEqual(offenders, []);
   });
 
-  for (const node of nodes) {
-    describe(`on Node ${node.version}`, () => {
-      let project: Awaited<ReturnType<typeof install>>;
-      before(async () => {
-        project = await install(node);
-      });
-
-      it('installs without a warning, and compiles nothing', async () => {
-        const { code, stdout, stderr } = project.outcome;
-        assert.equal(code, 0, stderr);
-        // What npm thinks of this machine's own settings says nothing about the package.
-        assert.equal(stderr.replaceAll(/^npm warn Unknown (user|env|global|builtin) config .*\n/gm, ''), '');
-        assert.doesNotMatch(stdout, /warn|deprecated|gyp/i);
-        const lock = JSON.parse(await readFile(join(project.folder, 'package-lock.json'), 'utf8')) as {
-          packages: Record<string, { hasInstallScript?: boolean }>;
-        };
-        const scripted = Object.entries(lock.packages).filter(([, entry]) => entry.hasInstallScript === true);
-        assert.deepEqual(scripted, []);
-      });
-
-      it('loads neither TLS nor compression before somebody uses them', async () => {
-        // How Node's own modules are named there; it is not documented, so the last one makes sure of it.
-        const program = `import('kavka').then(() => console.log(process.moduleLoadList.join('\\n')))`;
-        const { stdout } = await run(await programOf(node), ['--eval', program], project.folder);
-        const loaded = stdout.trim().split('\n');
-        assert.deepEqual(
-          ['tls', 'zlib', 'net'].map((name) => loaded.includes(`NativeModule ${name}`)),
-          [false, false, true],
-        );
-      });
-
-      it('starts a broker by its command, which Ctrl-C ends', async () => {
-        // Where npm and npx link the commands of a package.
-        const command = join(project.folder, 'node_modules/.bin/kavka');
-        const path = [dirname(await programOf(node)), process.env['PATH'] ?? ''].join(delimiter);
-        const child = spawn(command, ['broker', '--listen', '0', '--topic', 'orders:2'], {
-          cwd: project.folder,
-          env: { ...process.env, PATH: path, NODE_OPTIONS: '--throw-deprecation' },
+  // Two at a time: most of it is waiting for npm and for programs to start.
+  describe('installed', { concurrency: 2 }, () => {
+    for (const node of nodes) {
+      describe(`on Node ${node.version}`, { concurrency: 1 }, () => {
+        let project: Awaited<ReturnType<typeof install>>;
+        before(async () => {
+          project = await install(node);
         });
-        let [printed, said] = ['', ''];
-        child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-        child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-        await eventually(() => printed.endsWith('\n') || child.exitCode !== null, 'the broker to print its address');
-        child.kill('SIGINT');
-        const [code] = (await once(child, 'exit')) as [number | null];
-        assert.equal(said, '');
-        assert.equal(code, 0);
-        assert.match(printed, /"bootstrapServers":\["127\.0\.0\.1:\d+"\].*"topics":\["orders"\]/);
-      });
 
-      for (const [name, text] of Object.entries(programs)) {
-        it(`works by ${name}, silently`, async () => {
-          await writeFile(join(project.folder, name), text);
-          const flags = ['--throw-deprecation', '--trace-warnings', name];
-          const { code, stdout, stderr } = await run(await programOf(node), flags, project.folder);
-          assert.equal(stderr, '');
+        it('installs without a warning, and compiles nothing', async () => {
+          const { code, stdout, stderr } = project.outcome;
+          assert.equal(code, 0, stderr);
+          // What npm thinks of this machine's own settings says nothing about the package.
+          assert.equal(stderr.replaceAll(/^npm warn Unknown (user|env|global|builtin) config .*\n/gm, ''), '');
+          assert.doesNotMatch(stdout, /warn|deprecated|gyp/i);
+          const lock = JSON.parse(await readFile(join(project.folder, 'package-lock.json'), 'utf8')) as {
+            packages: Record<string, { hasInstallScript?: boolean }>;
+          };
+          const scripted = Object.entries(lock.packages).filter(([, entry]) => entry.hasInstallScript === true);
+          assert.deepEqual(scripted, []);
+        });
+
+        it('loads neither TLS nor compression before somebody uses them', async () => {
+          // How Node's own modules are named there; it is not documented, so the last one makes sure of it.
+          const program = `import('kavka').then(() => console.log(process.moduleLoadList.join('\\n')))`;
+          const { stdout } = await run(await programOf(node), ['--eval', program], project.folder);
+          const loaded = stdout.trim().split('\n');
+          assert.deepEqual(
+            ['tls', 'zlib', 'net'].map((name) => loaded.includes(`NativeModule ${name}`)),
+            [false, false, true],
+          );
+        });
+
+        it('starts a broker by its command, which Ctrl-C ends', async () => {
+          // Where npm and npx link the commands of a package.
+          const command = join(project.folder, 'node_modules/.bin/kavka');
+          const path = [dirname(await programOf(node)), process.env['PATH'] ?? ''].join(delimiter);
+          const child = spawn(command, ['broker', '--listen', '0', '--topic', 'orders:2'], {
+            cwd: project.folder,
+            env: { ...process.env, PATH: path, NODE_OPTIONS: '--throw-deprecation' },
+          });
+          let [printed, said] = ['', ''];
+          child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+          child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+          await eventually(() => printed.endsWith('\n') || child.exitCode !== null, 'the broker to print its address');
+          child.kill('SIGINT');
+          const [code] = (await once(child, 'exit')) as [number | null];
+          assert.equal(said, '');
           assert.equal(code, 0);
-          assert.deepEqual(JSON.parse(stdout), whatProgramsPrint);
+          assert.match(printed, /"bootstrapServers":\["127\.0\.0\.1:\d+"\].*"topics":\["orders"\]/);
         });
-      }
-    });
-  }
+
+        for (const [name, text] of Object.entries(programs)) {
+          it(`works by ${name}, silently`, async () => {
+            await writeFile(join(project.folder, name), text);
+            const flags = ['--throw-deprecation', '--trace-warnings', name];
+            const { code, stdout, stderr } = await run(await programOf(node), flags, project.folder);
+            assert.equal(stderr, '');
+            assert.equal(code, 0);
+            assert.deepEqual(JSON.parse(stdout), whatProgramsPrint);
+          });
+        }
+      });
+    }
+  });
 
   describe('elsewhere', () => {
     let folder = '';
